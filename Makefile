@@ -4,21 +4,36 @@
 # V=1                           print the commands
 # CC=clang                      build into its own folder with that compiler
 # SANITIZE=address,undefined    build into its own folder with these sanitizers
+# CRASH=1                       build into its own folder with crash points (base/crash.h)
+# VM=PATTERN                    which tests in the real kernel `make test-vm` runs
 NAME     := veneer
 VERSION  := 0.1.0
 PREFIX   ?= /usr/local
 BINDIR   ?= $(PREFIX)/bin
+MANDIR   ?= $(PREFIX)/share/man/man1
+COMPDIR  ?= $(PREFIX)/share/bash-completion/completions
+UDEVDIR  ?= /lib/udev/rules.d
+
+# Debian's packages, the same names in 12 and 13.
+DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libext2fs-dev libisal-dev \
+              libzstd-dev liblzma-dev libbz2-dev libssl-dev libarchive-dev libjansson-dev \
+              libsqlite3-dev libkmod-dev
+DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux
+DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-14-dev shellcheck udev acl attr bzip2 \
+              xz-utils zstd jq python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal
+DEPS_BENCH := containerd docker.io
 PKGS     := devmapper blkid ext2fs libisal libzstd liblzma libcrypto libarchive jansson sqlite3 \
             libkmod
 
 V        ?= 0
 SANITIZE ?=
+CRASH    ?=
 ifeq ($(origin CC),default)
 CC       := gcc
 endif
 
 comma := ,
-MODE  := $(if $(filter gcc,$(CC)),plain,$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+MODE  := $(if $(filter gcc,$(CC)),plain,$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(CRASH),-crash)
 OUT   := build/$(MODE)
 Q     := $(if $(filter 1,$(V)),,@)
 say    = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
@@ -29,6 +44,7 @@ WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwr
             -Wvla -Wpointer-arith -Wundef -Wno-missing-field-initializers -Werror
 ALL_C    := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) -pthread \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer) \
+            $(if $(CRASH),-DCRASH_POINTS) -DVENEER_VERSION='"$(VERSION)"' \
             $(shell pkg-config --cflags $(PKGS))
 ALL_LD   := $(CFLAGS) -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 LIBS     := $(shell pkg-config --libs $(PKGS)) -lbz2
@@ -50,16 +66,23 @@ UNIT   := $(call objs,$(UNIT_C))
 TOOL   := $(call objs,$(call src,tests/tool))
 OBJS   := $(DRIVER) $(STORE) $(CLI) $(MAIN) $(UNIT) $(TOOL)
 
-.PHONY: all help test-unit install clean format lint
+.PHONY: all help deps deps-bench demo test test-unit test-vm fuzz bench install clean format \
+        format-check lint
 all: $(OUT)/$(NAME) ## build the program
 
 $(OUT)/$(NAME): $(MAIN) $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
+# Fakes: a function __wrap_x() in a test stands in for x() in the whole program.
+WRAPS  = $(addprefix -Wl$(comma)--wrap=,$(sort $(shell grep -oh '__wrap_[a-z_0-9]*' $(UNIT_C) | sed 's/__wrap_//')))
 $(OUT)/unit: $(UNIT) $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS) -lcunit
+	$(Q)$(CC) $(ALL_LD) $(WRAPS) -o $@ $^ $(LIBS) -lcunit
+
+$(OUT)/test-tool: $(TOOL) $(CLI) $(STORE) $(DRIVER)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
 # The list of suites follows from the files: tests/unit/test_NAME.c holds NAME_suite.
 $(OUT)/suites.inc: $(UNIT_C) Makefile
@@ -82,6 +105,10 @@ compile_commands.json: $(OBJS) ## compile database for clangd and clang-tidy
 test-unit: $(OUT)/unit ## run the CUnit suites (no root, no kernel)
 	$(Q)$<
 
+.PHONY: print-unit
+print-unit:
+	@echo $(OUT)/unit
+
 format: ## bring every source file into the house's layout
 	$(Q)clang-format -i $$(find driver store cli tests -name '*.[ch]')
 
@@ -90,3 +117,52 @@ clean: ## remove build/
 
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+format-check: ## does every source file have the house's layout?
+	$(Q)clang-format --dry-run -Werror $$(find driver store cli tests -name '*.[ch]')
+
+lint: format-check ## layout, layers, lengths, words, headers alone, shell scripts
+	$(Q)tests/lint/layers
+	$(Q)tests/lint/lengths
+	$(Q)tests/lint/words
+	$(Q)shellcheck .ci/run tests/*.sh tests/*/*.sh tests/lint/words
+	$(Q)for h in $$(find driver store cli -name '*.h'); do \
+	    $(CC) $(ALL_C) $(INC_cli) -fsyntax-only -x c $$h || exit 1; done
+
+# Every suite in every build: two compilers, sanitizers, and the real kernel.
+test: ## the whole suite: lint, unit tests four times, tests in the real kernel
+	$(Q)tests/all.sh
+
+test-vm: ## the tests in the real kernel alone
+	$(Q)$(MAKE) --no-print-directory all images
+	$(Q)$(MAKE) --no-print-directory CRASH=1 all
+	$(Q)tests/vm/run $(VM)
+
+FUZZ_SECONDS ?= 30
+fuzz: ## every fuzzer for FUZZ_SECONDS, from its seeds
+	$(Q)tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+bench: deps-bench ## measure veneer beside its peers, in the real kernel and natively
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/bench/run.sh
+
+IMAGES := build/images
+deps: ## install what building, testing and running need (Debian 12 and 13, root)
+	$(Q)tests/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+
+deps-bench: deps ## and the peers that `make bench` measures
+	$(Q)tests/deps.sh --download build/peers $(DEPS_BENCH)
+
+demo: deps ## install, build, and do the main job on a real image
+	$(Q)$(MAKE) --no-print-directory all images
+	$(Q)tests/demo/run.sh $(OUT)/$(NAME) $(IMAGES)
+
+.PHONY: images
+images: ## real image archives made by debootstrap, umoci and skopeo
+	$(Q)tests/images/make.sh $(IMAGES)
+
+install: all ## install under $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $(OUT)/$(NAME) $(DESTDIR)$(BINDIR)/$(NAME)
+	install -D -m 0644 udev/11-dm-veneer.rules.in $(DESTDIR)$(UDEVDIR)/11-dm-veneer.rules
+	install -d $(DESTDIR)$(COMPDIR) $(DESTDIR)$(MANDIR)
+	$(OUT)/$(NAME) completion bash >$(DESTDIR)$(COMPDIR)/$(NAME)

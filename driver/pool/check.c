@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why every crash point is safe. The damaged metadata is not written to before
+ * a whole, checked and durable copy has its final name in the root; from then
+ * on until the copy is in place and the name removed, each call starts with
+ * copying it again.
+ */
+#include "pool/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/crash.h"
+#include "base/io.h"
+#include "base/proc.h"
+#include "base/size.h"
+#include "dm/devmap.h"
+#include "pool/config.h"
+#include "pool/devices.h"
+#include "pool/pool.h"
+
+#define CHECK_DEADLINE_MS (60 * 60 * 1000)
+#define COPY_CHUNK_BYTES  ((size_t)MIB)
+#define DAMAGED_NAME	  "pool.damaged"
+#define COPY_NAME	  "pool.repaired"
+#define COPY_PART_NAME	  COPY_NAME ".part"
+
+struct repair {
+	const char *root;
+	struct buf *report;
+	char *copy; /* whole and checked */
+	char *part;
+	char node[DEVMAP_NODE_BYTES]; /* the metadata, while no pool runs on it */
+	uint64_t meta_bytes;
+};
+
+static void repair_done(struct repair *repair)
+{
+	free(repair->copy);
+	free(repair->part);
+}
+#define auto_repair __attribute__((cleanup(repair_done)))
+
+/* Returns 0 when it is sound, 1 when not. */
+static int thin_check(const char *path, struct error *err)
+{
+	const char *const argv[] = { "thin_check", "-q", path, NULL };
+	int status = proc_run(argv, CHECK_DEADLINE_MS, NULL, err);
+
+	return status < 0 ? -1 : status != 0;
+}
+
+/* Also mends counters that are too high: blocks that nobody has. */
+static int clear_flag(struct repair *repair, struct error *err)
+{
+	const char *const argv[] = { "thin_check", "-q", "--auto-repair", repair->node, NULL };
+	const char *const clear[] = { "thin_check", "-q", "--clear-needs-check-flag", repair->node,
+				      NULL };
+	int status = proc_run(argv, CHECK_DEADLINE_MS, NULL, err);
+
+	if (status == 0)
+		status = proc_run(clear, CHECK_DEADLINE_MS, NULL, err);
+	if (status < 0)
+		return -1;
+	if (status > 0)
+		return 1;
+	buf_puts(repair->report, "the pool's metadata was checked and is sound\n");
+	return 0;
+}
+
+static int make_copy(struct repair *repair, struct error *err)
+{
+	const char *const argv[] = { "thin_repair", "-i", repair->node, "-o", repair->part, NULL };
+	auto_fd int fd = open(repair->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int status;
+
+	/* It wants a file of the right size. */
+	if (fd < 0 || ftruncate(fd, (off_t)repair->meta_bytes) < 0)
+		return err_sys(err, errno, "create '%s'", repair->part);
+	if (proc_check(argv, CHECK_DEADLINE_MS, err) < 0) {
+		if (err->kind == ERR_IO)
+			err->kind = ERR_CORRUPT;
+		return -1;
+	}
+	status = thin_check(repair->part, err);
+	if (status < 0)
+		return -1;
+	if (status > 0)
+		return err_set(err, ERR_CORRUPT, "thin_repair made metadata that is not sound");
+	if (fsync(fd) < 0)
+		return err_sys(err, errno, "sync '%s'", repair->part);
+	return config_rename(repair->root, COPY_PART_NAME, COPY_NAME, err);
+}
+
+/* Skips what is zero: to must read as zeros, or sparse be false. */
+static int copy_bytes(int from_fd, int to_fd, uint64_t bytes, bool sparse, struct error *err)
+{
+	auto_free uint8_t *chunk = xmalloc(COPY_CHUNK_BYTES);
+
+	for (uint64_t done = 0; done < bytes;) {
+		size_t len =
+			bytes - done < COPY_CHUNK_BYTES ? (size_t)(bytes - done) : COPY_CHUNK_BYTES;
+
+		if (io_pread(from_fd, chunk, len, done, err) < 0)
+			return -1;
+		if ((!sparse || chunk[0] || memcmp(chunk, chunk + 1, len - 1) != 0) &&
+		    io_pwrite(to_fd, chunk, len, done, err) < 0)
+			return -1;
+		done += len;
+	}
+	/* The kernel reads metadata past the page cache. */
+	if (fsync(to_fd) < 0)
+		return err_sys(err, errno, "sync a copy of the metadata");
+	return 0;
+}
+
+/* thin_repair drops what it cannot read, up to every volume: people may want to try more. */
+static int keep_damaged(struct repair *repair, struct error *err)
+{
+	auto_free char *path = xasprintf("%s/%s", repair->root, DAMAGED_NAME);
+	auto_fd int from_fd = open(repair->node, O_RDONLY | O_CLOEXEC);
+	auto_fd int to_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (from_fd < 0)
+		return err_sys(err, errno, "open %s", repair->node);
+	if (to_fd < 0 || ftruncate(to_fd, (off_t)repair->meta_bytes) < 0)
+		return err_sys(err, errno, "create '%s'", path);
+	return copy_bytes(from_fd, to_fd, repair->meta_bytes, true, err);
+}
+
+static int install_copy(struct repair *repair, struct error *err)
+{
+	auto_fd int from_fd = open(repair->copy, O_RDONLY | O_CLOEXEC);
+	auto_fd int to_fd = open(repair->node, O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	if (from_fd < 0 || fstat(from_fd, &st) < 0)
+		return err_sys(err, errno, "open '%s'", repair->copy);
+	if (to_fd < 0)
+		return err_sys(err, errno, "open %s", repair->node);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != repair->meta_bytes)
+		return err_set(err, ERR_CORRUPT, "'%s' is not a copy of this pool's metadata",
+			       repair->copy);
+	if (copy_bytes(from_fd, to_fd, repair->meta_bytes, false, err) < 0)
+		return -1;
+	buf_printf(repair->report,
+		   "the pool's metadata was damaged; thin_repair has rebuilt what it could read, "
+		   "and the damaged metadata is kept in %s/" DAMAGED_NAME "\n",
+		   repair->root);
+	return 0;
+}
+
+static int mend(struct repair *repair, struct error *err)
+{
+	bool have_copy = access(repair->copy, F_OK) == 0;
+	int damaged = have_copy ? 1 : clear_flag(repair, err);
+
+	if (damaged <= 0)
+		return damaged;
+	if (!have_copy && (keep_damaged(repair, err) < 0 || make_copy(repair, err) < 0)) {
+		unlink(repair->part);
+		return -1;
+	}
+	crash_point("pool-repair-copied");
+	if (install_copy(repair, err) < 0)
+		return -1;
+	crash_point("pool-repair-installed");
+	return config_remove(repair->root, COPY_NAME, err);
+}
+
+static int repair_stopped(const char *root, const struct pool_config *config, struct buf *report,
+			  struct error *err)
+{
+	auto_devices struct devices devices = { 0 };
+	auto_repair struct repair repair = {
+		.root = root,
+		.report = report,
+		.copy = xasprintf("%s/%s", root, COPY_NAME),
+		.part = xasprintf("%s/%s", root, COPY_PART_NAME),
+	};
+	dev_t device;
+
+	if (devices_open_ours(config, &devices, err) < 0 ||
+	    devices_map_meta(config, &devices, &device, err) < 0)
+		return -1;
+	devmap_node(device, repair.node);
+	repair.meta_bytes = header_bytes(devices_meta_header(&devices), HEADER_META);
+	return mend(&repair, err);
+}
+
+int pool_repair(const char *root, struct buf *ret_report, struct error *err)
+{
+	auto_pool struct pool *pool = NULL;
+	struct pool_status status;
+
+	if (pool_open(root, &pool, err) < 0 || devices_remove(pool_config(pool), err) < 0 ||
+	    repair_stopped(root, pool_config(pool), ret_report, err) < 0 ||
+	    pool_activate(root, err) < 0 || pool_status(pool, &status, err) < 0 ||
+	    pool_check_health(pool, &status, err) < 0)
+		return err_add(err, "repair the pool of '%s'", root);
+	return 0;
+}

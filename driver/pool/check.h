@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check - look over the metadata of a pool that is not running, and mend it
+ *
+ * With the programs of thin-provisioning-tools: thin_check and thin_repair.
+ */
+#ifndef POOL_CHECK_H
+#define POOL_CHECK_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/**
+ * pool_repair - stop the pool, check its metadata, mend what is wrong, start it again
+ * @root:       of the store; the caller holds its lock
+ * @ret_report: a line for each thing that was done, appended; may stay empty
+ *
+ * Clears needs_check where the metadata is sound. Otherwise thin_repair writes
+ * a new copy into the root, which is checked, kept and then put in place: after
+ * a crash the next call goes on with it. The damaged metadata stays in
+ * ROOT/pool.damaged. thin_repair leaves out volumes that it cannot read: the
+ * caller compares with what it knows. What the pool had acknowledged in its
+ * last transaction may be lost then: file systems should be checked.
+ *
+ * Returns 0 when the pool runs again and needs no check, or -1: ERR_IN_USE
+ * while a volume is open, ERR_NOT_FOUND without a pool or without the
+ * programs, ERR_CORRUPT when thin_repair cannot help, ERR_NO_SPACE.
+ */
+int pool_repair(const char *root, struct buf *ret_report, struct error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * devices - bring the device-mapper devices of a pool into the state that its
+ * headers describe
+ *
+ * One function for start, for growing, and for going on where a killed process
+ * stopped: each looks at what is there and does the rest.
+ */
+#ifndef POOL_DEVICES_H
+#define POOL_DEVICES_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "pool/backing.h"
+#include "pool/header.h"
+#include "pool/pool.h"
+
+/* The backing devices with their headers; one when metadata shares the data's. */
+struct devices {
+	struct backing data;
+	struct backing meta; /* path NULL when shared */
+	struct header data_header;
+	struct header meta_header; /* not filled when shared */
+};
+
+void devices_close(struct devices *devices);
+#define auto_devices __attribute__((cleanup(devices_close)))
+
+/* The backings only: attaches loop devices. */
+int devices_open(const struct pool_config *config, struct devices *ret, struct error *err);
+/* And headers: ERR_CORRUPT when one is not of this store or does not fit its device. */
+int devices_open_ours(const struct pool_config *config, struct devices *ret, struct error *err);
+
+/* Where metadata is: the two differ unless it shares the data's device. */
+struct backing *devices_meta(struct devices *devices);
+struct header *devices_meta_header(struct devices *devices);
+
+/* Creates, loads or resumes whatever is missing. Nothing new is left after an error. */
+int devices_apply(const struct pool_config *config, struct devices *devices, struct error *err);
+
+/* The metadata's map only: for programs that look at the metadata of a stopped pool. */
+int devices_map_meta(const struct pool_config *config, struct devices *devices, dev_t *ret_device,
+		     struct error *err);
+
+/* Removes volumes, pool and maps, as far as they exist, then the loop devices. */
+int devices_remove(const struct pool_config *config, struct error *err);
+
+/* Device names of all active volumes. */
+int devices_list_volumes(const struct pool_config *config, struct strlist *ret, struct error *err);
+
+/* "veneer-abcdef01-" + part */
+void devices_name(const struct pool_config *config, const char *part, char ret[POOL_NAME_BYTES]);
+
+#endif

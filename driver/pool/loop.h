@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loop - a file as a block device, with direct I/O where its file system can
+ *
+ * A loop device stays attached until loop_detach(), also after this process
+ * has ended: the pool on it does.
+ */
+#ifndef POOL_LOOP_H
+#define POOL_LOOP_H
+
+#include "base/err.h"
+
+#define LOOP_PATH_BYTES 32
+
+/**
+ * loop_attach - the loop device of this file: the one it has, else a new one
+ * @ret_path: "/dev/loop3"
+ *
+ * Two loop devices on one file would each have a cache of their own. ERR_NOT_FOUND
+ * without the file, ERR_UNSUPPORTED without loop devices in the kernel.
+ */
+int loop_attach(const char *file, char ret_path[LOOP_PATH_BYTES], struct error *err);
+
+/* Idempotent: a file that has no loop device is fine. ERR_IN_USE while the device is open. */
+int loop_detach(const char *file, struct error *err);
+
+/* The file has grown. */
+int loop_resize(const char *loop_path, struct error *err);
+
+#endif

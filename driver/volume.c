@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/crash.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "dm/devmap.h"
+#include "fs/fs.h"
+#include "fs/mount.h"
+#include "pool/metasnap.h"
+#include "pool/pool.h"
+#include "pool/sizing.h"
+#include "pool/thinvol.h"
+#include "tmeta/delta.h"
+#include "tmeta/tmeta.h"
+#include "tmeta/usage.h"
+
+/* For programs that look at every new device; a real holder stays longer. */
+#define PROBE_WAIT_MS 500
+
+struct volume_pool {
+	char *root;
+	struct pool *pool;
+	const struct pool_config *config;
+	const struct fs_kind *fs;
+};
+
+struct volume {
+	struct volume_pool *pool;
+	uint32_t id;
+	char name[POOL_NAME_BYTES];
+	char node[DEVMAP_NODE_BYTES];
+	bool keep;
+	bool frozen;
+};
+
+/* A pool whose device runs needs nothing but a look at what killed processes left. */
+static int activate_if_needed(struct volume_pool *pool, struct error *err)
+{
+	struct devmap_info info;
+
+	if (devmap_info(pool_name(pool->pool), &info, err) < 0)
+		return -1;
+	if (info.exists && info.has_table && !info.suspended)
+		return 0;
+	return pool_activate(pool->root, err);
+}
+
+int volume_pool_open(const char *root, struct volume_pool **ret, struct error *err)
+{
+	auto_volume_pool struct volume_pool *pool = xcalloc(1, sizeof(*pool));
+	struct pool_status status;
+
+	pool->root = xstrdup(root);
+	if (pool_open(root, &pool->pool, err) < 0)
+		return -1;
+	pool->config = pool_config(pool->pool);
+	pool->fs = fs_find(pool->config->fs, err);
+	if (!pool->fs || activate_if_needed(pool, err) < 0 ||
+	    pool_status(pool->pool, &status, err) < 0 ||
+	    pool_check_health(pool->pool, &status, err) < 0 ||
+	    thinvol_resume_all(pool->pool, err) < 0 || metasnap_sweep(pool->pool, &status, err) < 0)
+		return -1;
+	*ret = take_ptr(pool);
+	return 0;
+}
+
+void volume_pool_close(struct volume_pool *pool)
+{
+	if (!pool)
+		return;
+	pool_close(pool->pool);
+	free(pool->root);
+	free(pool);
+}
+
+int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err)
+{
+	const struct pool_config *config = pool->config;
+	struct pool_status status;
+
+	if (pool_status(pool->pool, &status, err) < 0)
+		return -1;
+	if (!status.active)
+		return err_set(err, ERR_NOT_FOUND, "the pool %s is not active any more",
+			       pool_name(pool->pool));
+	*ret = (struct volume_pool_info){
+		.store_id = config->store_id,
+		.fs = config->fs,
+		.data_path = config->data_path,
+		.meta_path = config->meta_path,
+		.on_files = config->on_files,
+		.volume_bytes = config->volume_bytes,
+		.block_bytes = config->block_bytes,
+		.transaction_id = status.stat.transaction_id,
+		.data_used_bytes = status.data_used_bytes,
+		.data_total_bytes = status.data_total_bytes,
+		.meta_used_bytes = status.meta_used_bytes,
+		.meta_total_bytes = status.meta_total_bytes,
+		.read_only = status.stat.read_only || status.stat.failed,
+		.out_of_data = status.stat.out_of_data,
+		.failed = status.stat.failed,
+		.needs_check = status.stat.needs_check,
+	};
+	return 0;
+}
+
+static int check_part(const char *what, uint64_t used, uint64_t total, uint64_t reserve,
+		      struct error *err)
+{
+	uint64_t free_bytes = used < total ? total - used : 0;
+
+	if (free_bytes >= reserve)
+		return 0;
+	return err_set(err, ERR_NO_SPACE,
+		       "the pool has %" PRIu64 " KiB of %s left, and keeps %" PRIu64
+		       " KiB in reserve: remove images, or run 'veneer pool grow'",
+		       free_bytes / KIB, what, reserve / KIB);
+}
+
+int volume_pool_check_reserve(struct volume_pool *pool, struct error *err)
+{
+	struct pool_status status;
+
+	if (pool_status(pool->pool, &status, err) < 0 ||
+	    pool_check_writable(pool->pool, &status, err) < 0)
+		return -1;
+	/* Metadata first: a pool without it cannot even delete. */
+	if (check_part("metadata", status.meta_used_bytes, status.meta_total_bytes,
+		       sizing_meta_reserve_bytes(status.meta_total_bytes), err) < 0)
+		return -1;
+	return check_part("data", status.data_used_bytes, status.data_total_bytes,
+			  sizing_data_reserve_bytes(status.data_total_bytes), err);
+}
+
+int volume_pool_advance(struct volume_pool *pool, uint64_t old_id, uint64_t new_id,
+			struct error *err)
+{
+	return thinvol_set_transaction_id(pool->pool, old_id, new_id, err);
+}
+
+int volume_create(struct volume_pool *pool, uint32_t id, struct error *err)
+{
+	if (thinvol_create(pool->pool, id, err) < 0)
+		return err_add(err, "create volume %" PRIu32, id);
+	return 0;
+}
+
+int volume_snapshot(struct volume_pool *pool, uint32_t id, uint32_t origin_id, struct error *err)
+{
+	if (thinvol_snapshot(pool->pool, id, origin_id, err) < 0)
+		return err_add(err, "create volume %" PRIu32 " from %" PRIu32, id, origin_id);
+	return 0;
+}
+
+int volume_delete(struct volume_pool *pool, uint32_t id, struct error *err)
+{
+	if (thinvol_deactivate(pool->pool, id, PROBE_WAIT_MS, err) < 0 ||
+	    thinvol_delete(pool->pool, id, err) < 0)
+		return err_add(err, "delete volume %" PRIu32, id);
+	return 0;
+}
+
+int volume_list(struct volume_pool *pool, uint32_t **ret_ids, size_t *ret_nr, struct error *err)
+{
+	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
+	auto_tmeta struct tmeta *tmeta = NULL;
+
+	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
+	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0)
+		return -1;
+	return tmeta_list_ids(tmeta, ret_ids, ret_nr, err);
+}
+
+int volume_delta(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
+		 struct volume_delta *ret, struct error *err)
+{
+	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
+	auto_tmeta struct tmeta *tmeta = NULL;
+	uint64_t block_bytes = pool->config->block_bytes;
+	struct tmeta_delta delta;
+
+	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
+	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
+	    tmeta_delta(tmeta, parent_id ? parent_id : TMETA_EMPTY, child_id, &delta, err) < 0)
+		return err_add(err, "compare volumes %" PRIu32 " and %" PRIu32, parent_id,
+			       child_id);
+	*ret = (struct volume_delta){
+		.own_bytes = delta.own_blocks * block_bytes,
+		.dropped_bytes = delta.dropped_blocks * block_bytes,
+		.nodes_read = delta.nodes_read,
+	};
+	return 0;
+}
+
+int volume_format(struct volume_pool *pool, uint32_t id, struct error *err)
+{
+	auto_volume struct volume *volume = NULL;
+
+	if (volume_activate(pool, id, VOLUME_READ_WRITE, &volume, err) < 0)
+		return -1;
+	if (pool->config->volume_bytes < pool->fs->min_bytes)
+		return err_set(err, ERR_USAGE,
+			       "a volume of %" PRIu64 " MiB is too small for %s: it needs %" PRIu64,
+			       pool->config->volume_bytes / MIB, pool->fs->name,
+			       pool->fs->min_bytes / MIB);
+	if (pool->fs->make(volume->node, pool->config->volume_bytes, err) < 0)
+		return err_add(err, "format volume %" PRIu32 " (%s)", id, volume->node);
+	return 0;
+}
+
+int volume_activate(struct volume_pool *pool, uint32_t id, enum volume_mode mode,
+		    struct volume **ret, struct error *err)
+{
+	struct volume *volume;
+	dev_t device;
+
+	if (thinvol_activate(pool->pool, id, mode == VOLUME_READ_ONLY, &device, err) < 0)
+		return -1;
+	volume = xcalloc(1, sizeof(*volume));
+	volume->pool = pool;
+	volume->id = id;
+	thinvol_name(pool->pool, id, volume->name);
+	devmap_node(device, volume->node);
+	*ret = volume;
+	return 0;
+}
+
+int volume_deactivate(struct volume_pool *pool, uint32_t id, struct error *err)
+{
+	return thinvol_deactivate(pool->pool, id, PROBE_WAIT_MS, err);
+}
+
+static bool find_device(struct volume_pool *pool, uint32_t id, struct devmap_info *ret)
+{
+	char name[POOL_NAME_BYTES];
+	struct error err;
+
+	thinvol_name(pool->pool, id, name);
+	if (devmap_info(name, ret, &err) == 0)
+		return ret->exists && ret->has_table;
+	log_debug("%s", err.text);
+	return false;
+}
+
+bool volume_is_active(struct volume_pool *pool, uint32_t id)
+{
+	struct devmap_info info;
+
+	return find_device(pool, id, &info);
+}
+
+void volume_keep(struct volume *volume)
+{
+	volume->keep = true;
+}
+
+void volume_free(struct volume *volume)
+{
+	struct error err;
+
+	if (!volume)
+		return;
+	if (volume->frozen && volume_thaw(volume, &err) < 0)
+		log_warn("%s", err.text);
+	if (!volume->keep &&
+	    thinvol_deactivate(volume->pool->pool, volume->id, PROBE_WAIT_MS, &err) < 0)
+		log_debug("%s", err.text);
+	free(volume);
+}
+
+const char *volume_device(const struct volume *volume)
+{
+	return volume->node;
+}
+
+uint32_t volume_id(const struct volume *volume)
+{
+	return volume->id;
+}
+
+static enum fs_use fs_use_of(enum volume_mount_use use)
+{
+	switch (use) {
+	case VOLUME_MOUNT_VIEW:
+		return FS_VIEW;
+	case VOLUME_MOUNT_UNPACK:
+		return FS_UNPACK;
+	default:
+		return FS_WRITE;
+	}
+}
+
+int volume_mount(struct volume *volume, enum volume_mount_use use, int *ret_fd, struct error *err)
+{
+	if (mount_open(volume->pool->fs, volume->node, fs_use_of(use), ret_fd, err) < 0)
+		return err_add(err, "volume %" PRIu32, volume->id);
+	return 0;
+}
+
+int volume_attach_mount(int mount_fd, const char *dir, struct error *err)
+{
+	return mount_attach(mount_fd, dir, err);
+}
+
+int volume_unmount(struct volume_pool *pool, uint32_t id, const char *dir, struct error *err)
+{
+	struct devmap_info info;
+
+	if (!find_device(pool, id, &info))
+		return err_set(err, ERR_NOT_FOUND, "volume %" PRIu32 " is not active", id);
+	return mount_remove(dir, info.device, err);
+}
+
+bool volume_is_mounted(struct volume_pool *pool, uint32_t id)
+{
+	struct devmap_info info;
+	struct error err;
+	bool mounted;
+
+	if (!find_device(pool, id, &info))
+		return false;
+	if (mount_find(info.device, &mounted, &err) == 0)
+		return mounted;
+	log_warn("%s", err.text);
+	return false;
+}
+
+/* What the file system could not write says EIO or nothing; the pool knows better. */
+static int explain(struct volume *volume, struct error *err)
+{
+	struct pool_status status;
+	struct error why;
+
+	if (pool_status(volume->pool->pool, &status, &why) == 0 && status.stat.out_of_data)
+		err_set(err, ERR_NO_SPACE,
+			"the pool is full: %" PRIu64
+			" MiB of data are in use; remove images, or run "
+			"'veneer pool grow'",
+			status.data_used_bytes / MIB);
+	return err_add(err, "volume %" PRIu32, volume->id);
+}
+
+static int refuse_full(struct volume *volume, struct error *err)
+{
+	struct pool_status status;
+
+	if (pool_status(volume->pool->pool, &status, err) < 0)
+		return -1;
+	/* What was written last may be missing although nothing failed yet. */
+	if (status.stat.out_of_data || status.stat.read_only || status.stat.failed)
+		return err_set(err, ERR_IO, "the pool is %s", pool_health(&status));
+	return 0;
+}
+
+int volume_freeze(struct volume *volume, int mount_fd, bool trim, struct error *err)
+{
+	if (volume->frozen)
+		return err_set(err, ERR_IN_USE, "volume %" PRIu32 " is frozen already", volume->id);
+	if (mount_sync(mount_fd, err) < 0 || (trim && mount_trim(mount_fd, err) < 0))
+		return explain(volume, err);
+	if (volume->pool->fs->empty_log)
+		volume->pool->fs->empty_log(mount_fd);
+	/* The kernel freezes the file system, then waits for what is under way. */
+	if (devmap_suspend(volume->name, 0, err) < 0)
+		return explain(volume, err);
+	volume->frozen = true;
+	crash_point("volume-frozen");
+	if (refuse_full(volume, err) < 0) {
+		struct error why;
+
+		if (volume_thaw(volume, &why) < 0)
+			log_warn("%s", why.text);
+		return explain(volume, err);
+	}
+	return 0;
+}
+
+int volume_thaw(struct volume *volume, struct error *err)
+{
+	if (devmap_resume(volume->name, DEVMAP_ANONYMOUS, err) < 0)
+		return err_add(err, "thaw volume %" PRIu32, volume->id);
+	volume->frozen = false;
+	return 0;
+}
+
+/* Through the page cache, which a mounted file system shares. */
+static int open_label(struct volume *volume, int flags, uint64_t *ret_offset, struct error *err)
+{
+	int fd;
+
+	if (volume->frozen)
+		return err_set(err, ERR_IN_USE, "volume %" PRIu32 " is frozen", volume->id);
+	*ret_offset = volume->pool->fs->label_offset(volume->pool->config->volume_bytes);
+	fd = open(volume->node, flags | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, errno, "open %s", volume->node) : fd;
+}
+
+int volume_write_label(struct volume *volume, const char label[VOLUME_LABEL_BYTES],
+		       struct error *err)
+{
+	uint64_t offset;
+	auto_fd int fd = open_label(volume, O_RDWR, &offset, err);
+
+	if (fd < 0)
+		return -1;
+	if (io_pwrite(fd, label, VOLUME_LABEL_BYTES, offset, err) < 0)
+		return explain(volume, err);
+	if (fdatasync(fd) < 0) {
+		err_sys(err, errno, "write label");
+		return explain(volume, err);
+	}
+	return 0;
+}
+
+int volume_read_label(struct volume *volume, char ret[VOLUME_LABEL_BYTES], struct error *err)
+{
+	uint64_t offset;
+	auto_fd int fd = open_label(volume, O_RDONLY, &offset, err);
+
+	if (fd < 0)
+		return -1;
+	if (io_pread(fd, ret, VOLUME_LABEL_BYTES, offset, err) < 0)
+		return err_add(err, "label of volume %" PRIu32, volume->id);
+	return 0;
+}

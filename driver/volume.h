@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume - pools, thin volumes, file systems and mounts, as the store sees them
+ *
+ * The store's only door to the driver. It knows thin ids, never images. Calling
+ * sequence:
+ *
+ *	volume_pool_open()             the pool of a root is active and healthy
+ *	volume_snapshot()              a new thin id, inside the store's transaction
+ *	volume_activate()              a block device
+ *	volume_mount()                 a detached mount: a descriptor, no path
+ *	volume_boundary()              freeze, snapshot, thaw: a layer is born
+ *
+ * Nothing here locks: the caller serialises changes of one pool with the
+ * store's lock, and holds it for the ioctls only, never for bulk I/O.
+ * Single-threaded, because libdevmapper is.
+ */
+#ifndef VOLUME_H
+#define VOLUME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define VOLUME_LABEL_BYTES 1024 /* room for the label of one volume */
+#define VOLUME_ID_MAX	   ((UINT32_C(1) << 24) - 1)
+
+struct volume_pool;
+struct volume;
+
+/* What the pool's configuration file and its status line say. */
+struct volume_pool_info {
+	const char *store_id;	/* 8 hex digits, part of every device name; borrowed */
+	const char *fs;		/* "ext4" or "xfs"; borrowed */
+	const char *data_path;	/* block device or file; borrowed */
+	const char *meta_path;	/* may equal data_path; borrowed */
+	bool on_files;		/* sparse files with loop devices */
+	uint64_t volume_bytes;	/* virtual size of the template */
+	uint64_t block_bytes;	/* pool block */
+	uint64_t transaction_id;
+	uint64_t data_used_bytes;
+	uint64_t data_total_bytes;
+	uint64_t meta_used_bytes; /* includes the kernel's own reserve */
+	uint64_t meta_total_bytes;
+	bool read_only;	  /* no change is possible */
+	bool out_of_data; /* writers wait or fail */
+	bool failed;
+	bool needs_check;
+};
+
+/**
+ * volume_pool_open - the pool of the store at root, activated if it was not
+ *
+ * Returns 0, or -1: ERR_NOT_FOUND when root has no pool, ERR_CORRUPT when it
+ * needs_check, is failed or is not ours (the text says what to do next),
+ * ERR_UNSUPPORTED when the kernel has no thin-pool target. The caller owns
+ * *ret; closing it leaves the pool active.
+ */
+int volume_pool_open(const char *root, struct volume_pool **ret, struct error *err);
+void volume_pool_close(struct volume_pool *pool);
+#define auto_volume_pool __attribute__((cleanup(volume_pool_close_)))
+static inline void volume_pool_close_(struct volume_pool **pool)
+{
+	volume_pool_close(*pool);
+}
+
+/* A fresh status; strings are valid until the pool is closed. */
+int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err);
+
+/*
+ * Fails with ERR_NO_SPACE when metadata (or data) is below the reserve that a
+ * new volume needs, and with ERR_DENIED when the pool cannot be written to.
+ */
+int volume_pool_check_reserve(struct volume_pool *pool, struct error *err);
+
+/**
+ * volume_pool_advance - move the pool's transaction id from old_id to new_id
+ *
+ * The kernel compares and swaps. Returns 0, or -1 with ERR_CORRUPT when the
+ * pool was not at old_id.
+ */
+int volume_pool_advance(struct volume_pool *pool, uint64_t old_id, uint64_t new_id,
+			struct error *err);
+
+/* Thin id messages. EEXIST: ERR_EXISTS. Absent: ERR_NOT_FOUND. Active: ERR_IN_USE. */
+int volume_create(struct volume_pool *pool, uint32_t id, struct error *err);
+/* The origin must be inactive, or frozen by the caller. */
+int volume_snapshot(struct volume_pool *pool, uint32_t id, uint32_t origin_id, struct error *err);
+/* Deactivates it first where nobody holds it open. */
+int volume_delete(struct volume_pool *pool, uint32_t id, struct error *err);
+
+/* All thin ids in the pool, rising, from a metadata snapshot. *ret_ids is new (free it). */
+int volume_list(struct volume_pool *pool, uint32_t **ret_ids, size_t *ret_nr, struct error *err);
+
+/**
+ * volume_format - make the pool's kind of file system on a just created id
+ *
+ * Lazily initialised, without lost+found, so that snapshots stay small.
+ */
+int volume_format(struct volume_pool *pool, uint32_t id, struct error *err);
+
+enum volume_mode {
+	VOLUME_READ_ONLY,
+	VOLUME_READ_WRITE,
+};
+
+/**
+ * volume_activate - make a block device of a thin id
+ *
+ * An id that is active already is taken over as it is. volume_free()
+ * deactivates it again unless volume_keep() was called or another holder has
+ * it open.
+ */
+int volume_activate(struct volume_pool *pool, uint32_t id, enum volume_mode mode,
+		    struct volume **ret, struct error *err);
+/* Stops an id that an earlier process left active; ERR_IN_USE while somebody has it open. */
+int volume_deactivate(struct volume_pool *pool, uint32_t id, struct error *err);
+bool volume_is_active(struct volume_pool *pool, uint32_t id);
+void volume_keep(struct volume *volume);
+void volume_free(struct volume *volume);
+#define auto_volume __attribute__((cleanup(volume_free_)))
+static inline void volume_free_(struct volume **volume)
+{
+	volume_free(*volume);
+}
+
+/* "/dev/dm-7": exists as soon as the volume is active. Borrowed. */
+const char *volume_device(const struct volume *volume);
+uint32_t volume_id(const struct volume *volume);
+
+enum volume_mount_use {
+	VOLUME_MOUNT_VIEW,   /* read-only, for looking at a committed layer */
+	VOLUME_MOUNT_UNPACK, /* fast and unsafe: whatever crashes is thrown away */
+	VOLUME_MOUNT_WRITE,  /* a private writable copy that must survive */
+};
+
+/**
+ * volume_mount - mount without a place in the tree
+ * @ret_fd: new descriptor of the mount's root; attach it with volume_attach_mount(),
+ *          or close it, which unmounts
+ */
+int volume_mount(struct volume *volume, enum volume_mount_use use, int *ret_fd, struct error *err);
+/* Puts a detached mount at dir, an existing folder. */
+int volume_attach_mount(int mount_fd, const char *dir, struct error *err);
+/* Unmounts dir if it is a mount of this thin id; ERR_NOT_FOUND when it is not, ERR_IN_USE when busy. */
+int volume_unmount(struct volume_pool *pool, uint32_t id, const char *dir, struct error *err);
+/* Is this thin id mounted anywhere that this process can see? */
+bool volume_is_mounted(struct volume_pool *pool, uint32_t id);
+
+/**
+ * volume_freeze - everything written is on the device and the file system rests
+ * @mount_fd: the mount of this volume
+ * @trim:     give blocks of deleted files back to the pool first
+ *
+ * Between freeze and thaw volume_snapshot() may name this volume as origin. A
+ * frozen volume is thawed by volume_thaw(), and by volume_free().
+ */
+int volume_freeze(struct volume *volume, int mount_fd, bool trim, struct error *err);
+int volume_thaw(struct volume *volume, struct error *err);
+
+/* Writes or reads the VOLUME_LABEL_BYTES that the file system leaves alone; mounted or not. */
+int volume_write_label(struct volume *volume, const char label[VOLUME_LABEL_BYTES],
+		       struct error *err);
+int volume_read_label(struct volume *volume, char ret[VOLUME_LABEL_BYTES], struct error *err);
+
+/* What one volume's mapping has that another's has not, in bytes of pool blocks. */
+struct volume_delta {
+	uint64_t own_bytes;	  /* blocks only the child maps: what deleting it returns */
+	uint64_t dropped_bytes;	  /* blocks of the parent that the child no longer maps */
+	uint64_t nodes_read;	  /* metadata blocks that had to be read */
+};
+
+/**
+ * volume_delta - compare two volumes by their mapping trees
+ * @parent_id: 0 compares with an empty volume
+ *
+ * Both must be frozen or inactive. The cost follows the difference.
+ */
+int volume_delta(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
+		 struct volume_delta *ret, struct error *err);
+
+#endif
