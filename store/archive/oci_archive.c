@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * oci_archive - an OCI image layout, as a folder or in a tar
+ *
+ * Source: OCI image-spec image-layout.md; spec/registry-and-archive.md section 7
+ */
+#include <stdlib.h>
+
+#include "archive/images.h"
+#include "base/cleanup.h"
+#include "limits.h"
+#include "oci/config.h"
+#include "oci/manifest.h"
+#include "oci/reference.h"
+
+static char *blob_member(const struct digest *digest)
+{
+	return xasprintf("blobs/sha256/%s", digest_hex(digest));
+}
+
+/* A document of the layout, verified against the descriptor that named it. */
+static int read_document(struct bundle *bundle, const struct digest *digest, struct buf *ret,
+			 struct error *err)
+{
+	auto_free char *member = blob_member(digest);
+	struct digest found;
+
+	if (bundle_read(bundle, member, LIMIT_JSON_BYTES, ret, err) < 0)
+		return -1;
+	digest_of(ret->data, ret->len, &found);
+	if (!digest_equal(&found, digest))
+		return err_set(err, ERR_CORRUPT, "manifest verification failed for digest %s",
+			       digest->text);
+	return 0;
+}
+
+/* The name an image gets: a full one from containerd's annotation, or from ref.name. */
+static void add_name(const struct descriptor *desc, struct archive_image *image)
+{
+	const char *name = descriptor_annotation(desc, ANNOTATION_IMAGE_NAME);
+	auto_reference struct reference ref = { 0 };
+	struct error not_a_name;
+
+	if (!name)
+		name = descriptor_annotation(desc, ANNOTATION_REF_NAME);
+	/* ref.name is often a bare tag, which names no repository. */
+	if (name && reference_parse_tagged(name, &ref, &not_a_name) == 0)
+		strlist_take(&image->names, reference_key(&ref));
+}
+
+static int read_manifest(const struct buf *bytes, struct bundle *bundle,
+			 struct archive_image *image, struct error *err)
+{
+	auto_manifest struct manifest manifest = { 0 };
+	auto_image_config struct image_config config = { 0 };
+
+	if (manifest_parse(bytes->data, bytes->len, &manifest, err) < 0)
+		return -1;
+	image->id = manifest.config.digest;
+	if (read_document(bundle, &image->id, &image->config, err) < 0)
+		return err_add(err, "image config");
+	if (image_config_parse(image->config.data, image->config.len, &config, err) < 0)
+		return -1;
+	if (manifest.nr_layers != config.nr_layers)
+		return err_set(err, ERR_CORRUPT,
+			       "layers from manifest don't match image configuration");
+	for (size_t i = 0; i < manifest.nr_layers; i++)
+		archive_image_add_layer(image, blob_member(&manifest.layers[i].digest),
+					&manifest.layers[i].digest);
+	return 0;
+}
+
+/* Follows nested indexes down to the manifest of one image; names come from the top. */
+static int read_entry(struct bundle *bundle, const struct descriptor *top,
+		      const struct platform *platform, struct archive_images *ret,
+		      struct error *err)
+{
+	struct digest digest = top->digest;
+
+	for (int depth = 0; depth < LIMIT_INDEX_DEPTH; depth++) {
+		auto_manifest_index struct manifest_index index = { 0 };
+		auto_buf struct buf bytes = { 0 };
+		const struct descriptor *chosen;
+		enum manifest_kind kind;
+
+		if (read_document(bundle, &digest, &bytes, err) < 0 ||
+		    manifest_kind(bytes.data, bytes.len, top->media_type, &kind, err) < 0)
+			return -1;
+		if (kind == MANIFEST_IMAGE) {
+			struct archive_image *image = archive_images_add(ret);
+
+			add_name(top, image);
+			return read_manifest(&bytes, bundle, image, err);
+		}
+		if (manifest_index_parse(bytes.data, bytes.len, &index, err) < 0 ||
+		    manifest_index_choose(&index, platform, &chosen, err) < 0)
+			return -1;
+		digest = chosen->digest;
+	}
+	return err_set(err, ERR_LIMIT, "indexes are nested more than %d deep", LIMIT_INDEX_DEPTH);
+}
+
+static bool names_an_image(const struct descriptor *desc)
+{
+	enum media_kind kind = media_kind(desc->media_type);
+
+	return !descriptor_is_attestation(desc) && (kind == MEDIA_MANIFEST || kind == MEDIA_INDEX);
+}
+
+int oci_archive_read(struct bundle *bundle, const char *platform_name, struct archive_images *ret,
+		     struct error *err)
+{
+	auto_manifest_index struct manifest_index index = { 0 };
+	auto_buf struct buf bytes = { 0 };
+	struct platform platform;
+
+	if (platform_parse(platform_name, &platform, err) < 0 ||
+	    bundle_read(bundle, "index.json", LIMIT_JSON_BYTES, &bytes, err) < 0 ||
+	    manifest_index_parse(bytes.data, bytes.len, &index, err) < 0)
+		return -1;
+	for (size_t i = 0; i < index.nr_entries; i++) {
+		if (names_an_image(&index.entries[i]) &&
+		    read_entry(bundle, &index.entries[i], &platform, ret, err) < 0)
+			return -1;
+	}
+	if (!ret->nr)
+		return err_set(err, ERR_NOT_FOUND, "index.json names no image");
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "blob/blob.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#define BLOB_DIR "blobs/sha256"
+
+struct blob_writer {
+	const struct root *root;
+	int fd;
+	char *temporary; /* below the root; NULL once published */
+	struct hasher *hasher;
+	struct digest digest;
+};
+
+static char *blob_name(const struct digest *digest)
+{
+	return xasprintf(BLOB_DIR "/%s", digest_hex(digest));
+}
+
+int blob_begin(const struct root *root, int64_t session, struct blob_writer **ret,
+	       struct error *err)
+{
+	static unsigned counter;
+	auto_blob_writer struct blob_writer *writer = xcalloc(1, sizeof(*writer));
+
+	writer->root = root;
+	writer->hasher = hasher_new();
+	writer->temporary = xasprintf("tmp/%" PRId64 "-blob-%u", session, counter++);
+	writer->fd = openat(root->fd, writer->temporary,
+			    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (writer->fd < 0)
+		return err_sys(err, errno, "create '%s/%s'", root->path, writer->temporary);
+	*ret = take_ptr(writer);
+	return 0;
+}
+
+int blob_write(struct blob_writer *writer, const void *data, size_t len, struct error *err)
+{
+	hasher_add(writer->hasher, data, len);
+	if (io_write(writer->fd, data, len, err) < 0)
+		return err_add(err, "keep blob in '%s'", writer->root->path);
+	return 0;
+}
+
+int blob_finish(struct blob_writer *writer, struct digest *ret_digest, struct error *err)
+{
+	if (fsync(writer->fd) < 0)
+		return err_sys(err, errno, "sync blob in '%s'", writer->root->path);
+	hasher_end(writer->hasher, &writer->digest);
+	*ret_digest = writer->digest;
+	return 0;
+}
+
+int blob_publish(struct blob_writer *writer, struct error *err)
+{
+	auto_free char *name = blob_name(&writer->digest);
+	auto_fd int dir = -1;
+
+	if (renameat(writer->root->fd, writer->temporary, writer->root->fd, name) < 0)
+		return err_sys(err, errno, "keep blob %s", writer->digest.text);
+	free(take_ptr(writer->temporary));
+	dir = openat(writer->root->fd, BLOB_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(err, errno, "open '%s/" BLOB_DIR "'", writer->root->path);
+	return io_sync_dir(dir, err);
+}
+
+void blob_writer_free(struct blob_writer *writer)
+{
+	if (!writer)
+		return;
+	if (writer->temporary)
+		unlinkat(writer->root->fd, writer->temporary, 0);
+	if (writer->fd >= 0)
+		close(writer->fd);
+	free(writer->temporary);
+	hasher_free(writer->hasher);
+	free(writer);
+}
+
+int blob_prepare(const struct root *root, int64_t session, const void *data, size_t len,
+		 struct blob_writer **ret, struct digest *ret_digest, struct error *err)
+{
+	auto_blob_writer struct blob_writer *writer = NULL;
+
+	if (blob_begin(root, session, &writer, err) < 0 || blob_write(writer, data, len, err) < 0 ||
+	    blob_finish(writer, ret_digest, err) < 0)
+		return -1;
+	*ret = take_ptr(writer);
+	return 0;
+}
+
+int blob_read(const struct root *root, const struct digest *digest, size_t max, struct buf *ret,
+	      struct error *err)
+{
+	auto_free char *name = blob_name(digest);
+	size_t before = ret->len;
+	struct digest found;
+
+	if (io_read_file(root->fd, name, max, ret, err) < 0)
+		return err_add(err, "blob %s", digest->text);
+	digest_of(ret->data + before, ret->len - before, &found);
+	if (!digest_equal(&found, digest))
+		return err_set(err, ERR_CORRUPT,
+			       "blob %s holds other bytes (%s): the disk has damaged "
+			       "it; remove and load the image again",
+			       digest->text, found.text);
+	return 0;
+}
+
+int blob_remove(const struct root *root, const struct digest *digest, struct error *err)
+{
+	auto_free char *name = blob_name(digest);
+
+	if (unlinkat(root->fd, name, 0) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove '%s/%s'", root->path, name);
+	return 0;
+}
+
+int blob_list(const struct root *root, struct digest **ret, size_t *ret_nr, struct error *err)
+{
+	int fd = openat(root->fd, BLOB_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	auto_free struct digest *digests = NULL;
+	struct dirent *entry;
+	size_t nr = 0;
+
+	if (!dir)
+		return err_sys(err, errno, "read '%s/" BLOB_DIR "'", root->path);
+	while ((entry = readdir(dir))) {
+		auto_free char *text = xasprintf(DIGEST_PREFIX "%s", entry->d_name);
+		struct digest digest;
+		struct error foreign;
+
+		if (digest_parse(text, &digest, &foreign) < 0)
+			continue;
+		digests = xrealloc(digests, (nr + 1) * sizeof(*digests));
+		digests[nr++] = digest;
+	}
+	*ret = take_ptr(digests);
+	*ret_nr = nr;
+	return 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "db/journal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/crash.h"
+#include "base/log.h"
+
+struct thin_op {
+	uint32_t id;
+	uint32_t origin;
+	bool create;
+	bool snapshot;
+};
+
+struct thin_ops {
+	struct thin_op *items;
+	size_t nr;
+};
+
+static void thin_ops_done(struct thin_ops *ops)
+{
+	free(ops->items);
+}
+#define auto_thin_ops __attribute__((cleanup(thin_ops_done)))
+
+static int get_meta(struct db *db, const char *key, int64_t *ret, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(db, "SELECT value FROM meta WHERE key = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_text(stmt, 1, key);
+	got = db_step(stmt, err);
+	if (got == 0)
+		return err_set(err, ERR_CORRUPT, "catalogue: no '%s'", key);
+	if (got > 0)
+		*ret = db_int(stmt, 0);
+	return got < 0 ? -1 : 0;
+}
+
+static int set_meta(struct db *db, const char *key, int64_t value, struct error *err)
+{
+	return db_exec(db, err, "UPDATE meta SET value = ?2 WHERE key = ?1", "si", key, value);
+}
+
+int journal_next_txid(struct db *db, uint64_t *ret, struct error *err)
+{
+	int64_t txid;
+
+	if (get_meta(db, "pool_txid", &txid, err) < 0)
+		return -1;
+	*ret = (uint64_t)txid + 1;
+	return 0;
+}
+
+int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32_t origin,
+			  int64_t session, uint32_t *ret_id, struct error *err)
+{
+	int64_t id;
+
+	if (get_meta(db, "next_thin", &id, err) < 0)
+		return -1;
+	if (id > VOLUME_ID_MAX)
+		return err_set(err, ERR_LIMIT,
+			       "all %u thin ids of this pool have been used: make a new pool",
+			       VOLUME_ID_MAX);
+	if (set_meta(db, "next_thin", id + 1, err) < 0 ||
+	    db_exec(db, err,
+		    "INSERT INTO thin (id, kind, state, txid, origin, session)"
+		    " VALUES (?1, ?2, 'creating', ?3, NULLIF(?4, 0), NULLIF(?5, 0))",
+		    "isiii", id, kind, (int64_t)txid, (int64_t)origin, session) < 0)
+		return -1;
+	*ret_id = (uint32_t)id;
+	return 0;
+}
+
+int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err)
+{
+	if (db_exec(db, err, "DELETE FROM view WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||
+	    db_exec(db, err, "DELETE FROM layer WHERE thin_id = ?1", "i", (int64_t)id) < 0)
+		return -1;
+	return db_exec(db, err, "UPDATE thin SET state = 'deleting', txid = ?2 WHERE id = ?1", "ii",
+		       (int64_t)id, (int64_t)txid);
+}
+
+/* Creations first: a deletion may free the space of what a snapshot still needs. */
+static int read_intents(struct db *db, struct thin_ops *ret, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(db,
+		       "SELECT id, origin, state = 'creating' FROM thin"
+		       " WHERE state <> 'live' ORDER BY state, id",
+		       &stmt, err) < 0)
+		return -1;
+	while ((got = db_step(stmt, err)) > 0) {
+		ret->items = xrealloc(ret->items, (ret->nr + 1) * sizeof(*ret->items));
+		ret->items[ret->nr++] = (struct thin_op){
+			.id = (uint32_t)db_int(stmt, 0),
+			.origin = (uint32_t)db_int(stmt, 1),
+			.snapshot = !db_is_null(stmt, 1),
+			.create = db_int(stmt, 2) != 0,
+		};
+	}
+	return got;
+}
+
+static int create_one(struct volume_pool *pool, const struct thin_op *op, struct error *err)
+{
+	if (op->snapshot)
+		return volume_snapshot(pool, op->id, op->origin, err);
+	return volume_create(pool, op->id, err);
+}
+
+/* 1: it is gone from the pool, 0: still held open, -1: failure. */
+static int delete_one(struct volume_pool *pool, uint32_t id, struct error *err)
+{
+	struct error why;
+
+	if (volume_delete(pool, id, &why) == 0 || why.kind == ERR_NOT_FOUND)
+		return 1;
+	if (why.kind != ERR_IN_USE) {
+		*err = why;
+		return -1;
+	}
+	log_debug("thin id %u stays for now: %s", id, why.text);
+	return 0;
+}
+
+static int forget(struct db *db, uint32_t id, struct error *err)
+{
+	return db_exec(db, err, "DELETE FROM thin WHERE id = ?1 AND state <> 'live'", "i",
+		       (int64_t)id);
+}
+
+/* Takes back what an unfinished transaction created: the pool has not moved. */
+static int undo_creations(struct db *db, struct volume_pool *pool, const struct thin_ops *ops,
+			  struct error *err)
+{
+	for (size_t i = 0; i < ops->nr; i++) {
+		int gone;
+
+		if (!ops->items[i].create)
+			continue;
+		log_debug("undo creation of thin id %u", ops->items[i].id);
+		gone = delete_one(pool, ops->items[i].id, err);
+		if (gone < 0 || (gone && forget(db, ops->items[i].id, err) < 0))
+			return -1;
+		/* Held open: unreachable from now on, removed when it is free. */
+		if (!gone && db_exec(db, err, "UPDATE thin SET state = 'deleting' WHERE id = ?1",
+				     "i", (int64_t)ops->items[i].id) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int send_messages(struct db *db, struct volume_pool *pool, const struct thin_ops *ops,
+			 struct error *err)
+{
+	for (size_t i = 0; i < ops->nr; i++) {
+		const struct thin_op *op = &ops->items[i];
+		int gone = 0;
+
+		if (op->create ? create_one(pool, op, err) < 0
+			       : (gone = delete_one(pool, op->id, err)) < 0)
+			return -1;
+		if (gone && forget(db, op->id, err) < 0)
+			return -1;
+		crash_point("journal-message");
+	}
+	return 0;
+}
+
+static int settle(struct db *db, uint64_t txid, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+
+	if (db_begin(&tx, db, err) < 0 ||
+	    db_exec(db, err,
+		    "UPDATE thin SET state = 'live' WHERE state = 'creating' AND txid = ?1", "i",
+		    (int64_t)txid) < 0 ||
+	    set_meta(db, "pool_txid", (int64_t)txid, err) < 0)
+		return -1;
+	return db_commit(&tx, err);
+}
+
+int journal_fulfil(struct db *db, struct volume_pool *pool, uint64_t txid,
+		   int (*prepare)(void *ctx, struct error *err), void *ctx, struct error *err)
+{
+	auto_thin_ops struct thin_ops ops = { 0 };
+	struct error ignored;
+
+	crash_point("journal-intent");
+	if (read_intents(db, &ops, err) < 0)
+		return -1;
+	if (send_messages(db, pool, &ops, err) < 0 || (prepare && prepare(ctx, err) < 0)) {
+		if (undo_creations(db, pool, &ops, &ignored) < 0)
+			log_warn("left for recovery: %s", ignored.text);
+		return -1;
+	}
+	crash_point("journal-prepared");
+	if (volume_pool_advance(pool, txid - 1, txid, err) < 0)
+		return -1;
+	crash_point("journal-advanced");
+	return settle(db, txid, err);
+}
+
+static int collect_garbage(struct db *db, struct volume_pool *pool, const struct thin_ops *ops,
+			   struct error *err)
+{
+	for (size_t i = 0; i < ops->nr; i++) {
+		int gone;
+
+		if (ops->items[i].create)
+			continue;
+		log_debug("redo deletion of thin id %u", ops->items[i].id);
+		gone = delete_one(pool, ops->items[i].id, err);
+		if (gone < 0 || (gone && forget(db, ops->items[i].id, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+int journal_recover(struct db *db, struct volume_pool *pool, struct error *err)
+{
+	auto_thin_ops struct thin_ops ops = { 0 };
+	struct volume_pool_info info;
+	int64_t known;
+
+	if (volume_pool_info(pool, &info, err) < 0 || get_meta(db, "pool_txid", &known, err) < 0 ||
+	    read_intents(db, &ops, err) < 0)
+		return -1;
+	if (info.transaction_id == (uint64_t)known + 1) {
+		log_debug("roll transaction %" PRIu64 " forward", info.transaction_id);
+		if (settle(db, info.transaction_id, err) < 0)
+			return -1;
+	} else if (info.transaction_id != (uint64_t)known) {
+		return err_set(err, ERR_CORRUPT,
+			       "pool is at transaction %" PRIu64 ", the catalogue at %" PRId64
+			       ": one of them is not of this store's present; nothing was changed. "
+			       "Run 'veneer check' to compare, 'veneer check --rebuild' to make a "
+			       "catalogue from the pool",
+			       info.transaction_id, known);
+	} else if (undo_creations(db, pool, &ops, err) < 0) {
+		return -1;
+	}
+	return collect_garbage(db, pool, &ops, err);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal - changes of the pool that a crash cannot tear from the catalogue
+ *
+ * The pool's transaction id is the commit point (design 6). With the catalogue
+ * at N, under the store's lock:
+ *
+ *	1. one catalogue transaction records intents with txid N+1: rows of
+ *	   `thin` that are 'creating' or 'deleting', and the rows that hang on
+ *	   them; it is durable before the pool hears of anything;
+ *	2. the messages go to the pool, then whatever the new volumes need
+ *	   before they count (mkfs, a thaw, their size);
+ *	3. set_transaction_id N to N+1: the kernel compares, swaps, and commits
+ *	   its metadata together with everything sent before;
+ *	4. one catalogue transaction makes 'creating' rows 'live', removes
+ *	   'deleting' rows and sets pool_txid to N+1.
+ *
+ * Why every crash point is safe. After 1 or within 2 the pool is at N: recovery
+ * removes what was created (an id that never came to be is fine) and its rows;
+ * deletions are redone, because what they delete was already unreachable. After
+ * 3 the pool is at N+1: recovery runs step 4. Between 4 and the next 1 both
+ * agree. Ids are never given twice, since step 1 also moves `next_thin`.
+ */
+#ifndef DB_JOURNAL_H
+#define DB_JOURNAL_H
+
+#include <stdint.h>
+
+#include "db/db.h"
+#include "volume.h"
+
+#define JOURNAL_NO_ORIGIN 0 /* thin ids start at 1 */
+
+/* The txid for new intents: the catalogue's pool_txid + 1. */
+int journal_next_txid(struct db *db, uint64_t *ret, struct error *err);
+
+/**
+ * journal_intend_create - record a new thin id, inside the caller's transaction
+ * @kind:    'template', 'layer', 'work' or 'view'
+ * @origin:  thin id it is a snapshot of, or JOURNAL_NO_ORIGIN
+ * @session: owner of a work volume, else 0
+ */
+int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32_t origin,
+			  int64_t session, uint32_t *ret_id, struct error *err);
+/* Marks an id as garbage, inside the caller's transaction; its layer or view row goes at once. */
+int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err);
+
+/**
+ * journal_fulfil - steps 2 to 4 for the intents of txid
+ * @prepare: called after the messages and before the pool's id moves; may be NULL
+ *
+ * A frozen origin is the caller's business. On failure created ids and their
+ * rows are gone again; ids to delete stay garbage that recovery removes, and
+ * one that is still open somewhere (ERR_IN_USE) is no failure.
+ */
+int journal_fulfil(struct db *db, struct volume_pool *pool, uint64_t txid,
+		   int (*prepare)(void *ctx, struct error *err), void *ctx, struct error *err);
+
+/**
+ * journal_recover - bring catalogue and pool together after a crash
+ *
+ * Returns 0 when they agree at the end, or -1 with ERR_CORRUPT when the pool's
+ * transaction id is neither the catalogue's nor the next one.
+ */
+int journal_recover(struct db *db, struct volume_pool *pool, struct error *err);
+
+#endif

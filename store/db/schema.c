@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "db/schema.h"
+
+#include <stddef.h>
+
+/*
+ * thin is inventory and journal at once: a row whose state is not 'live' is an
+ * intent, and txid is the pool transaction that fulfils it. What belongs to a
+ * thin id (a layer, a view) hangs on its row, so undoing a creation removes it.
+ */
+static const char version_1[] =
+	"CREATE TABLE meta ("
+	"  key TEXT PRIMARY KEY,"
+	"  value ANY NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	/* pool_txid: the transaction id that catalogue and pool agree on. */
+	"INSERT INTO meta VALUES ('pool_txid', 0), ('next_thin', 1);"
+
+	"CREATE TABLE session ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  command TEXT NOT NULL,"
+	"  started_ns INTEGER NOT NULL"
+	") STRICT;"
+
+	"CREATE TABLE thin ("
+	"  id INTEGER PRIMARY KEY,"
+	"  kind TEXT NOT NULL CHECK (kind IN ('template', 'layer', 'work', 'view')),"
+	"  state TEXT NOT NULL CHECK (state IN ('creating', 'live', 'deleting')),"
+	"  txid INTEGER NOT NULL,"
+	"  origin INTEGER,"
+	"  session INTEGER" /* of a work volume */
+	") STRICT;"
+	"CREATE INDEX thin_state ON thin (state) WHERE state <> 'live';"
+	"CREATE INDEX thin_kind ON thin (kind) WHERE kind <> 'layer';"
+
+	"CREATE TABLE layer ("
+	"  chain_id TEXT PRIMARY KEY,"
+	"  parent TEXT REFERENCES layer (chain_id),"
+	"  diff_id TEXT NOT NULL,"
+	"  thin_id INTEGER NOT NULL UNIQUE REFERENCES thin (id) ON DELETE CASCADE,"
+	"  tar_bytes INTEGER NOT NULL,"
+	"  content_bytes INTEGER NOT NULL,"
+	"  own_bytes INTEGER,"
+	"  created_ns INTEGER NOT NULL,"
+	"  created_by TEXT,"
+	"  blob TEXT"
+	") STRICT;"
+	"CREATE INDEX layer_parent ON layer (parent);"
+	"CREATE INDEX layer_blob ON layer (blob);"
+
+	"CREATE TABLE pin ("
+	"  session INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,"
+	"  chain_id TEXT NOT NULL,"
+	"  PRIMARY KEY (session, chain_id)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX pin_chain ON pin (chain_id);"
+
+	"CREATE TABLE image ("
+	"  id TEXT PRIMARY KEY,"
+	"  top TEXT REFERENCES layer (chain_id)," /* NULL: no layers */
+	"  parent TEXT,"
+	"  created_ns INTEGER,"
+	"  size_bytes INTEGER NOT NULL,"
+	"  architecture TEXT NOT NULL,"
+	"  os TEXT NOT NULL,"
+	"  tagged_ns INTEGER"
+	") STRICT;"
+	"CREATE INDEX image_parent ON image (parent);"
+
+	"CREATE TABLE image_layer ("
+	"  image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE,"
+	"  position INTEGER NOT NULL,"
+	"  chain_id TEXT NOT NULL REFERENCES layer (chain_id),"
+	"  PRIMARY KEY (image, position)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX image_layer_chain ON image_layer (chain_id);"
+
+	"CREATE TABLE reference ("
+	"  name TEXT PRIMARY KEY," /* canonical: domain/path:tag or domain/path@digest */
+	"  repository TEXT NOT NULL,"
+	"  tag TEXT," /* NULL: a digest reference */
+	"  digest TEXT,"
+	"  image TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX reference_image ON reference (image);"
+
+	"CREATE TABLE view ("
+	"  thin_id INTEGER NOT NULL REFERENCES thin (id) ON DELETE CASCADE,"
+	"  kind TEXT NOT NULL CHECK (kind IN ('mount', 'attach')),"
+	"  target TEXT NOT NULL," /* mount point, or the name below /dev/veneer */
+	"  image TEXT NOT NULL REFERENCES image (id),"
+	"  writable INTEGER NOT NULL,"
+	"  created_ns INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, target)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX view_thin ON view (thin_id);"
+	"CREATE INDEX view_image ON view (image);";
+
+const char *const schema_migrations[] = { version_1, NULL };

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/check.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "blob/blob.h"
+#include "blob/gc.h"
+#include "db/journal.h"
+#include "db/recover.h"
+#include "db/rows.h"
+#include "image/image.h"
+#include "image/view.h"
+#include "layer/label.h"
+#include "limits.h"
+#include "store.h"
+
+/* One run of check. */
+struct check {
+	struct store *store;
+	struct check_report *report;
+	bool repair;
+	int nr_open;	    /* findings not mended */
+	uint32_t *pool_ids; /* rising */
+	size_t nr_pool_ids;
+};
+
+static void check_done(struct check *check)
+{
+	free(check->pool_ids);
+}
+#define auto_check __attribute__((cleanup(check_done)))
+
+static void found(struct check *check, bool mended, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static void found(struct check *check, bool mended, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	check->nr_open += !mended;
+	check->report->finding(check->report, text, mended);
+}
+
+static bool in_pool(const struct check *check, uint32_t id)
+{
+	for (size_t i = 0; i < check->nr_pool_ids; i++) {
+		if (check->pool_ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* Removes one thin id in a journal transaction of its own. */
+static int remove_thin(struct check *check, uint32_t id, struct error *err)
+{
+	struct db *db = check->store->db;
+	auto_tx struct db_tx tx = { 0 };
+	uint64_t txid;
+
+	if (db_begin(&tx, db, err) < 0 || journal_next_txid(db, &txid, err) < 0 ||
+	    db_exec(db, err,
+		    "INSERT OR IGNORE INTO thin (id, kind, state, txid)"
+		    " VALUES (?1, 'work', 'deleting', ?2)",
+		    "ii", (int64_t)id, (int64_t)txid) < 0 ||
+	    journal_intend_delete(db, txid, id, err) < 0 || db_commit(&tx, err) < 0)
+		return -1;
+	return journal_fulfil(db, check->store->pool, txid, NULL, NULL, err);
+}
+
+/* Ids that the pool has and the catalogue does not know. */
+static int check_strangers(struct check *check, struct error *err)
+{
+	for (size_t i = 0; i < check->nr_pool_ids; i++) {
+		auto_stmt struct db_stmt *stmt = NULL;
+		uint32_t id = check->pool_ids[i];
+		int got;
+
+		if (db_prepare(check->store->db, "SELECT 1 FROM thin WHERE id = ?1", &stmt, err) <
+		    0)
+			return -1;
+		db_bind_int(stmt, 1, id);
+		got = db_step(stmt, err);
+		if (got < 0)
+			return -1;
+		if (got)
+			continue;
+		if (check->repair && remove_thin(check, id, err) < 0)
+			return -1;
+		found(check, check->repair, "thin id %u is in the pool, but not in the catalogue%s",
+		      id, check->repair ? ": removed" : "");
+	}
+	return 0;
+}
+
+/* Images cannot live without a layer: they go, with their names; the parts that are whole stay. */
+static int drop_layer(struct check *check, const struct layer_row *row, struct error *err)
+{
+	struct db *db = check->store->db;
+	auto_tx struct db_tx tx = { 0 };
+
+	/* The layer and everything above it. */
+	static const char above[] =
+		"WITH RECURSIVE up (chain_id) AS (SELECT ?1 UNION"
+		" SELECT l.chain_id FROM layer l JOIN up ON l.parent = up.chain_id) ";
+	auto_free char *views = xasprintf("%s DELETE FROM view WHERE image IN (SELECT image FROM"
+					  " image_layer WHERE chain_id IN up)",
+					  above);
+	auto_free char *images = xasprintf("%s DELETE FROM image WHERE id IN (SELECT image FROM"
+					   " image_layer WHERE chain_id IN up)",
+					   above);
+
+	if (db_begin(&tx, db, err) < 0 || db_exec(db, err, views, "d", &row->chain_id) < 0 ||
+	    db_exec(db, err, images, "d", &row->chain_id) < 0 || db_commit(&tx, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int read_label(struct check *check, const struct layer_row *row, struct error *err)
+{
+	auto_volume struct volume *volume = NULL;
+	auto_layer_row struct layer_row label = { 0 };
+	char bytes[VOLUME_LABEL_BYTES];
+	int got;
+
+	if (volume_activate(check->store->pool, row->thin_id, VOLUME_READ_ONLY, &volume, err) < 0 ||
+	    volume_read_label(volume, bytes, err) < 0)
+		return -1;
+	got = label_decode(bytes, &label, err);
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		return err_set(err, ERR_CORRUPT, "it has no label");
+	if (!digest_equal(&label.chain_id, &row->chain_id) ||
+	    !digest_equal(&label.diff_id, &row->diff_id) || label.thin_id != row->thin_id)
+		return err_set(err, ERR_CORRUPT, "its label says layer %s, thin id %u",
+			       label.chain_id.text, label.thin_id);
+	return 0;
+}
+
+static int check_layer(struct check *check, const struct layer_row *row, struct error *err)
+{
+	struct error why;
+
+	if (!in_pool(check, row->thin_id)) {
+		if (check->repair && drop_layer(check, row, err) < 0)
+			return -1;
+		found(check, check->repair, "layer %s: thin id %u is not in the pool%s",
+		      row->chain_id.text, row->thin_id,
+		      check->repair ? ": its images were removed, load them again" : "");
+		return 0;
+	}
+	if (read_label(check, row, &why) == 0)
+		return 0;
+	if (why.kind != ERR_CORRUPT) {
+		*err = why;
+		return err_add(err, "layer %s", row->chain_id.text);
+	}
+	if (check->repair && drop_layer(check, row, err) < 0)
+		return -1;
+	found(check, check->repair, "layer %s, thin id %u: %s%s", row->chain_id.text, row->thin_id,
+	      why.text, check->repair ? ": its images were removed, load them again" : "");
+	return 0;
+}
+
+static int check_layers(struct check *check, struct error *err)
+{
+	auto_strlist struct strlist chains = { 0 };
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(check->store->db,
+		       "SELECT chain_id FROM layer l JOIN thin t ON t.id = l.thin_id"
+		       " WHERE t.state = 'live'",
+		       &stmt, err) < 0)
+		return -1;
+	while ((got = db_step(stmt, err)) > 0)
+		strlist_add(&chains, db_text(stmt, 0));
+	for (size_t i = 0; got == 0 && i < chains.nr; i++) {
+		auto_layer_row struct layer_row row = { 0 };
+		struct digest chain_id;
+
+		if (digest_parse(chains.items[i], &chain_id, err) < 0 ||
+		    (got = rows_layer_get(check->store->db, &chain_id, &row, err)) < 0)
+			return -1;
+		got = got ? check_layer(check, &row, err) : 0;
+	}
+	return got;
+}
+
+/* Other volumes that the catalogue counts as there: the template and writable views. */
+static int check_others(struct check *check, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(check->store->db,
+		       "SELECT id, kind FROM thin WHERE state = 'live' AND kind <> 'layer'", &stmt,
+		       err) < 0)
+		return -1;
+	while ((got = db_step(stmt, err)) > 0) {
+		if (!in_pool(check, (uint32_t)db_int(stmt, 0)))
+			found(check, false,
+			      "thin id %" PRId64 " (%s) is in the catalogue, but not in the pool",
+			      db_int(stmt, 0), db_text(stmt, 1));
+	}
+	return got;
+}
+
+static int check_configs(struct check *check, struct error *err)
+{
+	auto_image_list struct image_list list = { 0 };
+
+	if (image_list(check->store, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.nr; i++) {
+		const struct digest *id = &list.items[i].id;
+		auto_buf struct buf config = { 0 };
+		struct error why;
+
+		if (blob_read(&check->store->root, id, LIMIT_JSON_BYTES, &config, &why) == 0)
+			continue;
+		if (check->repair &&
+		    db_exec(check->store->db, err, "DELETE FROM image WHERE id = ?1", "d", id) < 0)
+			return -1;
+		found(check, check->repair, "image %s: %s%s", id->text, why.text,
+		      check->repair ? ": removed, load it again" : "");
+	}
+	return 0;
+}
+
+static int check_blobs(struct check *check, struct error *err)
+{
+	auto_free struct digest *blobs = NULL;
+	size_t nr = 0;
+
+	if (blob_list(&check->store->root, &blobs, &nr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++) {
+		int used = rows_blob_is_used(check->store->db, &blobs[i], err);
+
+		if (used < 0)
+			return -1;
+		if (used)
+			continue;
+		if (check->repair && blob_remove(&check->store->root, &blobs[i], err) < 0)
+			return -1;
+		found(check, check->repair, "blob %s belongs to nothing%s", blobs[i].text,
+		      check->repair ? ": removed" : "");
+	}
+	return 0;
+}
+
+/* A read-only mount that a reboot has ended leaves its row. */
+static int check_views(struct check *check, struct error *err)
+{
+	auto_view_list struct view_list list = { 0 };
+
+	if (view_list(check->store, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.nr; i++) {
+		const struct view *view = &list.items[i];
+		bool mend = check->repair && !view->writable;
+
+		if (view->active)
+			continue;
+		if (mend && db_exec(check->store->db, err,
+				    "DELETE FROM view WHERE kind = ?1 AND target = ?2", "ss",
+				    view->attached ? "attach" : "mount", view->target) < 0)
+			return -1;
+		found(check, mend, "%s '%s' is recorded, but not there%s",
+		      view->attached ? "attachment" : "mount", view->target,
+		      mend	       ? ": forgotten"
+		      : view->writable ? ": its writes are kept until 'veneer unmount' or 'detach'"
+				       : "");
+	}
+	return 0;
+}
+
+/* Repairs may have made orphans. */
+static int collect(struct check *check, struct error *err)
+{
+	auto_orphan_list struct orphan_list orphans = { 0 };
+	struct db *db = check->store->db;
+	uint64_t txid;
+
+	{
+		auto_tx struct db_tx tx = { 0 };
+
+		if (db_begin(&tx, db, err) < 0 || journal_next_txid(db, &txid, err) < 0 ||
+		    recover_mark_orphans(db, txid, &orphans, err) < 0 || db_commit(&tx, err) < 0)
+			return -1;
+	}
+	if (!orphans.nr)
+		return 0;
+	if (journal_fulfil(db, check->store->pool, txid, NULL, NULL, err) < 0)
+		return -1;
+	return gc_layer_blobs(&check->store->root, db, &orphans, err);
+}
+
+int store_check(struct store *store, bool repair, struct check_report *report, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_check struct check check = { .store = store, .report = report, .repair = repair };
+
+	if (store_lock_pool(store, &held, err) < 0 ||
+	    volume_list(store->pool, &check.pool_ids, &check.nr_pool_ids, err) < 0 ||
+	    check_strangers(&check, err) < 0 || check_layers(&check, err) < 0 ||
+	    check_others(&check, err) < 0 || check_configs(&check, err) < 0 ||
+	    check_views(&check, err) < 0 || (repair && collect(&check, err) < 0) ||
+	    check_blobs(&check, err) < 0)
+		return -1;
+	return check.nr_open;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Crash safety: names and image rows go in one catalogue transaction together
+ * with the intents for the layers that nothing else needs. Killed before its
+ * commit, nothing has happened; after it, the layers are garbage that the
+ * journal removes. Blobs are unlinked last; one that is left behind by a kill
+ * is found by check.
+ */
+#include "image/remove.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "blob/blob.h"
+#include "blob/gc.h"
+#include "db/journal.h"
+#include "db/recover.h"
+#include "db/rows.h"
+#include "store.h"
+
+/* One removal on its way: everything up to finish() is inside tx. */
+struct work {
+	struct store *store;
+	struct db_tx tx;
+	uint64_t txid;
+	struct digest *configs; /* config blobs of the deleted images */
+	size_t nr_configs;
+	struct removal *report;
+};
+
+static void work_done(struct work *work)
+{
+	db_rollback(&work->tx);
+	free(work->configs);
+}
+#define auto_work __attribute__((cleanup(work_done)))
+
+void removal_done(struct removal *removal)
+{
+	for (size_t i = 0; i < removal->nr; i++)
+		free(removal->steps[i].what);
+	free(removal->steps);
+	*removal = (struct removal){ 0 };
+}
+
+static void add_step(struct removal *report, bool deleted, char *what)
+{
+	report->steps = xrealloc(report->steps, (report->nr + 1) * sizeof(*report->steps));
+	report->steps[report->nr++] = (struct removal_step){ .deleted = deleted, .what = what };
+}
+
+static int begin(struct work *work, struct error *err)
+{
+	if (db_begin(&work->tx, work->store->db, err) < 0)
+		return -1;
+	return journal_next_txid(work->store->db, &work->txid, err);
+}
+
+/* Marks the orphans, commits, deletes volumes and blobs. */
+static int finish(struct work *work, struct error *err)
+{
+	auto_orphan_list struct orphan_list orphans = { 0 };
+	struct store *store = work->store;
+
+	if (recover_mark_orphans(store->db, work->txid, &orphans, err) < 0 ||
+	    db_commit(&work->tx, err) < 0)
+		return -1;
+	for (size_t i = 0; i < orphans.nr; i++) {
+		const struct orphan *orphan = &orphans.items[i];
+
+		add_step(work->report, true, xstrdup(orphan->chain_id.text));
+		work->report->content_bytes += orphan->content_bytes;
+		if (orphan->own_bytes != ROW_SIZE_UNKNOWN)
+			work->report->pool_bytes += orphan->own_bytes;
+	}
+	if (orphans.nr && journal_fulfil(store->db, store->pool, work->txid, NULL, NULL, err) < 0)
+		return -1;
+	if (gc_layer_blobs(&store->root, store->db, &orphans, err) < 0)
+		return -1;
+	for (size_t i = 0; i < work->nr_configs; i++) {
+		if (blob_remove(&store->root, &work->configs[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int untag(struct work *work, const struct image_ref *ref, struct error *err)
+{
+	if (db_exec(work->store->db, err,
+		    "DELETE FROM reference WHERE repository = ?1 AND tag IS NULLIF(?2, '')"
+		    " AND digest IS NULLIF(?3, '')",
+		    "sss", ref->repository, ref->tag, ref->digest) < 0)
+		return -1;
+	add_step(work->report, false, image_ref_text(ref));
+	return 0;
+}
+
+static const char *users(struct store *store, const struct image *image, struct db_stmt **stmt,
+			 struct error *err)
+{
+	if (db_prepare(store->db,
+		       "SELECT kind = 'attach', target FROM view WHERE image = ?1 LIMIT 1", stmt,
+		       err) < 0)
+		return NULL;
+	db_bind_text(*stmt, 1, image->id.text);
+	switch (db_step(*stmt, err)) {
+	case 0:
+		return "";
+	case 1:
+		return db_int(*stmt, 0) ? "attached as '/dev/veneer/" : "mounted at '";
+	default:
+		return NULL;
+	}
+}
+
+/* Rule 3: what stands in the way of deleting. */
+static int check_conflicts(struct store *store, const struct image *image, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	const char *use;
+
+	if (image->has_children)
+		return err_set(err, ERR_IN_USE,
+			       "conflict: unable to delete %.12s (cannot be forced) - image has "
+			       "dependent child images",
+			       digest_hex(&image->id));
+	use = users(store, image, &stmt, err);
+	if (!use)
+		return -1;
+	if (*use)
+		return err_set(
+			err, ERR_IN_USE,
+			"conflict: unable to delete %.12s (cannot be forced) - image is %s%s'",
+			digest_hex(&image->id), use, db_text(stmt, 1));
+	return 0;
+}
+
+static int delete_image(struct work *work, const struct image *image, struct error *err)
+{
+	if (db_exec(work->store->db, err, "DELETE FROM image WHERE id = ?1", "d", &image->id) < 0)
+		return -1;
+	work->configs = xrealloc(work->configs, (work->nr_configs + 1) * sizeof(*work->configs));
+	work->configs[work->nr_configs++] = image->id;
+	add_step(work->report, true, xstrdup(image->id.text));
+	return 0;
+}
+
+/* Rule 4: untagged, childless, unused recorded parents, upward. */
+static int delete_parents(struct work *work, const struct digest *first, struct error *err)
+{
+	struct digest next = *first;
+
+	while (digest_is_set(&next)) {
+		auto_image struct image parent = { 0 };
+		struct error conflict;
+
+		if (image_find(work->store, next.text, &parent, NULL, err) < 0)
+			return err->kind == ERR_NOT_FOUND ? 0 : -1;
+		if (parent.nr_refs || check_conflicts(work->store, &parent, &conflict) < 0)
+			return 0;
+		if (delete_image(work, &parent, err) < 0)
+			return -1;
+		next = parent.parent;
+	}
+	return 0;
+}
+
+static int delete_with_parents(struct work *work, const struct image *image, bool prune_parents,
+			       struct error *err)
+{
+	for (size_t i = 0; i < image->nr_refs; i++) {
+		if (untag(work, &image->refs[i], err) < 0)
+			return -1;
+	}
+	if (delete_image(work, image, err) < 0)
+		return -1;
+	return prune_parents ? delete_parents(work, &image->parent, err) : 0;
+}
+
+static bool same_repository(const struct image *image)
+{
+	for (size_t i = 1; i < image->nr_refs; i++) {
+		if (strcmp(image->refs[0].repository, image->refs[i].repository) != 0)
+			return false;
+	}
+	return true;
+}
+
+static size_t count_tags(const struct image *image)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < image->nr_refs; i++)
+		nr += image->refs[i].tag != NULL;
+	return nr;
+}
+
+/* Rule 2: the operand is an id. */
+static int remove_by_id(struct work *work, const struct image *image, bool force,
+			bool prune_parents, struct error *err)
+{
+	if (check_conflicts(work->store, image, err) < 0)
+		return -1;
+	if (!force && image->nr_refs && (count_tags(image) > 1 || !same_repository(image)))
+		return err_set(err, ERR_IN_USE,
+			       "conflict: unable to delete %.12s (must be forced) - image is "
+			       "referenced in multiple repositories",
+			       digest_hex(&image->id));
+	return delete_with_parents(work, image, prune_parents, err);
+}
+
+static void drop_ref(struct image *image, size_t at)
+{
+	struct image_ref gone = image->refs[at];
+
+	memmove(&image->refs[at], &image->refs[at + 1],
+		(image->nr_refs - at - 1) * sizeof(*image->refs));
+	image->nr_refs--;
+	free(gone.repository);
+	free(gone.tag);
+	free(gone.digest);
+}
+
+static int untag_at(struct work *work, struct image *image, size_t at, struct error *err)
+{
+	if (untag(work, &image->refs[at], err) < 0)
+		return -1;
+	drop_ref(image, at);
+	return 0;
+}
+
+/* Digest references of a repository go with its last tag. */
+static int untag_digests(struct work *work, struct image *image, const char *repository,
+			 struct error *err)
+{
+	for (size_t i = 0; i < image->nr_refs; i++) {
+		if (image->refs[i].tag && strcmp(image->refs[i].repository, repository) == 0)
+			return 0;
+	}
+	for (size_t i = image->nr_refs; i-- > 0;) {
+		if (strcmp(image->refs[i].repository, repository) == 0 &&
+		    untag_at(work, image, i, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Rule 1: the operand is the name refs[at]. */
+static int remove_by_name(struct work *work, struct image *image, size_t at, bool force,
+			  bool prune_parents, struct error *err)
+{
+	auto_free char *repository = xstrdup(image->refs[at].repository);
+	auto_free char *name = image_ref_text(&image->refs[at]);
+	auto_stmt struct db_stmt *stmt = NULL;
+	struct error conflict;
+	const char *use = users(work->store, image, &stmt, err);
+
+	if (!use)
+		return -1;
+	if (!force && *use && image->nr_refs == 1)
+		return err_set(
+			err, ERR_IN_USE,
+			"conflict: unable to remove repository reference \"%s\" (must force) "
+			"- image %.12s is %s%s'",
+			name, digest_hex(&image->id), use, db_text(stmt, 1));
+	if (untag_at(work, image, at, err) < 0 || untag_digests(work, image, repository, err) < 0)
+		return -1;
+	if (image->nr_refs || check_conflicts(work->store, image, &conflict) < 0)
+		return 0;
+	return delete_with_parents(work, image, prune_parents, err);
+}
+
+int image_remove(struct store *store, const char *operand, bool force, bool prune_parents,
+		 struct removal *ret, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_work struct work work = { .store = store, .report = ret };
+	auto_image struct image image = { 0 };
+	auto_free char *name = NULL;
+	size_t at = 0;
+
+	if (operand[strspn(operand, " \t")] == '\0')
+		return err_set(err, ERR_USAGE, "image name cannot be blank");
+	/* Looking first costs nothing; the pool is opened only for an image that exists. */
+	if (image_find(store, operand, &image, NULL, err) < 0) {
+		if (err->kind == ERR_NOT_FOUND)
+			err_set(err, ERR_NOT_FOUND, "No such image: %s", operand);
+		return -1;
+	}
+	image_done(&image);
+	if (store_lock_pool(store, &held, err) < 0 || begin(&work, err) < 0 ||
+	    image_find(store, operand, &image, &name, err) < 0)
+		return -1;
+	for (; name && at < image.nr_refs; at++) {
+		if (image_ref_is(&image.refs[at], name))
+			break;
+	}
+	if (name && at < image.nr_refs) {
+		if (remove_by_name(&work, &image, at, force, prune_parents, err) < 0)
+			return -1;
+	} else if (remove_by_id(&work, &image, force, prune_parents, err) < 0) {
+		return -1;
+	}
+	return finish(&work, err);
+}
+
+/* May this image go in a prune? 1, 0 or -1. */
+static int prune_wants(struct store *store, bool all, const struct image_filter *filter,
+		       struct image *image, struct error *err)
+{
+	struct error conflict;
+	bool used = check_conflicts(store, image, &conflict) < 0;
+
+	if (used && conflict.kind != ERR_IN_USE) {
+		*err = conflict;
+		return -1;
+	}
+	if (used || (!all && count_tags(image) > 0))
+		return 0;
+	return image_filter_match(store, filter, image, err);
+}
+
+int image_prune(struct store *store, bool all, const struct image_filter *filter,
+		struct removal *ret, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_work struct work work = { .store = store, .report = ret };
+	auto_image_list struct image_list list = { 0 };
+
+	/* An empty store needs no pool for that. */
+	if (image_list(store, &list, err) < 0)
+		return -1;
+	if (!list.nr)
+		return 0;
+	image_list_done(&list);
+	if (store_lock_pool(store, &held, err) < 0 || begin(&work, err) < 0 ||
+	    image_list(store, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.nr; i++) {
+		int wanted = prune_wants(store, all, filter, &list.items[i], err);
+
+		if (wanted < 0 ||
+		    (wanted && delete_with_parents(&work, &list.items[i], true, err) < 0))
+			return -1;
+	}
+	return finish(&work, err);
+}

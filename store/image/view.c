@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Crash safety: a view's row is intended together with its thin id (writable)
+ * or written before the mount (read-only), so whatever is mounted or attached
+ * has a row, and a row without a mount is what unmount and detach clean up.
+ */
+#include "image/view.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "db/journal.h"
+#include "db/rows.h"
+#include "store.h"
+
+#define VIEW_NAME_MAX 100 /* characters of a link's name; room for a suffix below NAME_MAX */
+
+void view_list_done(struct view_list *list)
+{
+	for (size_t i = 0; i < list->nr; i++)
+		free(list->items[i].target);
+	free(list->items);
+	*list = (struct view_list){ 0 };
+}
+
+static void read_view(struct db_stmt *stmt, struct view *ret)
+{
+	*ret = (struct view){ 0 };
+	ret->attached = db_int(stmt, 0) != 0;
+	ret->writable = db_int(stmt, 1) != 0;
+	ret->thin_id = (uint32_t)db_int(stmt, 2);
+	ret->target = xstrdup(db_text(stmt, 3));
+	db_digest(stmt, 4, &ret->image);
+	ret->created_ns = db_int(stmt, 5);
+}
+
+/* Only the kernel knows which views a reboot has ended. */
+static int look_whether_active(struct store *store, struct view_list *list, struct error *err)
+{
+	struct volume_pool *pool;
+
+	if (!list->nr)
+		return 0;
+	if (store_existing_pool(store, &pool, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list->nr; i++) {
+		struct view *view = &list->items[i];
+
+		view->active = view->attached ? volume_is_active(pool, view->thin_id)
+					      : volume_is_mounted(pool, view->thin_id);
+	}
+	return 0;
+}
+
+int view_list(struct store *store, struct view_list *ret, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(store->db,
+		       "SELECT v.kind = 'attach', v.writable, v.thin_id, v.target, v.image,"
+		       " v.created_ns FROM view v JOIN thin t ON t.id = v.thin_id"
+		       " WHERE t.state = 'live' ORDER BY v.created_ns, v.target",
+		       &stmt, err) < 0)
+		return -1;
+	while ((got = db_step(stmt, err)) > 0) {
+		ret->items = xrealloc(ret->items, (ret->nr + 1) * sizeof(*ret->items));
+		read_view(stmt, &ret->items[ret->nr++]);
+	}
+	return got < 0 ? -1 : look_whether_active(store, ret, err);
+}
+
+static int put_row(struct db *db, const struct view *view, struct error *err)
+{
+	return db_exec(db, err,
+		       "INSERT INTO view (thin_id, kind, target, image, writable, created_ns)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		       "issdii", (int64_t)view->thin_id, view->attached ? "attach" : "mount",
+		       view->target, &view->image, (int64_t)view->writable, rows_now_ns());
+}
+
+/* The volume an image shows: its top layer, or the bare template. */
+static int64_t image_thin(struct store *store, const struct image *image, struct error *err)
+{
+	auto_layer_row struct layer_row row = { 0 };
+	int got;
+
+	if (!digest_is_set(&image->top))
+		return rows_template(store->db, err);
+	got = rows_layer_get(store->db, &image->top, &row, err);
+	if (got == 0)
+		return err_set(err, ERR_CORRUPT,
+			       "layer %s of image %s is not in the catalogue: run 'veneer check'",
+			       image->top.text, image->id.text);
+	return got < 0 ? -1 : (int64_t)row.thin_id;
+}
+
+/*
+ * Under the store's lock. Records the view; a writable one gets its snapshot.
+ * view->thin_id is filled.
+ */
+static int record(struct store *store, const struct image *image, struct view *view,
+		  struct error *err)
+{
+	int64_t base = image_thin(store, image, err);
+	auto_tx struct db_tx tx = { 0 };
+	uint64_t txid;
+
+	if (base < 0)
+		return -1;
+	view->image = image->id;
+	view->thin_id = (uint32_t)base;
+	if (view->writable && volume_pool_check_reserve(store->pool, err) < 0)
+		return -1;
+	if (db_begin(&tx, store->db, err) < 0 || journal_next_txid(store->db, &txid, err) < 0)
+		return -1;
+	if (view->writable && journal_intend_create(store->db, txid, "view", (uint32_t)base, 0,
+						    &view->thin_id, err) < 0)
+		return -1;
+	if (put_row(store->db, view, err) < 0 || db_commit(&tx, err) < 0)
+		return -1;
+	return view->writable ? journal_fulfil(store->db, store->pool, txid, NULL, NULL, err) : 0;
+}
+
+/* Under the store's lock. Removes the row, and the snapshot of a writable view. */
+static int forget(struct store *store, const struct view *view, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+	uint64_t txid;
+
+	if (db_begin(&tx, store->db, err) < 0 || journal_next_txid(store->db, &txid, err) < 0 ||
+	    db_exec(store->db, err, "DELETE FROM view WHERE kind = ?1 AND target = ?2", "ss",
+		    view->attached ? "attach" : "mount", view->target) < 0)
+		return -1;
+	if (view->writable && journal_intend_delete(store->db, txid, view->thin_id, err) < 0)
+		return -1;
+	if (db_commit(&tx, err) < 0)
+		return -1;
+	return view->writable ? journal_fulfil(store->db, store->pool, txid, NULL, NULL, err) : 0;
+}
+
+static int64_t count_views(struct store *store, uint32_t thin_id, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (db_prepare(store->db, "SELECT count(*) FROM view WHERE thin_id = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_int(stmt, 1, thin_id);
+	return db_step(stmt, err) < 0 ? -1 : db_int(stmt, 0);
+}
+
+static int activate(struct store *store, const struct view *view, struct volume **ret,
+		    struct error *err)
+{
+	return volume_activate(store->pool, view->thin_id,
+			       view->writable ? VOLUME_READ_WRITE : VOLUME_READ_ONLY, ret, err);
+}
+
+/* Deactivates the thin id unless another view shows it too. */
+static int stop(struct store *store, const struct view *view, struct error *err)
+{
+	int64_t others = count_views(store, view->thin_id, err);
+
+	if (others < 0)
+		return -1;
+	if (others > 1 || !volume_is_active(store->pool, view->thin_id))
+		return 0;
+	return volume_deactivate(store->pool, view->thin_id, err);
+}
+
+/* Takes back what record() did, after err was filled by something else. */
+static int undo(struct store *store, const struct view *view)
+{
+	struct error ignored;
+
+	if (stop(store, view, &ignored) < 0 || forget(store, view, &ignored) < 0)
+		log_warn("%s '%s' stays recorded: %s", view->attached ? "attachment" : "mount",
+			 view->target, ignored.text);
+	return -1;
+}
+
+static int mount_at(struct store *store, const struct view *view, struct error *err)
+{
+	auto_volume struct volume *volume = NULL;
+	auto_fd int mount_fd = -1;
+
+	if (activate(store, view, &volume, err) < 0 ||
+	    volume_mount(volume, view->writable ? VOLUME_MOUNT_WRITE : VOLUME_MOUNT_VIEW, &mount_fd,
+			 err) < 0 ||
+	    volume_attach_mount(mount_fd, view->target, err) < 0)
+		return -1;
+	volume_keep(volume);
+	return 0;
+}
+
+/* "mounts/<id12>", "mounts/<id12>-2", …: the first that nobody has. */
+static int choose_dir(struct store *store, const struct image *image, char **ret, struct error *err)
+{
+	for (unsigned n = 1;; n++) {
+		auto_free char *dir = n == 1 ? xasprintf("%s/mounts/%.12s", store->root.path,
+							 digest_hex(&image->id))
+					     : xasprintf("%s/mounts/%.12s-%u", store->root.path,
+							 digest_hex(&image->id), n);
+
+		if (mkdir(dir, 0755) == 0) {
+			*ret = take_ptr(dir);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return err_sys(err, errno, "create mount point '%s'", dir);
+	}
+}
+
+static int check_dir(const char *dir, char **ret, struct error *err)
+{
+	auto_free char *absolute = realpath(dir, NULL);
+	struct stat st;
+
+	if (!absolute || stat(absolute, &st) < 0)
+		return err_sys(err, errno, "mount point '%s'", dir);
+	if (!S_ISDIR(st.st_mode))
+		return err_sys(err, ENOTDIR, "mount point '%s'", dir);
+	*ret = take_ptr(absolute);
+	return 0;
+}
+
+int view_mount(struct store *store, const char *operand, bool writable, const char *dir,
+	       char **ret_dir, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_image struct image image = { 0 };
+	struct view view = { .writable = writable };
+	auto_free char *target = NULL;
+
+	if (image_find(store, operand, &image, NULL, err) < 0 ||
+	    store_lock_pool(store, &held, err) < 0 ||
+	    (dir ? check_dir(dir, &target, err) : choose_dir(store, &image, &target, err)) < 0)
+		return -1;
+	view.target = target;
+	if (record(store, &image, &view, err) < 0) {
+		if (!dir)
+			rmdir(target);
+		if (err->kind == ERR_EXISTS)
+			err_set(err, ERR_IN_USE, "an image is mounted at '%s' already", target);
+		return err_add(err, "mount %s", operand);
+	}
+	if (mount_at(store, &view, err) < 0) {
+		undo(store, &view);
+		if (!dir)
+			rmdir(target);
+		return err_add(err, "mount %s", operand);
+	}
+	*ret_dir = take_ptr(target);
+	return 0;
+}
+
+static bool view_names(const struct view *view, const char *target, const char *absolute)
+{
+	const char *prefix = VIEW_LINK_DIR "/";
+
+	if (!view->attached)
+		return absolute && strcmp(view->target, absolute) == 0;
+	if (strncmp(target, prefix, strlen(prefix)) == 0)
+		target += strlen(prefix);
+	return strcmp(view->target, target) == 0;
+}
+
+/* By target first, then by image; the entry of list that is meant, or NULL. */
+static struct view *pick(struct store *store, struct view_list *list, bool attached,
+			 const char *target, struct error *err)
+{
+	auto_free char *absolute = realpath(target, NULL);
+	auto_image struct image image = { 0 };
+	const char *verb = attached ? "attached" : "mounted";
+	struct view *found = NULL;
+
+	for (size_t i = 0; i < list->nr; i++) {
+		if (list->items[i].attached == attached &&
+		    view_names(&list->items[i], target, absolute))
+			return &list->items[i];
+	}
+	if (image_find(store, target, &image, NULL, err) < 0) {
+		err_set(err, ERR_NOT_FOUND, "'%s' is neither an image nor %s by veneer", target,
+			verb);
+		return NULL;
+	}
+	for (size_t i = 0; i < list->nr; i++) {
+		if (list->items[i].attached != attached ||
+		    !digest_equal(&list->items[i].image, &image.id))
+			continue;
+		if (found) {
+			err_set(err, ERR_USAGE, "image %s is %s more than once: name '%s' or '%s'",
+				target, verb, found->target, list->items[i].target);
+			return NULL;
+		}
+		found = &list->items[i];
+	}
+	if (!found)
+		err_set(err, ERR_NOT_FOUND, "image %s is not %s", target, verb);
+	return found;
+}
+
+/* A mount point below mounts/ was made by us and goes with the mount. */
+static void remove_own_dir(struct store *store, const char *dir)
+{
+	auto_free char *prefix = xasprintf("%s/mounts/", store->root.path);
+
+	if (strncmp(dir, prefix, strlen(prefix)) == 0 && rmdir(dir) < 0)
+		log_debug("folder '%s' stays: %s", dir, strerror(errno));
+}
+
+int view_unmount(struct store *store, const char *target, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_view_list struct view_list list = { 0 };
+	struct view *view;
+
+	if (store_lock_pool(store, &held, err) < 0 || view_list(store, &list, err) < 0)
+		return -1;
+	view = pick(store, &list, false, target, err);
+	if (!view)
+		return err_add(err, "unmount");
+	if (volume_unmount(store->pool, view->thin_id, view->target, err) < 0 &&
+	    err->kind != ERR_NOT_FOUND)
+		return err_add(err, "unmount %s", target);
+	if (stop(store, view, err) < 0 || forget(store, view, err) < 0)
+		return err_add(err, "unmount %s", target);
+	remove_own_dir(store, view->target);
+	return 0;
+}
+
+/* Makes "team/app:1.2" a name for a device link: team-app-1.2 */
+static char *name_of_operand(const char *operand)
+{
+	auto_buf struct buf name = { 0 };
+
+	for (const char *at = operand; *at && name.len < VIEW_NAME_MAX; at++) {
+		bool plain = isalnum((unsigned char)*at) || *at == '_' || (*at == '.' && name.len);
+
+		buf_putc(&name, plain ? *at : '-');
+	}
+	return buf_take(&name);
+}
+
+static int check_name(const char *name, struct error *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_.-";
+
+	if (!*name || *name == '.' || strlen(name) > VIEW_NAME_MAX ||
+	    strspn(name, allowed) != strlen(name))
+		return err_set(
+			err, ERR_USAGE,
+			"invalid name '%s': 1 to %d of [a-zA-Z0-9_.-], not starting with '.'", name,
+			VIEW_NAME_MAX);
+	return 0;
+}
+
+static bool name_is_taken(const struct view_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->nr; i++) {
+		if (list->items[i].attached && strcmp(list->items[i].target, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static char *free_name(const struct view_list *list, const char *operand)
+{
+	auto_free char *base = name_of_operand(operand);
+	char *name = xstrdup(base);
+
+	for (unsigned n = 2; name_is_taken(list, name); n++) {
+		free(name);
+		name = xasprintf("%s-%u", base, n);
+	}
+	return name;
+}
+
+static int attach_at(struct store *store, const struct view *view, const char *link,
+		     struct error *err)
+{
+	auto_volume struct volume *volume = NULL;
+
+	if (activate(store, view, &volume, err) < 0)
+		return -1;
+	if (mkdir(VIEW_LINK_DIR, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "create folder '" VIEW_LINK_DIR "'");
+	if (unlink(link) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "replace stale link '%s'", link);
+	if (symlink(volume_device(volume), link) < 0)
+		return err_sys(err, errno, "create link '%s'", link);
+	volume_keep(volume);
+	return 0;
+}
+
+int view_attach(struct store *store, const char *operand, bool writable, const char *name,
+		char **ret_link, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_image struct image image = { 0 };
+	auto_view_list struct view_list list = { 0 };
+	struct view view = { .attached = true, .writable = writable };
+	auto_free char *target = NULL;
+	auto_free char *link = NULL;
+
+	if ((name && check_name(name, err) < 0) ||
+	    image_find(store, operand, &image, NULL, err) < 0 ||
+	    store_lock_pool(store, &held, err) < 0 || view_list(store, &list, err) < 0)
+		return -1;
+	if (name && name_is_taken(&list, name))
+		return err_set(err, ERR_IN_USE,
+			       "attach %s: '" VIEW_LINK_DIR "/%s' is taken: detach it or choose "
+			       "another --name",
+			       operand, name);
+	target = name ? xstrdup(name) : free_name(&list, operand);
+	link = xasprintf(VIEW_LINK_DIR "/%s", target);
+	view.target = target;
+	if (record(store, &image, &view, err) < 0)
+		return err_add(err, "attach %s", operand);
+	if (attach_at(store, &view, link, err) < 0) {
+		unlink(link);
+		undo(store, &view);
+		return err_add(err, "attach %s", operand);
+	}
+	*ret_link = take_ptr(link);
+	return 0;
+}
+
+int view_detach(struct store *store, const char *target, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_view_list struct view_list list = { 0 };
+	auto_free char *link = NULL;
+	struct view *view;
+
+	if (store_lock_pool(store, &held, err) < 0 || view_list(store, &list, err) < 0)
+		return -1;
+	view = pick(store, &list, true, target, err);
+	if (!view)
+		return err_add(err, "detach");
+	if (stop(store, view, err) < 0 || forget(store, view, err) < 0)
+		return err_add(err, "detach %s", target);
+	link = xasprintf(VIEW_LINK_DIR "/%s", view->target);
+	if (unlink(link) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove link '%s'", link);
+	return 0;
+}

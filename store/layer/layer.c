@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Crash safety: the working volume is recorded with its session and dies with
+ * it; a layer's row exists from the journal's first step on but is invisible
+ * until its snapshot is complete and the pool has moved on (db/journal). A kill
+ * at any point leaves whole layers and garbage that recovery knows.
+ */
+#include "layer/layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "blob/blob.h"
+#include "db/journal.h"
+#include "layer/inflate.h"
+#include "layer/label.h"
+#include "layer/tar_apply.h"
+#include "layer/tree_fs.h"
+#include "oci/config.h"
+#include "store.h"
+#include "volume.h"
+
+/* Another process may be unpacking the very layer: an hour for a large one. */
+#define CHAIN_WAIT_MS (INT64_C(3600) * 1000)
+
+struct layer_builder {
+	struct store *store;
+	struct volume_pool *pool;
+	uint32_t work_id;	  /* 0: no working volume yet */
+	struct digest work_chain; /* the layer whose content it has; unset: the template's */
+	struct volume *volume;
+	int mount_fd;
+	struct tree_writer *tree;
+};
+
+int layer_builder_new(struct store *store, struct layer_builder **ret, struct error *err)
+{
+	auto_layer_builder struct layer_builder *builder = xcalloc(1, sizeof(*builder));
+
+	builder->store = store;
+	builder->mount_fd = -1;
+	if (store_pool(store, &builder->pool, err) < 0 || store_session(store, err) < 0)
+		return -1;
+	*ret = take_ptr(builder);
+	return 0;
+}
+
+/* Unmounts and stops the working volume; its thin id stays. */
+static void stop_work(struct layer_builder *builder)
+{
+	tree_fs_free(take_ptr(builder->tree));
+	if (builder->mount_fd >= 0)
+		close(take_fd(builder->mount_fd));
+	volume_free(take_ptr(builder->volume));
+}
+
+static int delete_work(struct layer_builder *builder, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	struct db *db = builder->store->db;
+	auto_tx struct db_tx tx = { 0 };
+	uint64_t txid;
+
+	if (store_lock_pool(builder->store, &held, err) < 0 || db_begin(&tx, db, err) < 0 ||
+	    journal_next_txid(db, &txid, err) < 0 ||
+	    journal_intend_delete(db, txid, builder->work_id, err) < 0 || db_commit(&tx, err) < 0)
+		return -1;
+	builder->work_id = 0;
+	return journal_fulfil(db, builder->pool, txid, NULL, NULL, err);
+}
+
+/* Unmounting flushes whatever is dirty, so it happens before the lock is taken. */
+static int drop_work(struct layer_builder *builder, struct error *err)
+{
+	stop_work(builder);
+	return builder->work_id ? delete_work(builder, err) : 0;
+}
+
+void layer_builder_free(struct layer_builder *builder)
+{
+	struct error err;
+
+	if (!builder)
+		return;
+	if (drop_work(builder, &err) < 0) /* the end of the session tries again */
+		log_debug("working volume: %s", err.text);
+	free(builder);
+}
+
+/* The thin id whose content is that of chain; unset means the template. */
+static int64_t thin_of_chain(struct store *store, const struct digest *chain, struct error *err)
+{
+	auto_layer_row struct layer_row row = { 0 };
+	int got;
+
+	if (!digest_is_set(chain))
+		return rows_template(store->db, err);
+	got = rows_layer_get(store->db, chain, &row, err);
+	if (got == 0)
+		return err_set(err, ERR_NOT_FOUND, "parent layer %s is gone", chain->text);
+	return got < 0 ? -1 : (int64_t)row.thin_id;
+}
+
+static int create_work(struct layer_builder *builder, const struct digest *chain, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	struct store *store = builder->store;
+	uint32_t id;
+	uint64_t txid;
+	int64_t origin;
+
+	if (store_lock_pool(store, &held, err) < 0 ||
+	    volume_pool_check_reserve(builder->pool, err) < 0)
+		return -1;
+	origin = thin_of_chain(store, chain, err);
+	if (origin < 0)
+		return -1;
+	{
+		auto_tx struct db_tx tx = { 0 };
+
+		if (db_begin(&tx, store->db, err) < 0 ||
+		    journal_next_txid(store->db, &txid, err) < 0 ||
+		    journal_intend_create(store->db, txid, "work", (uint32_t)origin, store->session,
+					  &id, err) < 0 ||
+		    db_commit(&tx, err) < 0)
+			return -1;
+	}
+	if (journal_fulfil(store->db, builder->pool, txid, NULL, NULL, err) < 0)
+		return -1;
+	builder->work_id = id;
+	builder->work_chain = *chain;
+	return volume_activate(builder->pool, id, VOLUME_READ_WRITE, &builder->volume, err);
+}
+
+/* A mounted working volume with the content of chain. */
+static int ensure_work(struct layer_builder *builder, const struct digest *chain, struct error *err)
+{
+	if (builder->work_id && digest_equal(&builder->work_chain, chain))
+		return 0;
+	if (drop_work(builder, err) < 0 || create_work(builder, chain, err) < 0 ||
+	    volume_mount(builder->volume, VOLUME_MOUNT_UNPACK, &builder->mount_fd, err) < 0 ||
+	    tree_fs_new(builder->mount_fd, &builder->tree, err) < 0)
+		return err_add(err, "working volume");
+	return 0;
+}
+
+/* Keeps the bytes as they came, if they came compressed. */
+struct keeper {
+	struct store *store;
+	struct blob_writer *writer;
+	bool decided;
+};
+
+static void keeper_done(struct keeper *keeper)
+{
+	blob_writer_free(keeper->writer);
+}
+#define auto_keeper __attribute__((cleanup(keeper_done)))
+
+static int keep(void *ctx, const void *data, size_t len, struct error *err)
+{
+	struct keeper *keeper = ctx;
+
+	if (!keeper->decided) {
+		keeper->decided = true;
+		if (!keeper->store->options.drop_blobs &&
+		    inflate_detect(data, len) != INFLATE_PLAIN &&
+		    blob_begin(&keeper->store->root, keeper->store->session, &keeper->writer, err) <
+			    0)
+			return -1;
+	}
+	return keeper->writer ? blob_write(keeper->writer, data, len, err) : 0;
+}
+
+static int check_digests(const struct layer_source *source, const struct stream_result *found,
+			 struct error *err)
+{
+	if (digest_is_set(&source->blob) && !digest_equal(&source->blob, &found->blob))
+		return err_set(err, ERR_CORRUPT,
+			       "filesystem layer verification failed for digest %s (got %s)",
+			       source->blob.text, found->blob.text);
+	if (digest_is_set(&source->diff_id) && !digest_equal(&source->diff_id, &found->diff_id))
+		return err_set(err, ERR_CORRUPT,
+			       "invalid diffID for layer %zu: expected \"%s\", got \"%s\"",
+			       source->index, source->diff_id.text, found->diff_id.text);
+	return 0;
+}
+
+static int unpack(struct layer_builder *builder, const struct layer_source *source,
+		  struct keeper *keeper, struct tar_apply_result *ret, struct error *err)
+{
+	auto_stream struct stream *stream = NULL;
+	struct stream_options options = {
+		.read = source->read,
+		.read_ctx = source->read_ctx,
+		.tee = keep,
+		.tee_ctx = keeper,
+		.kinds = INFLATE_ALL_KINDS,
+	};
+	char item[13];
+	struct tar_apply_args args = {
+		.tree = builder->tree,
+		.base = !digest_is_set(&source->parent),
+		.progress = source->progress,
+		.progress_item = item,
+		.progress_total = source->total_bytes,
+	};
+
+	snprintf(item, sizeof(item), "%.12s",
+		 digest_is_set(&source->diff_id) ? digest_hex(&source->diff_id) : "import");
+	if (stream_open(&options, &stream, err) < 0)
+		return -1;
+	args.stream = stream;
+	if (tar_apply(&args, ret, err) < 0)
+		return err_add(err, "failed to register layer %zu", source->index);
+	if (check_digests(source, &ret->stream, err) < 0)
+		return -1;
+	crash_point("layer-unpacked");
+	return 0;
+}
+
+/* What the journal's second step does for a new layer. */
+struct birth {
+	struct layer_builder *builder;
+	struct layer_row *row;
+	uint32_t parent_thin;
+};
+
+/* The snapshot exists: the working volume goes on, and the layer's size is known for ever. */
+static int after_snapshot(void *ctx, struct error *err)
+{
+	struct birth *birth = ctx;
+	struct layer_builder *builder = birth->builder;
+	struct db *db = builder->store->db;
+	struct volume_delta delta;
+	auto_tx struct db_tx tx = { 0 };
+
+	if (volume_thaw(builder->volume, err) < 0 ||
+	    volume_delta(builder->pool, birth->parent_thin, birth->row->thin_id, &delta, err) < 0)
+		return -1;
+	birth->row->own_bytes = (int64_t)delta.own_bytes;
+	if (db_begin(&tx, db, err) < 0 ||
+	    rows_layer_set_own(db, birth->row->thin_id, birth->row->own_bytes, err) < 0 ||
+	    db_exec(db, err, "UPDATE thin SET origin = ?2 WHERE id = ?1", "ii",
+		    (int64_t)builder->work_id, (int64_t)birth->row->thin_id) < 0)
+		return -1;
+	return db_commit(&tx, err);
+}
+
+static int intend_layer(struct store *store, uint32_t work_id, struct layer_row *row,
+			uint64_t *ret_txid, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+
+	if (db_begin(&tx, store->db, err) < 0 || journal_next_txid(store->db, ret_txid, err) < 0 ||
+	    journal_intend_create(store->db, *ret_txid, "layer", work_id, 0, &row->thin_id, err) <
+		    0 ||
+	    rows_layer_put(store->db, row, err) < 0 ||
+	    rows_pin(store->db, store->session, &row->chain_id, err) < 0)
+		return -1;
+	return db_commit(&tx, err);
+}
+
+/* The descriptor of a detached mount is O_PATH: good for looking up, not for syncfs(2). */
+static int flush(struct layer_builder *builder, struct error *err)
+{
+	auto_fd int fd = openat(builder->mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		return err_sys(err, errno, "write to the working volume");
+	return 0;
+}
+
+/* The boundary: the working volume as it stands becomes the layer of row. */
+static int commit_layer(struct layer_builder *builder, struct layer_row *row, bool trim,
+			struct keeper *keeper, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	struct birth birth = { .builder = builder, .row = row };
+	struct store *store = builder->store;
+	char label[VOLUME_LABEL_BYTES];
+	int64_t parent_thin;
+	uint64_t txid;
+
+	/* The bulk of the writing, without the lock. */
+	if (flush(builder, err) < 0)
+		return err_add(err, "layer %s", row->diff_id.text);
+	if (keeper->writer && blob_finish(keeper->writer, &row->blob, err) < 0)
+		return -1;
+	if (store_lock_pool(store, &held, err) < 0)
+		return -1;
+	parent_thin = thin_of_chain(store, &row->parent, err);
+	if (parent_thin < 0 || (keeper->writer && blob_publish(keeper->writer, err) < 0) ||
+	    intend_layer(store, builder->work_id, row, &txid, err) < 0)
+		return -1;
+	birth.parent_thin = (uint32_t)parent_thin;
+	label_encode(row, label);
+	crash_point("layer-intended");
+	if (volume_write_label(builder->volume, label, err) < 0 ||
+	    volume_freeze(builder->volume, builder->mount_fd, trim, err) < 0)
+		return -1; /* the pool is unchanged: the next lock holder undoes the intent */
+	crash_point("layer-frozen");
+	if (journal_fulfil(store->db, builder->pool, txid, after_snapshot, &birth, err) < 0)
+		return -1;
+	builder->work_chain = row->chain_id;
+	return 0;
+}
+
+/* 1: the store has the layer, now pinned, so it stays; 0: not; -1: failure. */
+static int take_existing(struct store *store, const struct digest *chain_id, struct layer_row *ret,
+			 struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+	int got;
+
+	if (db_begin(&tx, store->db, err) < 0)
+		return -1;
+	got = rows_layer_get(store->db, chain_id, ret, err);
+	if (got <= 0)
+		return got;
+	if (rows_pin(store->db, store->session, chain_id, err) < 0 || db_commit(&tx, err) < 0) {
+		layer_row_done(ret);
+		return -1;
+	}
+	return 1;
+}
+
+static int lock_chain(struct store *store, const struct digest *chain_id, struct error *err)
+{
+	auto_free char *name = xasprintf("chains/%s", digest_hex(chain_id));
+
+	return root_lock_file(&store->root, name, CHAIN_WAIT_MS, err);
+}
+
+static void unlock_chain(struct store *store, const struct digest *chain_id)
+{
+	auto_free char *name = xasprintf("chains/%s", digest_hex(chain_id));
+
+	unlinkat(store->root.fd, name, 0);
+}
+
+static int unpack_and_commit(struct layer_builder *builder, const struct layer_source *source,
+			     struct layer_row *ret, struct error *err)
+{
+	auto_keeper struct keeper keeper = { .store = builder->store };
+	auto_layer_row struct layer_row row = { 0 };
+	struct tar_apply_result applied;
+
+	if (ensure_work(builder, &source->parent, err) < 0 ||
+	    unpack(builder, source, &keeper, &applied, err) < 0)
+		return -1;
+	row.parent = source->parent;
+	row.diff_id = applied.stream.diff_id;
+	chain_id_next(&source->parent, &row.diff_id, &row.chain_id);
+	row.tar_bytes = (int64_t)applied.stream.tar_bytes;
+	row.content_bytes = (int64_t)applied.content_bytes;
+	row.own_bytes = ROW_SIZE_UNKNOWN;
+	row.created_ns = rows_now_ns();
+	row.created_by = xstrdup(source->created_by ? source->created_by : "");
+	if (!digest_is_set(&source->diff_id)) {
+		/* Only now is it known which layer this is; the store may have it. */
+		int got = take_existing(builder->store, &row.chain_id, ret, err);
+
+		if (got)
+			return got < 0 ? -1 : drop_work(builder, err);
+	}
+	if (commit_layer(builder, &row, applied.removed, &keeper, err) < 0)
+		return -1;
+	*ret = row;
+	row.created_by = NULL;
+	return 0;
+}
+
+int layer_add(struct layer_builder *builder, const struct layer_source *source,
+	      struct layer_row *ret, struct error *err)
+{
+	struct store *store = builder->store;
+	struct digest chain_id;
+	auto_fd int chain_fd = -1;
+	int got;
+
+	if (!digest_is_set(&source->diff_id))
+		return unpack_and_commit(builder, source, ret, err);
+	chain_id_next(&source->parent, &source->diff_id, &chain_id);
+	got = take_existing(store, &chain_id, ret, err);
+	if (got)
+		return got < 0 ? -1 : 0;
+	chain_fd = lock_chain(store, &chain_id, err);
+	if (chain_fd < 0)
+		return err_add(err, "layer %s", chain_id.text);
+	got = take_existing(store, &chain_id, ret, err);
+	if (got == 0)
+		got = unpack_and_commit(builder, source, ret, err);
+	unlock_chain(store, &chain_id);
+	return got < 0 ? -1 : 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * limits - every bound on what comes from outside, with its reason
+ *
+ * Beyond a bound the answer is ERR_LIMIT. The bounds are far above what exists,
+ * and low enough that memory and time stay small whatever is sent.
+ */
+#ifndef LIMITS_H
+#define LIMITS_H
+
+/* ---- JSON documents ---- */
+
+/* OCI distribution-spec: registries take manifests of at least 4 MiB, clients rely on no more. */
+#define LIMIT_JSON_BYTES (4u * 1024 * 1024)
+/* Docker stacks at most 125 (a limit of overlay mounts, not ours); a chain is walked by loops. */
+#define LIMIT_LAYERS 1024
+/* One entry for each build instruction, most of them without a layer. */
+#define LIMIT_HISTORY 8192
+/* An index names platforms; the largest public ones have some fifty with attestations. */
+#define LIMIT_INDEX_ENTRIES 4096
+/* An index within an index: the specification allows it, nobody needs more. */
+#define LIMIT_INDEX_DEPTH 4
+/* Alternative addresses of one foreign layer. */
+#define LIMIT_URLS 64
+
+/* ---- names ---- */
+
+/* distribution: RepositoryNameTotalLengthMax, without the domain. */
+#define LIMIT_REPOSITORY_BYTES 255
+/* RFC 1035 section 2.3.4 (255) and ":65535". */
+#define LIMIT_DOMAIN_BYTES 261
+/* distribution: tag grammar. */
+#define LIMIT_TAG_BYTES 128
+/* Anything longer is no name; up to here the error says what is too long. */
+#define LIMIT_REFERENCE_BYTES 4096
+/* PATH_MAX with its NUL: the kernel takes no longer path at once. */
+#define LIMIT_PATH_BYTES 4096
+
+/* ---- archives ---- */
+
+/* docker save of 500 images with 30 layers in the oldest dialect, three members each. */
+#define LIMIT_ARCHIVE_MEMBERS 65536u
+/* Images in one archive. */
+#define LIMIT_ARCHIVE_IMAGES 4096
+/* Files of a layout folder held open at once: layers and documents of one load. */
+#define LIMIT_ARCHIVE_OPEN 8192
+/* Names of one image in an archive. */
+#define LIMIT_ARCHIVE_TAGS 4096
+
+/* ---- layers ---- */
+
+/*
+ * Window of a layer's decoder. zstd --ultra -20 uses 32 MiB, image tools at most 8; the load as a
+ * whole has to stay below 64 MiB.
+ */
+#define LIMIT_LAYER_WINDOW_BYTES (UINT64_C(32) * 1024 * 1024)
+/* The same of an outer archive, which is unpacked before any layer: zstd --long, xz -9 (65 MiB). */
+#define LIMIT_ARCHIVE_WINDOW_BYTES (UINT64_C(128) * 1024 * 1024)
+/*
+ * Headers of one tar entry: libarchive takes 1 MiB for each PAX, long name and long link header, but
+ * any number of sparse extents, and keeps them all.
+ */
+#define LIMIT_TAR_HEADER_BYTES (UINT64_C(3) * 1024 * 1024)
+/* ext4 and xfs: XATTR_SIZE_MAX, XATTR_LIST_MAX with the shortest names. */
+#define LIMIT_XATTR_BYTES (64u * 1024)
+#define LIMIT_XATTRS	  1024u
+/*
+ * Entries of one layer above the base, whose names are remembered for whiteouts: 8 bytes each, so
+ * 24 MiB. The base has no such bound. The largest known layers have some 500,000.
+ */
+#define LIMIT_LAYER_NAMES 3000000u
+/* Folders within folders below an opaque one. A path of LIMIT_PATH_BYTES has 2,048; links add to it. */
+#define LIMIT_TREE_DEPTH 16384u
+
+#endif

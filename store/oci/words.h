@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * words - the text of a Dockerfile instruction: its words, quotes and variables
+ *
+ * What `--change` and a Dockerfile have in common. Blanks are ASCII blanks;
+ * text is UTF-8 and is only ever cut beside an ASCII character. No recursion.
+ * Source: spec/dockerfile.md, sections 1 ("Words") and 2.
+ */
+#ifndef OCI_WORDS_H
+#define OCI_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* docker: one line of a Dockerfile. */
+#define WORDS_LINE_MAX 65535
+/* Bytes that variables may make of one instruction: a start for words_scope.left. */
+#define WORDS_EXPANDED_MAX (1024 * 1024)
+/* "${a:-${b:-…}}" and quotes within quotes. */
+#define WORDS_DEPTH_MAX 64
+
+/* What variables stand for, and where. */
+struct words_scope {
+	char *const
+		*env; /* "NAME=value", NULL terminated, may be NULL; the first of a name counts */
+	size_t left;  /* bytes that expansion may still produce; counts down */
+	char escape;  /* '\\' or '`' */
+};
+
+/* The first byte that is no blank. */
+const char *words_skip_blanks(const char *text);
+
+/**
+ * words_logical_line - the next instruction, its continuation lines joined
+ * @text: moves behind it
+ * @ret:  reset and filled; without comments, empty lines and leading blanks
+ *
+ * Returns false at the end of the text.
+ */
+bool words_logical_line(const char **text, char escape, struct buf *ret);
+
+/**
+ * words_flags - the "--name[=value]" words that lead, without quotes and escapes
+ * @ret: they are added; a "--" that ends them is not
+ *
+ * Returns the text behind them, past blanks.
+ */
+const char *words_flags(const char *text, char escape, struct strlist *ret);
+
+/* Adds the words between blanks. */
+void words_split(const char *text, struct strlist *ret);
+/* Likewise, but quotes hold a word together and an escaped blank belongs to it; both are kept. */
+void words_split_quoted(const char *text, char escape, struct strlist *ret);
+
+/**
+ * words_json - the exec form: a JSON array of strings
+ * @ret:         its strings are added
+ * @ret_is_json: false when the text is no JSON array, which is no error
+ *
+ * Returns 0, or -1 with ERR_USAGE for an array of other things.
+ */
+int words_json(const char *text, struct strlist *ret, bool *ret_is_json, struct error *err);
+
+/**
+ * words_pairs - "k=v …", or "k rest" when the first word has no '='
+ * @name: of the instruction, for messages
+ * @ret:  key and value in turn are added, not expanded
+ *
+ * Returns 0, or -1 with ERR_USAGE; then ret holds anything.
+ */
+int words_pairs(const char *text, char escape, const char *name, struct strlist *ret,
+		struct error *err);
+
+/**
+ * words_expand - replace variables, take quotes and escapes away
+ * @ret: reset and filled
+ *
+ * $n, ${n} and the modifiers :- - :+ + :? ?. Returns 0, or -1: ERR_USAGE with
+ * what is wrong with the text, ERR_UNSUPPORTED for another modifier, ERR_LIMIT
+ * when the result is too long.
+ */
+int words_expand(const char *text, struct words_scope *scope, struct buf *ret, struct error *err);
+
+/* Likewise; blanks outside quotes, those of values too, end a word. Adds to ret. */
+int words_expand_split(const char *text, struct words_scope *scope, struct strlist *ret,
+		       struct error *err);
+
+#endif

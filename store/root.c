@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#define LOCK_WAIT_MS  60000
+#define LOCK_PAUSE_MS 10
+
+static const char *const parts[] = {
+	"blobs", "blobs/sha256", "sessions", "chains", "tmp", "mounts"
+};
+
+static int make_parts(int root_fd, const char *path, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (mkdirat(root_fd, parts[i], 0700) < 0 && errno != EEXIST)
+			return err_sys(err, errno, "create folder '%s/%s'", path, parts[i]);
+	}
+	return 0;
+}
+
+int root_open(const char *path, struct root *ret, struct error *err)
+{
+	auto_fd int fd = -1;
+	auto_fd int lock_fd = -1;
+	char *absolute;
+
+	if (io_make_dirs(path, 0711, err) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open store '%s'", path);
+	if (make_parts(fd, path, err) < 0)
+		return -1;
+	lock_fd = openat(fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock_fd < 0)
+		return err_sys(err, errno, "open '%s/lock'", path);
+	absolute = realpath(path, NULL);
+	if (!absolute)
+		return err_sys(err, errno, "resolve store '%s'", path);
+	ret->path = absolute;
+	ret->fd = take_fd(fd);
+	ret->lock_fd = take_fd(lock_fd);
+	return 0;
+}
+
+void root_done(struct root *root)
+{
+	if (!root->path)
+		return;
+	close(root->lock_fd);
+	close(root->fd);
+	free(root->path);
+	*root = (struct root){ .fd = -1, .lock_fd = -1 };
+}
+
+/*
+ * flock(2) has no deadline of its own, and a blocking one would hide the
+ * signal that asks us to stop when it arrives just before the call.
+ */
+static int flock_within(int fd, int64_t wait_ms, const char *what, struct error *err)
+{
+	static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+
+	for (;;) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, errno, "lock '%s'", what);
+		if (cancel_check(err) < 0)
+			return -1;
+		if (wait_ms <= 0)
+			return err_set(err, ERR_IN_USE, "'%s' is locked by another process", what);
+		nanosleep(&pause, NULL);
+		wait_ms -= LOCK_PAUSE_MS;
+	}
+}
+
+int root_lock(struct root *root, struct error *err)
+{
+	if (flock_within(root->lock_fd, LOCK_WAIT_MS, "lock", err) < 0)
+		return err_add(err, "store '%s'", root->path);
+	return 0;
+}
+
+void root_unlock(struct root *root)
+{
+	flock(root->lock_fd, LOCK_UN);
+}
+
+int root_lock_file(const struct root *root, const char *name, int64_t wait_ms, struct error *err)
+{
+	for (;;) {
+		auto_fd int fd = openat(root->fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		struct stat held, named;
+
+		if (fd < 0 || fstat(fd, &held) < 0)
+			return err_sys(err, errno, "open '%s/%s'", root->path, name);
+		if (flock_within(fd, wait_ms, name, err) < 0)
+			return -1;
+		/* The holder before us may have unlinked what we had opened. */
+		if (fstatat(root->fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    named.st_ino == held.st_ino)
+			return take_fd(fd);
+	}
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - an opened store: its root, its catalogue and, once needed, its pool
+ *
+ * Opening is cheap and touches no device. The pool is activated by the first
+ * store_pool(); that is also where what a killed command left is put right
+ * (db/recover). One process has one store open, single-threaded.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/db.h"
+#include "pool/pool.h"
+#include "root.h"
+#include "volume.h"
+
+struct store_options {
+	const char *root;    /* folder; created when missing */
+	const char *command; /* for the session's row: what runs here */
+	bool drop_blobs;     /* do not keep the layers' blobs as they came */
+	bool no_catalogue;   /* for store_rebuild(): the catalogue may be lost or damaged */
+	/* The pool that the first command makes when there is none; NULL: defaults. */
+	const struct pool_create_args *pool_defaults;
+	/* Tells the user something once, on stderr; may be NULL. */
+	void (*notice)(const char *text);
+};
+
+struct store {
+	struct root root;
+	struct db *db;
+	struct volume_pool *pool; /* NULL until store_pool() */
+	int64_t session;	  /* 0 until store_session() */
+	int session_fd;
+	struct store_options options;
+};
+
+/* The caller owns *ret. ERR_DENIED, ERR_CORRUPT, ERR_UNSUPPORTED, ERR_IO. */
+int store_open(const struct store_options *options, struct store **ret, struct error *err);
+/* Ends the session: what it pinned and nothing else uses goes away. */
+void store_close(struct store *store);
+static inline void store_close_(struct store **store)
+{
+	store_close(*store);
+}
+#define auto_store __attribute__((cleanup(store_close_)))
+
+/**
+ * store_pool - the active pool, made if there is none, recovered if need be
+ * @ret: borrowed from the store
+ *
+ * Errors of volume_pool_open(); ERR_CORRUPT also when the pool's transaction
+ * id does not fit the catalogue.
+ */
+int store_pool(struct store *store, struct volume_pool **ret, struct error *err);
+/* Like store_pool(), but ERR_NOT_FOUND when there is no pool yet. */
+int store_existing_pool(struct store *store, struct volume_pool **ret, struct error *err);
+
+/* Makes the pool and its template. ERR_EXISTS when the store has one. */
+int store_create_pool(struct store *store, const struct pool_create_args *args, struct error *err);
+/*
+ * Takes the pool and everything in the catalogue away. ERR_IN_USE while
+ * anything is mounted, attached or loading. force goes on when the pool is
+ * gone or does not open.
+ */
+int store_destroy_pool(struct store *store, bool force, struct error *err);
+
+/**
+ * store_lock_pool - begin a change of the pool: pool open, lock held, journal settled
+ * @ret_held: for auto_root_lock
+ *
+ * Errors of store_pool() and root_lock().
+ */
+int store_lock_pool(struct store *store, struct root **ret_held, struct error *err);
+
+/**
+ * store_session - this process is making something
+ *
+ * Working volumes, pins and temporary files belong to a session. When its
+ * process dies, whoever opens the pool next removes them. Idempotent.
+ */
+int store_session(struct store *store, struct error *err);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pool is a fake behind the linker's --wrap: a set of ids and a transaction
+ * id. What a kill leaves is made by stopping the journal's steps half way.
+ */
+#include "db/journal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/rows.h"
+#include "unit.h"
+
+#define NR_IDS 32
+
+static struct {
+	bool there[NR_IDS];
+	bool busy[NR_IDS];
+	uint64_t txid;
+	int fail_after; /* messages until one fails; -1: never */
+} fake;
+
+/* The journal only passes it on. */
+static struct volume_pool *const pool = (struct volume_pool *)&fake;
+
+int __wrap_volume_create(struct volume_pool *p, uint32_t id, struct error *err);
+int __wrap_volume_snapshot(struct volume_pool *p, uint32_t id, uint32_t origin, struct error *err);
+int __wrap_volume_delete(struct volume_pool *p, uint32_t id, struct error *err);
+int __wrap_volume_pool_advance(struct volume_pool *p, uint64_t old_id, uint64_t new_id,
+			       struct error *err);
+int __wrap_volume_pool_info(struct volume_pool *p, struct volume_pool_info *ret, struct error *err);
+
+int __wrap_volume_create(struct volume_pool *p, uint32_t id, struct error *err)
+{
+	(void)p;
+	if (fake.fail_after >= 0 && fake.fail_after-- == 0)
+		return err_set(err, ERR_NO_SPACE, "fake pool is full");
+	if (fake.there[id])
+		return err_set(err, ERR_EXISTS, "thin id %u", id);
+	fake.there[id] = true;
+	return 0;
+}
+
+int __wrap_volume_snapshot(struct volume_pool *p, uint32_t id, uint32_t origin, struct error *err)
+{
+	if (!fake.there[origin])
+		return err_set(err, ERR_NOT_FOUND, "thin id %u", origin);
+	return __wrap_volume_create(p, id, err);
+}
+
+int __wrap_volume_delete(struct volume_pool *p, uint32_t id, struct error *err)
+{
+	(void)p;
+	if (!fake.there[id])
+		return err_set(err, ERR_NOT_FOUND, "thin id %u", id);
+	if (fake.busy[id])
+		return err_set(err, ERR_IN_USE, "thin id %u", id);
+	fake.there[id] = false;
+	return 0;
+}
+
+int __wrap_volume_pool_advance(struct volume_pool *p, uint64_t old_id, uint64_t new_id,
+			       struct error *err)
+{
+	(void)p;
+	if (fake.txid != old_id)
+		return err_set(err, ERR_CORRUPT, "fake pool is elsewhere");
+	fake.txid = new_id;
+	return 0;
+}
+
+int __wrap_volume_pool_info(struct volume_pool *p, struct volume_pool_info *ret, struct error *err)
+{
+	(void)p;
+	(void)err;
+	*ret = (struct volume_pool_info){ .transaction_id = fake.txid };
+	return 0;
+}
+
+static char folder[64];
+static struct db *db;
+
+static void set_up(void)
+{
+	char path[128];
+	struct error err;
+
+	memset(&fake, 0, sizeof(fake));
+	fake.fail_after = -1;
+	snprintf(folder, sizeof(folder), "/tmp/veneer-unit-XXXXXX");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/catalogue.db", folder);
+	CU_ASSERT_EQUAL_FATAL(0, db_open(path, &db, &err));
+}
+
+static void tear_down(void)
+{
+	static const char *const names[] = { "catalogue.db", "catalogue.db-wal",
+					     "catalogue.db-shm" };
+	char path[128];
+
+	db_close(db);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		unlink(path);
+	}
+	rmdir(folder);
+}
+
+static int64_t query(const char *sql)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	struct error err;
+
+	CU_ASSERT_EQUAL_FATAL(0, db_prepare(db, sql, &stmt, &err));
+	CU_ASSERT_TRUE_FATAL(db_step(stmt, &err) >= 0);
+	return db_int(stmt, 0);
+}
+
+/* Step 1 for one creation; the id is returned, the txid too. */
+static uint32_t intend(const char *kind, uint32_t origin, uint64_t *txid)
+{
+	auto_tx struct db_tx tx = { 0 };
+	struct error err;
+	uint32_t id;
+
+	CU_ASSERT_EQUAL_FATAL(0, db_begin(&tx, db, &err));
+	CU_ASSERT_EQUAL_FATAL(0, journal_next_txid(db, txid, &err));
+	CU_ASSERT_EQUAL_FATAL(0, journal_intend_create(db, *txid, kind, origin, 0, &id, &err));
+	CU_ASSERT_EQUAL_FATAL(0, db_commit(&tx, &err));
+	return id;
+}
+
+static uint32_t make(const char *kind, uint32_t origin)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id = intend(kind, origin, &txid);
+
+	CU_ASSERT_EQUAL_FATAL(0, journal_fulfil(db, pool, txid, NULL, NULL, &err));
+	return id;
+}
+
+static void intend_delete(uint32_t id, uint64_t *txid)
+{
+	auto_tx struct db_tx tx = { 0 };
+	struct error err;
+
+	CU_ASSERT_EQUAL_FATAL(0, db_begin(&tx, db, &err));
+	CU_ASSERT_EQUAL_FATAL(0, journal_next_txid(db, txid, &err));
+	CU_ASSERT_EQUAL_FATAL(0, journal_intend_delete(db, *txid, id, &err));
+	CU_ASSERT_EQUAL_FATAL(0, db_commit(&tx, &err));
+}
+
+static void test_a_change_goes_through(void)
+{
+	set_up();
+	CU_ASSERT_EQUAL(1, make("template", JOURNAL_NO_ORIGIN));
+	CU_ASSERT_EQUAL(2, make("work", 1));
+	CU_ASSERT_TRUE(fake.there[1] && fake.there[2]);
+	CU_ASSERT_EQUAL(fake.txid, 2);
+	CU_ASSERT_EQUAL(query("SELECT value FROM meta WHERE key = 'pool_txid'"), 2);
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin WHERE state = 'live'"), 2);
+	tear_down();
+}
+
+static void test_killed_before_the_messages(void)
+{
+	struct error err;
+	uint64_t txid;
+
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	intend("work", 1, &txid);
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin"), 1);
+	CU_ASSERT_EQUAL(fake.txid, 1);
+	tear_down();
+}
+
+static void test_killed_between_message_and_advance(void)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id;
+
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	id = intend("work", 1, &txid);
+	fake.there[id] = true; /* the message had gone out */
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_FALSE(fake.there[id]);
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin"), 1);
+	/* The id is not given again. */
+	CU_ASSERT_EQUAL(make("work", 1), id + 1);
+	tear_down();
+}
+
+static void test_killed_after_the_advance(void)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id;
+
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	id = intend("work", 1, &txid);
+	fake.there[id] = true;
+	fake.txid = txid;
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_TRUE(fake.there[id]);
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin WHERE state = 'live'"), 2);
+	CU_ASSERT_EQUAL(query("SELECT value FROM meta WHERE key = 'pool_txid'"), (int64_t)txid);
+	tear_down();
+}
+
+static void test_a_deletion_is_redone(void)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id;
+
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	id = make("work", 1);
+	intend_delete(id, &txid);
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_FALSE(fake.there[id]);
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin"), 1);
+	tear_down();
+}
+
+static void test_what_is_held_open_waits(void)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id;
+
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	id = make("work", 1);
+	fake.busy[id] = true;
+	intend_delete(id, &txid);
+	CU_ASSERT_EQUAL(0, journal_fulfil(db, pool, txid, NULL, NULL, &err));
+	CU_ASSERT_EQUAL(fake.txid, txid);
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin WHERE state = 'deleting'"), 1);
+	fake.busy[id] = false;
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_FALSE(fake.there[id]);
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin"), 1);
+	tear_down();
+}
+
+static void test_a_failure_takes_everything_back(void)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id;
+
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	id = intend("work", 1, &txid);
+	fake.fail_after = 0;
+	CU_ASSERT_EQUAL(-1, journal_fulfil(db, pool, txid, NULL, NULL, &err));
+	CU_ASSERT_EQUAL(err.kind, ERR_NO_SPACE);
+	CU_ASSERT_FALSE(fake.there[id]);
+	CU_ASSERT_EQUAL(fake.txid, 1);
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin"), 1);
+	tear_down();
+}
+
+static void test_a_pool_from_elsewhere_is_refused(void)
+{
+	struct error err;
+
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	fake.txid = 7;
+	CU_ASSERT_EQUAL(-1, journal_recover(db, pool, &err));
+	CU_ASSERT_EQUAL(err.kind, ERR_CORRUPT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "veneer check"));
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin"), 1);
+	tear_down();
+}
+
+UNIT_SUITE(journal, { "a change goes through all four steps", test_a_change_goes_through },
+	   { "killed before the messages: as if nothing was", test_killed_before_the_messages },
+	   { "killed before the pool advanced: undone", test_killed_between_message_and_advance },
+	   { "killed after the pool advanced: done", test_killed_after_the_advance },
+	   { "an interrupted deletion is redone", test_a_deletion_is_redone },
+	   { "what is held open is deleted later", test_what_is_held_open_waits },
+	   { "a failed message takes everything back", test_a_failure_takes_everything_back },
+	   { "a pool at another transaction is refused", test_a_pool_from_elsewhere_is_refused });
