@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "dockerconf.h"
+#include "store.h"
+
+int cli_open_store(struct cli *cli, struct store **ret, struct error *err)
+{
+	const struct settings *settings = cli->settings;
+	struct store_options options = {
+		.root = settings->root,
+		.command = cli->command->name,
+		.drop_blobs = !settings->keep_blobs,
+		.pool_defaults = &cli->pool_defaults,
+		.notice = cli_say,
+	};
+
+	cli->pool_defaults = (struct pool_create_args){
+		.files_bytes = settings->pool_files_bytes,
+		.block_bytes = settings->pool_block_bytes,
+		.fs = settings->pool_fs,
+		.volume_bytes = settings->pool_volume_bytes,
+	};
+	return store_open(&options, ret, err);
+}
+
+void cli_read_dockerconf(const struct cli *cli, struct dockerconf *ret)
+{
+	struct error err;
+
+	if (dockerconf_read(cli->settings->docker_dir, ret, &err) == 0)
+		return;
+	auto_free char *text = xasprintf("WARNING: Error parsing config file (%s/config.json): %s",
+					 cli->settings->docker_dir, err.text);
+
+	cli_say(text);
+	dockerconf_done(ret);
+}
+
+int cli_fail(struct cli *cli, const struct error *err)
+{
+	if (err->kind == ERR_CANCELLED)
+		return -1;
+	strlist_add(&cli->failures, err->text);
+	return 0;
+}
+
+void cli_say(const char *text)
+{
+	auto_free char *shown = xstrdup(text);
+
+	for (char *c = shown; *c; c++)
+		if (((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
+			*c = '?';
+	fprintf(stderr, "%s\n", shown);
+}
+
+int cli_exit_status(const struct error *err)
+{
+	switch (err->kind) {
+	case ERR_TEMPLATE:
+		return 64;
+	case ERR_CANCELLED:
+		return 128 + (cancel_signal() ? cancel_signal() : SIGINT);
+	case ERR_USAGE:
+	case ERR_NOT_FOUND:
+	case ERR_EXISTS:
+	case ERR_IN_USE:
+	case ERR_DENIED:
+	case ERR_NO_SPACE:
+	case ERR_LIMIT:
+	case ERR_CORRUPT:
+	case ERR_UNSUPPORTED:
+	case ERR_REMOTE:
+	case ERR_IO:
+		break;
+	}
+	return 1;
+}

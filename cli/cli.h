@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli - what a running command has at hand: its words, the settings, the user
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "pool/pool.h"
+#include "settings.h"
+#include "table.h"
+
+struct dockerconf;
+struct store;
+
+struct cli {
+	const struct command *command;
+	const char *const *words; /* NULL terminated; as many as the row allows */
+	size_t nr_words;
+	const struct global_opts *global;
+	const struct settings *settings;       /* NULL with NEEDS_NOTHING */
+	struct strlist failures;	       /* of single operands, printed at the end */
+	struct pool_create_args pool_defaults; /* from the settings; the store borrows it */
+};
+
+/* Opens the store of the settings. The caller owns *ret, which must not outlive cli. */
+int cli_open_store(struct cli *cli, struct store **ret, struct error *err);
+
+/* Docker's client configuration; empty, with a warning on stderr, when it is malformed. */
+void cli_read_dockerconf(const struct cli *cli, struct dockerconf *ret);
+
+/**
+ * cli_fail - one of several operands failed: remember why and go on
+ *
+ * Returns 0, or -1 when there is no going on because a signal asked to stop.
+ */
+int cli_fail(struct cli *cli, const struct error *err);
+
+/* Text on stderr; what could steer a terminal is shown as '?'. A newline is added. */
+void cli_say(const char *text);
+
+/* The exit status of a command that ended with err. */
+int cli_exit_status(const struct error *err);
+
+#endif

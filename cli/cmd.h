@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd - the rows of the command table; each is defined in the file of its command
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include "table.h"
+
+extern const struct command cmd_appliance_exec;
+extern const struct command cmd_appliance_shell;
+extern const struct command cmd_appliance_status;
+extern const struct command cmd_appliance_stop;
+extern const struct command cmd_attach;
+extern const struct command cmd_check;
+extern const struct command cmd_completion;
+extern const struct command cmd_detach;
+extern const struct command cmd_help;
+extern const struct command cmd_history;
+extern const struct command cmd_image_inspect;
+extern const struct command cmd_image_prune;
+extern const struct command cmd_images;
+extern const struct command cmd_import;
+extern const struct command cmd_info;
+extern const struct command cmd_inspect;
+extern const struct command cmd_layers;
+extern const struct command cmd_load;
+extern const struct command cmd_mount;
+extern const struct command cmd_pool_activate;
+extern const struct command cmd_pool_create;
+extern const struct command cmd_pool_deactivate;
+extern const struct command cmd_pool_destroy;
+extern const struct command cmd_pool_grow;
+extern const struct command cmd_pool_ls;
+extern const struct command cmd_pool_status;
+extern const struct command cmd_rmi;
+extern const struct command cmd_system_df;
+extern const struct command cmd_tag;
+extern const struct command cmd_unmount;
+extern const struct command cmd_version;
+
+#endif

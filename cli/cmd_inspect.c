@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+#include "cmd.h"
+#include "db/rows.h"
+#include "image/image.h"
+#include "imagejson.h"
+#include "inspection.h"
+#include "pool/pool.h"
+#include "store.h"
+
+struct inspect_opts {
+	const char *format;
+	const char *type;
+	bool size;
+};
+
+/* Where the top layer is; what is not known stays "". */
+static int find_device(struct store *store, const struct image *image, struct imagejson_device *ret,
+		       struct error *err)
+{
+	auto_layer_row struct layer_row row = { 0 };
+	auto_pool struct pool *pool = NULL;
+	int found;
+
+	*ret = (struct imagejson_device){ 0 };
+	if (!digest_is_set(&image->top))
+		return 0;
+	found = rows_layer_get(store->db, &image->top, &row, err);
+	if (found <= 0)
+		return found;
+	snprintf(ret->id, sizeof(ret->id), "%" PRIu32, row.thin_id);
+	if (pool_open(store->root.path, &pool, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	snprintf(ret->name, sizeof(ret->name), "veneer-%s-%" PRIu32, pool_config(pool)->store_id,
+		 row.thin_id);
+	snprintf(ret->size, sizeof(ret->size), "%" PRIu64, pool_config(pool)->volume_bytes);
+	return 0;
+}
+
+static int inspect_image(struct store *store, const char *operand, struct inspection *output,
+			 struct error *err)
+{
+	auto_image struct image image = { 0 };
+	auto_image_config struct image_config config = { 0 };
+	auto_buf struct buf text = { 0 };
+	struct imagejson_device device;
+
+	if (image_find(store, operand, &image, NULL, err) < 0 ||
+	    image_read_config(store, &image, &text, err) < 0 ||
+	    image_config_parse(text.data, text.len, &config, err) < 0 ||
+	    find_device(store, &image, &device, err) < 0)
+		return -1;
+	return inspection_add(output, imagejson_new(&image, &config, &device), &imagejson_type,
+			      err);
+}
+
+static int inspect_all(struct cli *cli, const char *format, bool any_kind, struct error *err)
+{
+	auto_inspection struct inspection *output = NULL;
+	auto_store struct store *store = NULL;
+
+	if (inspection_open(format, &output, err) < 0 || cli_open_store(cli, &store, err) < 0)
+		return -1;
+	for (size_t i = 0; i < cli->nr_words; i++) {
+		if (inspect_image(store, cli->words[i], output, err) == 0)
+			continue;
+		if (any_kind && err->kind == ERR_NOT_FOUND)
+			err_set(err, ERR_NOT_FOUND, "error: no such object: %s", cli->words[i]);
+		if (cli_fail(cli, err) < 0)
+			return -1;
+	}
+	inspection_print(output);
+	return 0;
+}
+
+static int run_image_inspect(struct cli *cli, const void *values, struct error *err)
+{
+	const struct inspect_opts *opts = values;
+
+	return inspect_all(cli, opts->format, false, err);
+}
+
+static int run_inspect(struct cli *cli, const void *values, struct error *err)
+{
+	const struct inspect_opts *opts = values;
+
+	if (opts->type && strcmp(opts->type, "image") == 0)
+		return inspect_all(cli, opts->format, false, err);
+	if (opts->type && *opts->type)
+		return err_set(err, ERR_USAGE, "\"%s\" is not a valid value for --type",
+			       opts->type);
+	return inspect_all(cli, opts->format, true, err);
+}
+
+static const struct opt image_inspect_options[] = {
+	OPT_VALUE(OPT_STRING, "format", 'f', inspect_opts, format, "string", OBJECT_FORMAT_HELP),
+	{ 0 },
+};
+
+const struct command cmd_image_inspect = {
+	.group = "image",
+	.name = "inspect",
+	.synopsis = "[OPTIONS] IMAGE [IMAGE...]",
+	.summary = "Display detailed information on one or more images",
+	.min_words = 1,
+	.max_words = -1,
+	.options = image_inspect_options,
+	.options_size = sizeof(struct inspect_opts),
+	.needs = NEEDS_STORE,
+	.run = run_image_inspect,
+};
+
+static const struct opt inspect_options[] = {
+	OPT_VALUE(OPT_STRING, "format", 'f', inspect_opts, format, "string", OBJECT_FORMAT_HELP),
+	OPT_FLAG("size", 's', inspect_opts, size, "Display total file sizes of a container"),
+	OPT_VALUE(OPT_STRING, "type", 0, inspect_opts, type, "string",
+		  "Only inspect objects of the given type"),
+	{ 0 },
+};
+
+const struct command cmd_inspect = {
+	.name = "inspect",
+	.synopsis = "[OPTIONS] NAME|ID [NAME|ID...]",
+	.summary = "Return low-level information on objects",
+	.min_words = 1,
+	.max_words = -1,
+	.options = inspect_options,
+	.options_size = sizeof(struct inspect_opts),
+	.needs = NEEDS_STORE,
+	.run = run_inspect,
+};

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+#include "cmd.h"
+#include "format/human.h"
+#include "image/usage.h"
+#include "image/view.h"
+#include "imagerows.h"
+#include "inspection.h"
+#include "listing.h"
+#include "poolview.h"
+#include "store.h"
+
+struct df_opts {
+	bool verbose;
+	const char *format;
+};
+
+static const struct gotmpl_type df_type = {
+	.kind = GOTMPL_STRUCT,
+	.name = "*formatter.diskUsageImagesContext",
+	.fields =
+		(const struct gotmpl_field[]){
+			{ "Active", &gotmpl_string },
+			{ "Reclaimable", &gotmpl_string },
+			{ "Size", &gotmpl_string },
+			{ "TotalCount", &gotmpl_string },
+			{ "Type", &gotmpl_string },
+			{ 0 },
+		},
+	.is_row = true,
+};
+
+static const struct listing_kind df_listing = {
+	.type = &df_type,
+	.headers =
+		(const struct listing_header[]){
+			{ "Active", "ACTIVE" },
+			{ "Reclaimable", "RECLAIMABLE" },
+			{ "Size", "SIZE" },
+			{ "TotalCount", "TOTAL" },
+			{ "Type", "TYPE" },
+			{ 0 },
+		},
+	.table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+};
+
+static const struct gotmpl_type df_image_type = {
+	.kind = GOTMPL_STRUCT,
+	.name = "*formatter.imageContext",
+	.fields =
+		(const struct gotmpl_field[]){
+			{ "Containers", &gotmpl_string },
+			{ "CreatedAt", &gotmpl_string },
+			{ "CreatedSince", &gotmpl_string },
+			{ "Digest", &gotmpl_string },
+			{ "ID", &gotmpl_string },
+			{ "Repository", &gotmpl_string },
+			{ "SharedSize", &gotmpl_string },
+			{ "Size", &gotmpl_string },
+			{ "Tag", &gotmpl_string },
+			{ "UniqueSize", &gotmpl_string },
+			{ 0 },
+		},
+	.is_row = true,
+};
+
+static const struct listing_kind df_image_listing = {
+	.type = &df_image_type,
+	.headers =
+		(const struct listing_header[]){
+			{ "Containers", "CONTAINERS" },
+			{ "CreatedSince", "CREATED" },
+			{ "ID", "IMAGE ID" },
+			{ "Repository", "REPOSITORY" },
+			{ "SharedSize", "SHARED SIZE" },
+			{ "Size", "SIZE" },
+			{ "Tag", "TAG" },
+			{ "UniqueSize", "UNIQUE SIZE" },
+			{ 0 },
+		},
+	.table = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t"
+		 "{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
+};
+
+/* A table of what there is nothing of yet: its header alone. */
+static const struct gotmpl_type nothing_type = { .kind = GOTMPL_MAP, .name = "map[string]string" };
+static const struct listing_kind containers_listing = {
+	.type = &nothing_type,
+	.headers = (const struct listing_header[]){ { 0 } },
+	.table = "CONTAINER ID\tIMAGE\tCOMMAND\tLOCAL VOLUMES\tSIZE\tCREATED\tSTATUS\tNAMES",
+};
+static const struct listing_kind volumes_listing = {
+	.type = &nothing_type,
+	.headers = (const struct listing_header[]){ { 0 } },
+	.table = "VOLUME NAME\tLINKS\tSIZE",
+};
+static const struct listing_kind cache_listing = {
+	.type = &nothing_type,
+	.headers = (const struct listing_header[]){ { 0 } },
+	.table = "CACHE ID\tCACHE TYPE\tSIZE\tCREATED\tLAST USED\tUSAGE\tSHARED",
+};
+
+static const struct gotmpl_type view_type = {
+	.kind = GOTMPL_STRUCT,
+	.name = "*view.viewContext",
+	.fields =
+		(const struct gotmpl_field[]){
+			{ "Access", &gotmpl_string },
+			{ "CreatedSince", &gotmpl_string },
+			{ "ImageID", &gotmpl_string },
+			{ "Kind", &gotmpl_string },
+			{ "State", &gotmpl_string },
+			{ "Target", &gotmpl_string },
+			{ 0 },
+		},
+	.is_row = true,
+};
+
+static const struct listing_kind view_listing = {
+	.type = &view_type,
+	.headers =
+		(const struct listing_header[]){
+			{ "Access", "ACCESS" },
+			{ "CreatedSince", "CREATED" },
+			{ "ImageID", "IMAGE ID" },
+			{ "Kind", "KIND" },
+			{ "State", "STATE" },
+			{ "Target", "TARGET" },
+			{ 0 },
+		},
+	.table = "{{.Target}}\t{{.Kind}}\t{{.ImageID}}\t{{.Access}}\t{{.CreatedSince}}\t{{.State}}",
+};
+
+/* What the catalogue says, read once. */
+struct df {
+	struct image_list images;
+	struct image_usage *usage; /* one for each image */
+	int64_t total_bytes;	   /* each layer once */
+};
+
+static void df_done(struct df *df)
+{
+	image_list_done(&df->images);
+	free(df->usage);
+	*df = (struct df){ 0 };
+}
+#define auto_df __attribute__((cleanup(df_done)))
+
+static int df_read(struct store *store, struct df *ret, struct error *err)
+{
+	if (image_list(store, &ret->images, err) < 0)
+		return -1;
+	ret->usage = xcalloc(ret->images.nr, sizeof(*ret->usage));
+	return usage_images(store, &ret->images, ret->usage, err) < 0 ||
+			       usage_total(store, &ret->total_bytes, err) < 0
+		       ? -1
+		       : 0;
+}
+
+/* Steps in between of a build are no images of their own here. */
+static bool is_shown(const struct image *image)
+{
+	return image->nr_refs > 0 || !image->has_children;
+}
+
+static json_t *type_json(const char *type, size_t total, size_t active, int64_t size_bytes,
+			 const char *reclaimable)
+{
+	char total_text[24], active_text[24];
+
+	snprintf(total_text, sizeof(total_text), "%zu", total);
+	snprintf(active_text, sizeof(active_text), "%zu", active);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "Active", active_text, "Reclaimable",
+			 reclaimable, "Size", human_size(size_bytes, HUMAN_TOTAL).text,
+			 "TotalCount", total_text, "Type", type);
+}
+
+static json_t *images_json(const struct df *df)
+{
+	size_t total = 0, active = 0;
+	int64_t free_bytes = 0;
+	char text[64];
+	int len;
+
+	for (size_t i = 0; i < df->images.nr; i++) {
+		if (!is_shown(&df->images.items[i]))
+			continue;
+		total++;
+		if (df->usage[i].nr_containers)
+			active++;
+		else
+			free_bytes += df->usage[i].size_bytes - df->usage[i].shared_bytes;
+	}
+	len = snprintf(text, sizeof(text), "%s", human_size(free_bytes, HUMAN_TOTAL).text);
+	if (df->total_bytes > 0)
+		snprintf(text + len, sizeof(text) - (size_t)len, " (%" PRId64 "%%)",
+			 (int64_t)((__int128)free_bytes * 100 / df->total_bytes));
+	return type_json("Images", total, active, df->total_bytes, text);
+}
+
+static int print_summary(const struct df *df, const char *format, struct error *err)
+{
+	static const char *const others[] = { "Containers", "Local Volumes", "Build Cache" };
+	auto_listing struct listing *output = NULL;
+
+	if (listing_open(&df_listing, format, false, &output, err) < 0 ||
+	    listing_row(output, images_json(df), err) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (listing_row(output, type_json(others[i], 0, 0, 0, "0B"), err) < 0)
+			return -1;
+	return listing_print(output, err);
+}
+
+static json_t *image_json(const struct image *image, const struct image_usage *usage)
+{
+	auto_image_rows struct image_rows rows = { 0 };
+	struct timespec created = human_time_from_ns(image->created_ns);
+	struct timespec now = human_now();
+	char containers[24];
+
+	image_rows_add(&rows, image, false);
+	snprintf(containers, sizeof(containers), "%" PRId64, usage->nr_containers);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Repository",
+		rows.items[0].repository, "Tag", rows.items[0].tag, "Digest", rows.items[0].digest,
+		"ID", human_short_id(image->id.text).text, "CreatedSince",
+		image->has_created ? human_since(&created, &now).text : "N/A", "CreatedAt",
+		image->has_created ? human_time_local(&created).text : "N/A", "Size",
+		human_size(usage->size_bytes, HUMAN_LIST).text, "SharedSize",
+		human_size(usage->shared_bytes, HUMAN_TOTAL).text, "UniqueSize",
+		human_size(usage->unique_bytes, HUMAN_TOTAL).text, "Containers", containers);
+}
+
+/* The title, a blank line, the table of rows, which it takes. */
+static int print_table(const char *title, const struct listing_kind *kind, json_t *rows,
+		       struct error *err)
+{
+	json_auto_t *owned = rows;
+	auto_listing struct listing *output = NULL;
+
+	if (listing_open(kind, NULL, false, &output, err) < 0)
+		return -1;
+	for (size_t i = 0; i < json_array_size(owned); i++)
+		if (listing_row(output, json_incref(json_array_get(owned, i)), err) < 0)
+			return -1;
+	printf("%s\n\n", title);
+	return listing_print(output, err);
+}
+
+static json_t *image_rows_json(const struct df *df)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < df->images.nr; i++)
+		if (is_shown(&df->images.items[i]))
+			json_array_append_new(rows,
+					      image_json(&df->images.items[i], &df->usage[i]));
+	return rows;
+}
+
+static int print_views(struct store *store, struct error *err)
+{
+	auto_view_list struct view_list views = { 0 };
+	struct timespec now = human_now();
+	json_t *rows;
+
+	if (view_list(store, &views, err) < 0)
+		return -1;
+	rows = json_array();
+	for (size_t i = 0; i < views.nr; i++) {
+		const struct view *view = &views.items[i];
+		struct timespec created = human_time_from_ns(view->created_ns);
+
+		json_array_append_new(
+			rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "Target", view->target,
+					"Kind", view->attached ? "attached" : "mounted", "ImageID",
+					human_short_id(view->image.text).text, "Access",
+					view->writable ? "rw" : "ro", "CreatedSince",
+					human_since(&created, &now).text, "State",
+					view->active ? "active" : "inactive"));
+	}
+	return print_table("\nMounted and attached images:", &view_listing, rows, err);
+}
+
+static int print_pool(struct store *store, struct error *err)
+{
+	auto_buf struct buf text = { 0 };
+	json_auto_t *view = NULL;
+	struct error problem;
+
+	if (poolview_read(store, &view, &problem, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	poolview_text(view, &text);
+	printf("\nPool space usage:\n\n%s", text.data);
+	if (!problem.kind)
+		return 0;
+	*err = problem;
+	return -1;
+}
+
+static int print_verbose(struct store *store, const struct df *df, struct error *err)
+{
+	if (print_table("Images space usage:", &df_image_listing, image_rows_json(df), err) < 0 ||
+	    print_table("\nContainers space usage:", &containers_listing, json_array(), err) < 0 ||
+	    print_table("\nLocal Volumes space usage:", &volumes_listing, json_array(), err) < 0 ||
+	    print_table("\nBuild cache usage: 0B", &cache_listing, json_array(), err) < 0 ||
+	    print_views(store, err) < 0)
+		return -1;
+	return print_pool(store, err);
+}
+
+static const struct gotmpl_type df_images_type = {
+	.kind = GOTMPL_LIST,
+	.name = "[]*formatter.imageContext",
+	.elem = &df_image_type,
+};
+
+/* -v with a template: all lists in one object. */
+static const struct gotmpl_type verbose_type = {
+	.kind = GOTMPL_STRUCT,
+	.name = "*formatter.diskUsageContext",
+	.fields =
+		(const struct gotmpl_field[]){
+			{ "Images", &df_images_type },
+			{ "Containers", &gotmpl_any },
+			{ "Volumes", &gotmpl_any },
+			{ "BuildCache", &gotmpl_any },
+			{ 0 },
+		},
+};
+
+static int run_df(struct cli *cli, const void *values, struct error *err)
+{
+	const struct df_opts *opts = values;
+	bool table = !opts->format || !*opts->format || strcmp(opts->format, "table") == 0;
+	auto_store struct store *store = NULL;
+	auto_df struct df df = { 0 };
+
+	if (cli_open_store(cli, &store, err) < 0 || df_read(store, &df, err) < 0)
+		return -1;
+	if (!opts->verbose)
+		return print_summary(&df, opts->format, err);
+	if (table)
+		return print_verbose(store, &df, err);
+	return inspection_one(opts->format,
+			      json_pack("{s:o, s:[], s:[], s:[]}", "Images", image_rows_json(&df),
+					"Containers", "Volumes", "BuildCache"),
+			      &verbose_type, err);
+}
+
+static const struct opt df_options[] = {
+	OPT_VALUE(OPT_STRING, "format", 0, df_opts, format, "string", LISTING_FORMAT_HELP),
+	OPT_FLAG("verbose", 'v', df_opts, verbose, "Show detailed information on space usage"),
+	{ 0 },
+};
+
+const struct command cmd_system_df = {
+	.group = "system",
+	.name = "df",
+	.synopsis = "[OPTIONS]",
+	.summary = "Show disk usage",
+	.options = df_options,
+	.options_size = sizeof(struct df_opts),
+	.needs = NEEDS_STORE,
+	.run = run_df,
+};

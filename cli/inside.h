@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inside - does this command run here, or inside the appliance?
+ */
+#ifndef INSIDE_H
+#define INSIDE_H
+
+#include <stdbool.h>
+
+#include "cli.h"
+
+/* Are we what the appliance runs? Then everything is done here. */
+bool inside_already(void);
+
+/* Whether the settings and this machine's kernel send a command into the appliance. */
+bool inside_wanted(const struct settings *settings);
+
+/**
+ * inside_run - the same command line inside
+ * @values: of the command's options; devices among them are passed on
+ * @argv:   of this process
+ *
+ * Returns the exit status, or -1.
+ */
+int inside_run(struct cli *cli, const void *values, char *const *argv, struct error *err);
+
+#endif

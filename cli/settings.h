@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings - veneer's configuration: defaults, file, environment, command line
+ *
+ * The file is /etc/veneer/veneer.json unless VENEER_CONFIG or --config names
+ * another. It is read strictly: an unknown key, a wrong type or a value out of
+ * range is an error that names file and key.
+ *
+ *	{
+ *	  "root": "/var/lib/veneer",
+ *	  "kernel": "auto",
+ *	  "keep_blobs": true,
+ *	  "pool": { "block_size": "64K", "fs": "ext4", "volume_size": "10G", "files_size": "100G" },
+ *	  "appliance": { "memory": "1G", "kernel": "/usr/bin/linux.uml", "modules": "/…", "disks": [] }
+ *	}
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "table.h"
+
+#define SETTINGS_PATH	   "/etc/veneer/veneer.json"
+#define SETTINGS_FILE_MAX  (1024 * 1024) /* bytes; a configuration is written by hand */
+#define SETTINGS_DISKS_MAX 16		 /* extra disks of the appliance */
+
+enum settings_kernel {
+	SETTINGS_KERNEL_AUTO, /* the host's device-mapper where it can be used */
+	SETTINGS_KERNEL_HOST,
+	SETTINGS_KERNEL_APPLIANCE,
+};
+
+struct settings {
+	char *root; /* absolute */
+	enum settings_kernel kernel;
+	bool keep_blobs;
+	/* The pool that the first command makes when there is none. */
+	uint64_t pool_block_bytes;
+	char *pool_fs; /* "ext4" or "xfs" */
+	uint64_t pool_volume_bytes;
+	uint64_t pool_files_bytes; /* 0: by the free space */
+	/* NULL and 0: the appliance's own choice. */
+	uint64_t appliance_memory_bytes;
+	char *appliance_kernel;
+	char *appliance_modules;
+	struct strlist appliance_disks;
+	/* Folder of Docker's config.json. */
+	char *docker_dir;
+};
+
+void settings_done(struct settings *settings);
+#define auto_settings __attribute__((cleanup(settings_done)))
+
+/* What holds without any file, variable or option, for this user. */
+void settings_defaults(struct settings *ret);
+
+/**
+ * settings_read - take over what a file says
+ * @path: for the messages too
+ * @ret:  settings so far; unset keys stay as they are
+ *
+ * ERR_NOT_FOUND without the file, ERR_USAGE for anything wrong inside.
+ */
+int settings_read(const char *path, struct settings *ret, struct error *err);
+
+/**
+ * settings_load - defaults, then the file, then the environment, then the options
+ * @ret: settings_done() releases it, also after a failure
+ */
+int settings_load(const struct global_opts *global, struct settings *ret, struct error *err);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unpack_tool - the unpacker by itself, for tests/bench/unpack.sh
+ *
+ *	unpack_tool null LAYER...		everything but the tree
+ *	unpack_tool DIR LAYER...		layers onto each other into a folder
+ *
+ * Prints entries, tar bytes, seconds and peak memory; syncs DIR's file system.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "layer/tar_apply.h"
+#include "layer/tree_fs.h"
+
+static int null_begin(struct tree_writer *tree, bool base, struct error *err)
+{
+	(void)tree, (void)base, (void)err;
+	return 0;
+}
+
+static int null_attr(struct tree_writer *tree, const char *path, const struct tree_attr *attr,
+		     struct error *err)
+{
+	(void)tree, (void)path, (void)attr, (void)err;
+	return 0;
+}
+
+static int null_open(struct tree_writer *tree, const char *path, const struct tree_attr *attr,
+		     uint64_t size, struct error *err)
+{
+	(void)tree, (void)path, (void)attr, (void)size, (void)err;
+	return 0;
+}
+
+static int null_write(struct tree_writer *tree, const void *data, size_t len, uint64_t offset,
+		      struct error *err)
+{
+	(void)tree, (void)data, (void)len, (void)offset, (void)err;
+	return 0;
+}
+
+static int null_close(struct tree_writer *tree, struct error *err)
+{
+	(void)tree, (void)err;
+	return 0;
+}
+
+static int null_link(struct tree_writer *tree, const char *path, const char *target,
+		     const struct tree_attr *attr, struct error *err)
+{
+	(void)tree, (void)path, (void)target, (void)attr, (void)err;
+	return 0;
+}
+
+static int null_node(struct tree_writer *tree, const char *path, mode_t type, dev_t dev,
+		     const struct tree_attr *attr, struct error *err)
+{
+	(void)tree, (void)path, (void)type, (void)dev, (void)attr, (void)err;
+	return 0;
+}
+
+static int null_path(struct tree_writer *tree, const char *path, struct error *err)
+{
+	(void)tree, (void)path, (void)err;
+	return 0;
+}
+
+static int null_end(struct tree_writer *tree, bool *ret_removed, struct error *err)
+{
+	(void)tree, (void)err;
+	*ret_removed = false;
+	return 0;
+}
+
+static const struct tree_writer_ops null_ops = {
+	null_begin, null_attr, null_open, null_write, null_close, null_link,
+	null_link,  null_node, null_path, null_path,  null_path,  null_end,
+};
+
+static int apply(const char *file, struct tree_writer *tree, bool base,
+		 struct tar_apply_result *ret, struct error *err)
+{
+	auto_stream struct stream *stream = NULL;
+	auto_fd int fd = open(file, O_RDONLY | O_CLOEXEC);
+	struct stream_options options = { .read = stream_read_fd, .read_ctx = &fd };
+	struct tar_apply_args args = { .tree = tree, .base = base };
+
+	if (fd < 0)
+		return err_set(err, ERR_NOT_FOUND, "no file '%s'", file);
+	if (stream_open(&options, &stream, err) < 0)
+		return -1;
+	args.stream = stream;
+	return tar_apply(&args, ret, err);
+}
+
+static int run(int argc, char **argv, struct error *err)
+{
+	struct tree_writer null = { &null_ops }, *tree = &null;
+	auto_tree_fs struct tree_writer *real = NULL;
+	struct timespec start, end;
+	auto_fd int root = -1;
+	struct rusage usage;
+	double seconds;
+
+	if (strcmp(argv[1], "null") != 0) {
+		root = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (root < 0)
+			return err_set(err, ERR_NOT_FOUND, "no folder '%s'", argv[1]);
+		if (tree_fs_new(root, &real, err) < 0)
+			return -1;
+		tree = real;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (int i = 2; i < argc; i++) {
+		struct tar_apply_result result;
+
+		if (apply(argv[i], tree, i == 2, &result, err) < 0)
+			return err_add(err, "%s", argv[i]);
+		printf("%s %s entries %ju bytes %ju\n", argv[i], result.stream.diff_id.text,
+		       (uintmax_t)result.entries, (uintmax_t)result.stream.tar_bytes);
+	}
+	if (root >= 0)
+		syncfs(root);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	seconds =
+		(double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
+	getrusage(RUSAGE_SELF, &usage);
+	printf("seconds %.3f peak_kib %ld\n", seconds, usage.ru_maxrss);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct error err;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: unpack_tool null|DIR LAYER...\n");
+		return 2;
+	}
+	if (run(argc, argv, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	return 0;
+}

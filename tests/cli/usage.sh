@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# usage.sh VENEER - what a command line itself can do wrong: texts and exit status
+#
+# Needs no root, no store and no kernel: all of it is decided before they are
+# touched. Source: spec/cli.md, "Argument parsing".
+set -uo pipefail
+
+veneer=$1
+work=$(mktemp -d "${TMPDIR:-/tmp}/veneer-usage.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+export HOME=$work VENEER_ROOT=$work/root
+unset VENEER_CONFIG VENEER_KERNEL DOCKER_CONFIG
+passed=0
+failed=0
+
+# same NAME EXPECTED ACTUAL
+same() {
+	if [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+		return
+	fi
+	failed=$((failed + 1))
+	printf 'FAILED: %s\n--- expected\n%s\n--- got\n%s\n' "$1" "$2" "$3"
+}
+
+# says STATUS STDERR ARGUMENT... - nothing on stdout
+says() {
+	local status=$1 text=$2 got
+	shift 2
+	"$veneer" "$@" >"$work/out" 2>"$work/err" </dev/null
+	got=$?
+	same "status of: $*" "$status" "$got"
+	same "stderr of: $*" "$text" "$(cat "$work/err")"
+	same "stdout of: $*" '' "$(cat "$work/out")"
+}
+
+hint() {
+	printf '%s\n\nUsage:  %s\n\nRun '\''%s --help'\'' for more information' "$1" "$2" "$3"
+}
+
+images='veneer images [OPTIONS] [REPOSITORY[:TAG]]'
+says 125 "$(hint 'unknown flag: --x' "$images" 'veneer images')" images --x
+says 125 "$(hint "unknown shorthand flag: 'x' in -x" "$images" 'veneer images')" images -qx
+says 125 "$(hint 'flag needs an argument: --format' "$images" 'veneer images')" images --format
+says 125 "$(hint 'invalid argument "x" for "-f, --filter" flag: bad format of filter (expected name=value)' \
+	"$images" 'veneer images')" images -f x
+says 125 "$(hint 'unknown flag: --x' 'veneer image ls [OPTIONS] [REPOSITORY[:TAG]]' 'veneer image ls')" \
+	image list --x
+says 125 "$(hint 'unknown flag: --debug' "$images" 'veneer images')" images --debug
+says 125 "$(hint 'unknown flag: --x' 'veneer [OPTIONS] COMMAND [ARG...]' veneer)" --x images
+says 125 "$(hint 'unknown flag: --x' 'veneer image COMMAND' 'veneer image')" image --x
+
+says 1 "$(hint "veneer: 'veneer images' requires at most 1 argument" "$images" 'veneer images')" images a b
+says 1 "$(hint "veneer: 'veneer rmi' requires at least 1 argument" \
+	'veneer rmi [OPTIONS] IMAGE [IMAGE...]' 'veneer rmi')" rmi
+says 1 "$(hint "veneer: 'veneer image tag' requires 2 arguments" \
+	'veneer image tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]' 'veneer image tag')" image tag a
+says 1 "$(hint "veneer: 'veneer history' requires 1 argument" \
+	'veneer history [OPTIONS] IMAGE' 'veneer history')" history a b
+says 1 "$(hint "veneer: 'veneer load' accepts no arguments" 'veneer load [OPTIONS]' 'veneer load')" load x
+says 1 "$(hint "veneer: 'veneer import' requires at least 1 and at most 2 arguments" \
+	'veneer import [OPTIONS] file|URL|- [REPOSITORY[:TAG]]' 'veneer import')" import
+# tag ends its options at the first word
+says 1 "$(hint "veneer: 'veneer tag' requires 2 arguments" \
+	'veneer tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]' 'veneer tag')" tag a --help b
+
+says 1 "$(printf "veneer: unknown command: veneer foo\n\nRun 'veneer --help' for more information")" foo
+says 1 "$(hint 'veneer: unknown command: veneer image foo' 'veneer image COMMAND' 'veneer image')" image foo
+says 1 'unknown help topic: foo bar' help foo bar
+says 1 'unable to parse logging level: loud' -l loud version
+says 64 'template parsing error: template: :1: unclosed action' version -f '{{'
+
+# The configuration is strict, and names what is wrong with it.
+printf '{ "pool": { "blocksize": 1 } }' >"$work/veneer.json"
+says 1 "$work/veneer.json: unknown key \"pool.blocksize\"" --config "$work/veneer.json" images
+says 1 '--kernel: must be "auto", "host" or "appliance"' --kernel guest images
+
+# Help: asked for on stdout, not asked for on stderr, status 0 both times.
+same 'help of a group' "$("$veneer" image --help 2>/dev/null)" "$("$veneer" image 2>&1 >/dev/null)"
+same 'help of the program' "$("$veneer" --help 2>/dev/null)" "$("$veneer" 2>&1 >/dev/null)"
+same 'help of an alias' "$("$veneer" image ls --help)" "$("$veneer" image list --help)"
+same 'help by its command' "$("$veneer" rmi --help)" "$("$veneer" help rmi)"
+same 'version' "veneer version $("$veneer" version -f '{{.Client.Version}}')" \
+	"$("$veneer" --version | sed 's/, build .*//')"
+
+# A full disk is an error, not a short output.
+"$veneer" --help >/dev/full 2>"$work/err"
+same 'status on a full disk' 1 $?
+same 'text on a full disk' 'write to standard output: No space left on device' "$(cat "$work/err")"
+
+# The completion script is one that bash takes, and it completes.
+"$veneer" completion bash >"$work/completion"
+complete_line() {
+	bash --norc --noprofile -c '
+		source "$1"
+		shift
+		COMP_WORDS=("$@")
+		COMP_CWORD=$(($# - 1))
+		_veneer
+		printf "%s " "${COMPREPLY[@]}"' bash "$work/completion" "$@"
+}
+same 'complete a command' 'images ' "$(complete_line veneer imag | sed 's/image //')"
+same 'complete in a group' 'history ' "$(complete_line veneer image hi)"
+same 'complete an option' '--digests ' "$(complete_line veneer --debug images --di)"
+same 'complete an option of an alias' '--digests ' "$(complete_line veneer image list --di)"
+same 'complete nothing behind a value option' ' ' "$(complete_line veneer images --format '')"
+touch "$work/archive.tar"
+same 'complete a file' "$work/archive.tar " "$(complete_line veneer load -i "$work/arc")"
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

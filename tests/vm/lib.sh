@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# lib.sh - what every test script in the kernel has at hand
+#
+# A script sources this file, then runs cases:
+#
+#	case_ "a name as a sentence" function [ARGUMENT...]
+#
+# A case is a function that returns 0 when all is well. It runs in a subshell
+# with `set -e`, so the first command that fails ends it; `check` inside says
+# what was expected. Each case prints one line, "ok NAME" or "not ok NAME",
+# which the runner counts; after "not ok" stands what the case printed.
+#
+# Given by the runner: VENEER (the program), VENEER_CRASH (built with crash
+# points), IMAGES (archives), WORK (an empty folder on the guest's own disk).
+set -uo pipefail
+
+export VENEER_ROOT=$WORK/root
+
+# check DESCRIPTION COMMAND... - like the command, but a failure says what was wanted
+check() {
+	local what=$1
+	shift
+	"$@" || { printf 'expected: %s\n  command: %s\n' "$what" "$*"; return 1; }
+}
+
+# is EXPECTED ACTUAL [WHAT]
+is() {
+	[ "$1" = "$2" ] || { printf 'expected %s: %q\n     got: %q\n' "${3:-}" "$1" "$2"; return 1; }
+}
+
+# contains NEEDLE TEXT
+contains() {
+	case $2 in *"$1"*) return 0 ;; esac
+	printf 'expected to find: %s\nin: %s\n' "$1" "$2"
+	return 1
+}
+
+# fails STATUS COMMAND... - it must end with this status; its stderr is in $stderr
+fails() {
+	local want=$1 got=0
+	shift
+	stderr=$("$@" 2>&1 >/dev/null) || got=$?
+	[ "$got" = "$want" ] && return 0
+	printf 'expected exit status %s, got %s from: %s\n%s\n' "$want" "$got" "$*" "$stderr"
+	return 1
+}
+
+# Bytes of data that the pool has in use.
+pool_used() {
+	"$VENEER" pool status --format json | jq -r .DataUsedBytes
+}
+
+# After any command nothing may be left in the kernel but the pool's own devices.
+no_leftovers() {
+	local devices
+	devices=$(dmsetup ls --noheadings -o name 2>/dev/null || dmsetup ls)
+	devices=$(printf '%s\n' "$devices" | awk '/^veneer-/ { print $1 }' | grep -vE -- '-(pool|data|meta)$' || true)
+	is '' "$devices" 'active volumes'
+	is '' "$(grep -E '/dev/(mapper/veneer|dm-)' /proc/mounts || true)" mounts
+	is '' "$(ls "$VENEER_ROOT/sessions" 2>/dev/null)" 'sessions left'
+	is '' "$(ls "$VENEER_ROOT/tmp" 2>/dev/null)" 'temporary files left'
+}
+
+# The store is whole: check agrees, nothing is left over.
+healthy() {
+	"$VENEER" check
+	no_leftovers
+}
+
+fresh_store() {
+	if [ -e "$VENEER_ROOT/pool.json" ]; then
+		"$VENEER" pool destroy --force >/dev/null
+	fi
+	rm -rf "$VENEER_ROOT"
+	"$VENEER" pool create --files "${1:-2G}" >/dev/null
+}
+
+case_() {
+	local name=$1 output status
+	shift
+	output=$(set -e; "$@" 2>&1)
+	status=$?
+	if [ $status = 0 ]; then
+		printf 'ok %s\n' "$name"
+	else
+		printf 'not ok %s\n' "$name"
+		printf '%s\n' "$output" | sed 's/^/    /'
+	fi
+}
+
+# Nothing of a script stays for the next one.
+end_of_script() {
+	[ ! -e "$VENEER_ROOT/pool.json" ] || "$VENEER" pool destroy --force >/dev/null
+}
+trap end_of_script EXIT
