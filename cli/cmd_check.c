@@ -19,6 +19,17 @@ static void on_finding(struct check_report *self, const char *text, bool mended)
 	fflush(stdout);
 }
 
+static int check_check(const struct cli *cli, const void *values, struct error *err)
+{
+	const struct check_opts *opts = values;
+
+	(void)cli;
+	if (opts->repair && opts->rebuild)
+		return err_set(err, ERR_USAGE,
+			       "conflicting options: cannot specify both --repair and --rebuild");
+	return 0;
+}
+
 static int run_check(struct cli *cli, const void *values, struct error *err)
 {
 	const struct check_opts *opts = values;
@@ -26,9 +37,6 @@ static int run_check(struct cli *cli, const void *values, struct error *err)
 	auto_store struct store *store = NULL;
 	int result;
 
-	if (opts->repair && opts->rebuild)
-		return err_set(err, ERR_USAGE,
-			       "conflicting options: cannot specify both --repair and --rebuild");
 	if (cli_open_store(cli, &store, err) < 0)
 		return -1;
 	if (opts->rebuild) {
@@ -57,5 +65,6 @@ const struct command cmd_check = {
 	.options = check_options,
 	.options_size = sizeof(struct check_opts),
 	.needs = NEEDS_POOL,
+	.check = check_check,
 	.run = run_check,
 };

@@ -182,10 +182,14 @@ static void suggest_command(struct cli *cli)
 	cli_say(text);
 }
 
-static int check_tree(const struct images_opts *opts, struct error *err)
+static int check_images(const struct cli *cli, const void *values, struct error *err)
 {
+	const struct images_opts *opts = values;
 	const char *wrong = NULL;
 
+	(void)cli;
+	if (!opts->tree)
+		return 0;
 	if (opts->quiet)
 		wrong = "quiet";
 	else if (opts->no_trunc)
@@ -224,8 +228,6 @@ static int run_images(struct cli *cli, const void *values, struct error *err)
 	auto_listing struct listing *output = NULL;
 	auto_store struct store *store = NULL;
 
-	if (opts->tree && check_tree(opts, err) < 0)
-		return -1;
 	if (listing_open(opts->digests ? &digest_listing : &plain_listing, format, opts->quiet,
 			 &output, err) < 0 ||
 	    cli_open_store(cli, &store, err) < 0 || select_images(cli, opts, store, &list, err) < 0)
@@ -264,5 +266,6 @@ const struct command cmd_images = {
 	.options = images_options,
 	.options_size = sizeof(struct images_opts),
 	.needs = NEEDS_STORE,
+	.check = check_images,
 	.run = run_images,
 };

@@ -36,16 +36,22 @@ static int run_import(struct cli *cli, const void *values, struct error *err)
 		.platform = opts->platform,
 	};
 
-	if (is_url(cli->words[0]))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot import from a URL: download '%s' and import the file",
-			       cli->words[0]);
 	ttyprogress_open(&tty, stdout);
 	args.progress = ttyprogress_sink(&tty);
 	if (cli_open_store(cli, &store, err) < 0 || archive_import(store, &args, &id, err) < 0)
 		return -1;
 	ttyprogress_settle(&tty);
 	printf("%s\n", id.text);
+	return 0;
+}
+
+static int check_import(const struct cli *cli, const void *values, struct error *err)
+{
+	(void)values;
+	if (is_url(cli->words[0]))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "cannot import from a URL: download '%s' and import the file",
+			       cli->words[0]);
 	return 0;
 }
 
@@ -76,6 +82,7 @@ const struct command cmd_import = {
 	.options = import_options,
 	.options_size = sizeof(struct import_opts),
 	.needs = NEEDS_POOL,
+	.check = check_import,
 	.reads_stdin = import_reads_stdin,
 	.run = run_import,
 };

@@ -89,12 +89,18 @@ static int run_inspect(struct cli *cli, const void *values, struct error *err)
 {
 	const struct inspect_opts *opts = values;
 
-	if (opts->type && strcmp(opts->type, "image") == 0)
-		return inspect_all(cli, opts->format, false, err);
-	if (opts->type && *opts->type)
+	return inspect_all(cli, opts->format, !opts->type || !*opts->type, err);
+}
+
+static int check_inspect(const struct cli *cli, const void *values, struct error *err)
+{
+	const struct inspect_opts *opts = values;
+
+	(void)cli;
+	if (opts->type && *opts->type && strcmp(opts->type, "image") != 0)
 		return err_set(err, ERR_USAGE, "\"%s\" is not a valid value for --type",
 			       opts->type);
-	return inspect_all(cli, opts->format, true, err);
+	return 0;
 }
 
 static const struct opt image_inspect_options[] = {
@@ -132,5 +138,6 @@ const struct command cmd_inspect = {
 	.options = inspect_options,
 	.options_size = sizeof(struct inspect_opts),
 	.needs = NEEDS_STORE,
+	.check = check_inspect,
 	.run = run_inspect,
 };

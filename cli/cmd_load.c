@@ -65,14 +65,22 @@ static int run_load(struct cli *cli, const void *values, struct error *err)
 		.report = &printer.report,
 	};
 
-	if (!opts->input && isatty(STDIN_FILENO))
-		return err_set(err, ERR_USAGE, "requested load from stdin, but stdin is empty");
 	if (!opts->quiet)
 		ttyprogress_open(&tty, stdout);
 	args.progress = ttyprogress_sink(&tty);
 	if (cli_open_store(cli, &store, err) < 0)
 		return -1;
 	return archive_load(store, &args, err);
+}
+
+static int check_load(const struct cli *cli, const void *values, struct error *err)
+{
+	const struct load_opts *opts = values;
+
+	(void)cli;
+	if (!opts->input && isatty(STDIN_FILENO))
+		return err_set(err, ERR_USAGE, "requested load from stdin, but stdin is empty");
+	return 0;
 }
 
 static bool load_reads_stdin(const struct cli *cli, const void *values)
@@ -102,6 +110,7 @@ const struct command cmd_load = {
 	.options = load_options,
 	.options_size = sizeof(struct load_opts),
 	.needs = NEEDS_POOL,
+	.check = check_load,
 	.reads_stdin = load_reads_stdin,
 	.run = run_load,
 };

@@ -20,8 +20,11 @@ struct create_opts {
 	bool force;
 };
 
-static int check_create(const struct create_opts *opts, struct error *err)
+static int check_create(const struct cli *cli, const void *values, struct error *err)
 {
+	const struct create_opts *opts = values;
+
+	(void)cli;
 	if (opts->data && opts->files_bytes)
 		return err_set(err, ERR_USAGE,
 			       "conflicting options: cannot specify both --data and --files");
@@ -36,7 +39,7 @@ static int run_create(struct cli *cli, const void *values, struct error *err)
 	auto_store struct store *store = NULL;
 	struct pool_create_args args;
 
-	if (check_create(opts, err) < 0 || cli_open_store(cli, &store, err) < 0)
+	if (cli_open_store(cli, &store, err) < 0)
 		return -1;
 	args = cli->pool_defaults;
 	args.data = opts->data;
@@ -82,6 +85,7 @@ const struct command cmd_pool_create = {
 	.options = create_options,
 	.options_size = sizeof(struct create_opts),
 	.needs = NEEDS_POOL,
+	.check = check_create,
 	.run = run_create,
 };
 

@@ -59,7 +59,7 @@ static int set_until(const char *value, struct image_filter *ret, struct error *
 	if (human_until_parse(value, &now, &until, err) < 0)
 		return -1;
 	ns = human_time_to_ns(&until);
-	if (!ret->has_until || ns > ret->until_ns)
+	if (!ret->has_until || ns < ret->until_ns)
 		ret->until_ns = ns;
 	ret->has_until = true;
 	return 0;

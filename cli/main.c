@@ -135,6 +135,8 @@ static int report(struct cli *cli, int result, const struct error *err)
 
 static int run_somewhere(struct cli *cli, const void *values, struct error *err)
 {
+	if (cli->command->check && cli->command->check(cli, values, err) < 0)
+		return -1;
 	if (cli->command->needs >= NEEDS_STORE) {
 		if (inside_wanted(cli->settings))
 			return inside_run(cli, values, program_argv, err);

@@ -35,6 +35,12 @@ enum command_needs {
  */
 typedef int command_fn(struct cli *cli, const void *opts, struct error *err);
 
+/*
+ * What can be wrong with words and options together, found before anything is
+ * opened or booted. Returns 0 or -1.
+ */
+typedef int command_check_fn(const struct cli *cli, const void *opts, struct error *err);
+
 /* Whether this run of the command may read standard input, a prompt's answer too. */
 typedef bool command_stdin_fn(const struct cli *cli, const void *opts);
 
@@ -54,6 +60,7 @@ struct command {
 	const struct opt *options;
 	size_t options_size; /* of the struct behind options */
 	enum command_needs needs;
+	command_check_fn *check;       /* NULL: nothing more to check */
 	command_stdin_fn *reads_stdin; /* NULL: never */
 	bool forgets_disks;	       /* ends the use of the pool's devices */
 	command_fn *run;

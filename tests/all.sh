@@ -54,7 +54,9 @@ unit unit-clang CC=clang
 unit unit-gcc-sanitized SANITIZE=address,undefined
 if stage images make --no-print-directory images && stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
 	stage vm tests/vm/run
-	cat "$logs/vm.log"
+	read -r ran bad < <(sed -n 's/^vm: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$logs/vm.log")
+	passed=$((passed + ${ran:-0}))
+	failed=$((failed + ${bad:-0}))
 fi
 
 # CUnit's own words about the last run, for whoever reads them.

@@ -84,8 +84,8 @@ static int open_disk(const char *path, struct error *err)
 	struct stat st;
 	int flags = O_RDWR | O_CLOEXEC;
 
-	if (*path != '/' || strchr(path, '\n'))
-		return err_set(err, ERR_USAGE, "disk '%s': must be an absolute path", path);
+	if (strchr(path, '\n'))
+		return err_set(err, ERR_USAGE, "disk '%s': a line break in its name", path);
 	if (stat(path, &st) < 0)
 		return err_sys(err, errno, "disk '%s'", path);
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
@@ -117,18 +117,18 @@ static int add_disk(struct disks *disks, const char *path, struct error *err)
 }
 
 /* The store's disk, those that the pool is known to lie on, those asked for. */
-static int open_disks(const struct appliance_request *request, const struct place *place,
+static int open_disks(const struct strlist *wanted, const struct place *place, uint64_t size_bytes,
 		      struct disks *ret, struct error *err)
 {
 	auto_strlist struct strlist known = { 0 };
 	struct error skipped;
 
-	ret->fds[0] = place_open_disk(place, request->disk_bytes, err);
+	ret->fds[0] = place_open_disk(place, size_bytes, err);
 	if (ret->fds[0] < 0)
 		return -1;
 	ret->nr = 1;
-	for (size_t i = 0; request->disks && request->disks[i]; i++)
-		if (add_disk(ret, request->disks[i], err) < 0)
+	for (size_t i = 0; i < wanted->nr; i++)
+		if (add_disk(ret, wanted->items[i], err) < 0)
 			return -1;
 	if (place_read_disks(place, &known, err) < 0)
 		return -1;
@@ -201,16 +201,16 @@ static int launch(struct engine *engine, const struct kernel *kernel, const stru
 	return supervisor_greet(engine->conn_fd, &engine->greeting, err);
 }
 
-static int check_running_disks(const struct engine *engine, const struct appliance_request *request,
+static int check_running_disks(const struct engine *engine, const struct strlist *wanted,
 			       struct error *err)
 {
-	for (size_t i = 0; request->disks && request->disks[i]; i++)
-		if (!has(&engine->greeting.disks, request->disks[i]))
+	for (size_t i = 0; i < wanted->nr; i++)
+		if (!has(&engine->greeting.disks, wanted->items[i]))
 			return err_set(err, ERR_IN_USE,
 				       "the running appliance does not have the disk '%s'; unmount "
 				       "and detach what keeps it running, or end it ('veneer "
 				       "appliance stop')",
-				       request->disks[i]);
+				       wanted->items[i]);
 	return 0;
 }
 
@@ -247,13 +247,32 @@ static int check_other_store(const char *root, struct error *err)
 	return 0;
 }
 
+/* As the command will name them, but absolute. */
+static int wanted_disks(const struct appliance_request *request, struct strlist *ret,
+			struct error *err)
+{
+	auto_free char *folder = getcwd(NULL, 0);
+
+	for (size_t i = 0; request->disks && request->disks[i]; i++) {
+		if (*request->disks[i] == '/')
+			strlist_add(ret, request->disks[i]);
+		else if (folder)
+			strlist_take(ret, xasprintf("%s/%s", folder, request->disks[i]));
+		else
+			return err_sys(err, errno, "current folder");
+	}
+	return 0;
+}
+
 static int start_engine(const struct appliance_request *request, struct engine *engine,
 			int signal_fd, struct error *err)
 {
 	auto_kernel struct kernel kernel = { 0 };
 	auto_disks struct disks disks = { 0 };
+	auto_strlist struct strlist wanted = { 0 };
 
-	if (place_open(request->root, &engine->place, err) < 0 ||
+	if (wanted_disks(request, &wanted, err) < 0 ||
+	    place_open(request->root, &engine->place, err) < 0 ||
 	    check_other_store(engine->place.root, err) < 0 ||
 	    place_lock(&engine->place, signal_fd, err) < 0)
 		return -1;
@@ -261,14 +280,14 @@ static int start_engine(const struct appliance_request *request, struct engine *
 	case -1:
 		return -1;
 	case 1:
-		return check_running_disks(engine, request, err);
+		return check_running_disks(engine, &wanted, err);
 	default:
 		break;
 	}
 	if (kernel_find(request->kernel, request->modules, request->memory_bytes, &kernel, err) <
 		    0 ||
 	    place_claim(&engine->place, signal_fd, err) < 0 ||
-	    open_disks(request, &engine->place, &disks, err) < 0)
+	    open_disks(&wanted, &engine->place, request->disk_bytes, &disks, err) < 0)
 		return -1;
 	return launch(engine, &kernel, &disks, err);
 }

@@ -45,10 +45,10 @@ struct appliance_request {
 	 * leaves the keyboard to less. Inside, a pipe or a file is then empty.
 	 */
 	bool reads_stdin;
-	bool forget_disks;   /* the pool on further disks is gone when the status is 0 */
-	char *const *disks;  /* NULL terminated paths that must be block devices inside; or NULL */
-	const char *kernel;  /* NULL: the package's */
-	const char *modules; /* NULL: the newest of the package */
+	bool forget_disks;     /* the pool on further disks is gone when the status is 0 */
+	char *const *disks;    /* NULL terminated paths that become block devices inside; or NULL */
+	const char *kernel;    /* NULL: the package's */
+	const char *modules;   /* NULL: the newest of the package */
 	uint64_t memory_bytes; /* 0: 1 GiB, or what the host can give */
 	uint64_t disk_bytes;   /* size of a new store.img; 0: 300 GiB, at most 90 % of the space */
 };

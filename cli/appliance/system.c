@@ -26,6 +26,7 @@
 
 #define STORE_DISK     "/dev/ubda"
 #define STORE_OPTIONS  "noinit_itable,discard,errors=remount-ro"
+#define LOOP_PREFIX    "/dev/loop"
 #define VALUE_MAX      4096 /* bytes of a file in sysfs */
 #define MOUNTS_MAX     (16u << 20)
 #define NR_FILES       UINT64_C(1048576)
@@ -107,6 +108,42 @@ static int load_modules(const char *dir, struct error *err)
 	return kmods_load(dir, needed, err);
 }
 
+/*
+ * The guest's loop device of that number gets a file, so that nobody is given it
+ * as a free one and finds the host's disk behind its name.
+ */
+static int occupy_loop(const char *path, struct error *err)
+{
+	auto_fd int control_fd = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	auto_fd int file_fd = -1, fd = -1;
+	long number = strtol(path + strlen(LOOP_PREFIX), NULL, 10);
+
+	file_fd = open(SYSTEM_DIR "/taken", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (control_fd < 0 || file_fd < 0 || ftruncate(file_fd, 4096) < 0)
+		return err_sys(err, errno, "make room for disk '%s'", path);
+	if (ioctl(control_fd, LOOP_CTL_ADD, number) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make room for disk '%s'", path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, LOOP_SET_FD, file_fd) < 0)
+		return err_sys(err, errno, "make room for disk '%s'", path);
+	return 0;
+}
+
+/* Whether the guest's kernel may have a device by that name. */
+static int check_name(const char *path, struct error *err)
+{
+	size_t len = strlen(LOOP_PREFIX);
+
+	if (strncmp(path, LOOP_PREFIX, len) == 0 && path[len] >= '0' && path[len] <= '9')
+		return occupy_loop(path, err);
+	if (strncmp(path, "/dev/dm-", 8) == 0 || access(path, F_OK) == 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "disk '%s': the appliance has a device of its own by that name; "
+			       "name it by a link, as in /dev/disk/by-id or /dev/mapper",
+			       path);
+	return 0;
+}
+
 /* A disk of the host appears at its path: a node in /dev, elsewhere a mount over the file. */
 static int show_disk(const char *path, size_t index, struct error *err)
 {
@@ -122,6 +159,8 @@ static int show_disk(const char *path, size_t index, struct error *err)
 			return err_sys(err, errno, "show disk '%s'", path);
 		return 0;
 	}
+	if (check_name(path, err) < 0)
+		return -1;
 	*strrchr(folder, '/') = '\0';
 	if (io_make_dirs(folder, 0755, err) < 0)
 		return -1;

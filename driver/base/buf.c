@@ -88,19 +88,17 @@ void buf_putc(struct buf *buf, char c)
 
 void buf_printf(struct buf *buf, const char *fmt, ...)
 {
-	va_list ap, again;
+	char *text;
+	va_list ap;
 	int len;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	len = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	if (len < 0)
 		abort();
-	reserve(buf, (size_t)len);
-	vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, again);
-	va_end(again);
-	buf->len += (size_t)len;
+	buf_append(buf, text, (size_t)len);
+	free(text);
 }
 
 void buf_reset(struct buf *buf)

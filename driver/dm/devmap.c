@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "dm/cookie.h"
 
 #define CONTROL		 "/dev/mapper/control"
+#define MISC_MAX	 65536
 #define RETRY_FIRST_MS	 5
 #define RETRY_LONGEST_MS 100
 #define UNDO_WAIT_MS	 500
@@ -56,7 +58,7 @@ static void hide_control_from_children(void)
 
 	while (dir && (entry = readdir(dir))) {
 		char target[sizeof(CONTROL)] = "";
-		int fd = atoi(entry->d_name);
+		int fd = (int)strtol(entry->d_name, NULL, 10);
 
 		if (readlinkat(dirfd(dir), entry->d_name, target, sizeof(target)) ==
 			    sizeof(CONTROL) - 1 &&
@@ -65,19 +67,32 @@ static void hide_control_from_children(void)
 	}
 }
 
-static void library_init(void)
+/* Did the library ever succeed? Then the kernel has device-mapper. */
+static bool works;
+
+/* Opening the control device loads the module where there is one. */
+static bool kernel_has_device_mapper(void)
+{
+	auto_fd int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+	auto_buf struct buf misc = { 0 };
+	struct error err;
+
+	return fd >= 0 || (io_read_file(AT_FDCWD, "/proc/misc", MISC_MAX, &misc, &err) == 0 &&
+			   misc.data && strstr(misc.data, "device-mapper"));
+}
+
+/* Without device-mapper the library would leave a device node behind that leads nowhere. */
+static bool library_init(void)
 {
 	static bool ready;
 
-	if (ready)
-		return;
-	ready = true;
-	dm_log_with_errno_init(log_line);
-	dm_hold_control_dev(1);
+	if (!ready && kernel_has_device_mapper()) {
+		ready = true;
+		dm_log_with_errno_init(log_line);
+		dm_hold_control_dev(1);
+	}
+	return ready;
 }
-
-/* Did the library ever succeed? Then the kernel has device-mapper. */
-static bool works;
 
 /* The library fails without an errno when it cannot even talk to the kernel. */
 static int no_errno(struct error *err, const char *what, const char *name)
@@ -104,7 +119,8 @@ static struct dm_task *task_new(int type, const char *name)
 {
 	struct dm_task *task;
 
-	library_init();
+	if (!library_init())
+		return NULL;
 	task = dm_task_create(type);
 	if (task && (!name || dm_task_set_name(task, name)))
 		return task;
@@ -124,17 +140,12 @@ static int task_run(struct dm_task *task)
 	return ok ? 0 : -1;
 }
 
-static int no_task(struct error *err, const char *what, const char *name)
-{
-	return err_set(err, ERR_IO, "%s device '%s': libdevmapper refuses the task", what, name);
-}
-
 int devmap_require_target(const char *type, struct error *err)
 {
 	auto_task struct dm_task *task = task_new(DM_DEVICE_GET_TARGET_VERSION, type);
 
 	if (!task)
-		return no_task(err, "look for target", type);
+		return no_errno(err, "look for target", type);
 	if (task_run(task) == 0)
 		return 0;
 	if (dm_task_get_errno(task) == 0 && !works)
@@ -148,7 +159,7 @@ int devmap_info(const char *name, struct devmap_info *ret, struct error *err)
 	struct dm_info info;
 
 	if (!task)
-		return no_task(err, "look at", name);
+		return no_errno(err, "look at", name);
 	if (task_run(task) < 0) {
 		if (dm_task_get_errno(task) != ENXIO)
 			return task_error(task, err, "look at", name);
@@ -156,7 +167,7 @@ int devmap_info(const char *name, struct devmap_info *ret, struct error *err)
 		return 0;
 	}
 	if (!dm_task_get_info(task, &info))
-		return no_task(err, "look at", name);
+		return no_errno(err, "look at", name);
 	*ret = (struct devmap_info){ 0 };
 	if (!info.exists)
 		return 0;
@@ -189,11 +200,11 @@ static int create_empty(const char *name, dev_t *ret_device, struct error *err)
 	struct dm_info info;
 
 	if (!task || !dm_task_set_uuid(task, name))
-		return no_task(err, "create", name);
+		return no_errno(err, "create", name);
 	if (task_run(task) < 0)
 		return task_error(task, err, "create", name);
 	if (!dm_task_get_info(task, &info))
-		return no_task(err, "create", name);
+		return no_errno(err, "create", name);
 	*ret_device = makedev(info.major, info.minor);
 	return 0;
 }
@@ -222,7 +233,7 @@ int devmap_load(const char *name, const struct table *table, unsigned flags, str
 	auto_task struct dm_task *task = task_new(DM_DEVICE_RELOAD, name);
 
 	if (!task || !add_targets(task, table, flags))
-		return no_task(err, "load table of", name);
+		return no_errno(err, "load table of", name);
 	/* The kernel compares for us; a library that compares would skip a grown device below. */
 	if (task_run(task) < 0)
 		return task_error(task, err, "load table of", name);
@@ -235,7 +246,7 @@ int devmap_suspend(const char *name, unsigned flags, struct error *err)
 
 	if (!task || ((flags & DEVMAP_NO_LOCKFS) && !dm_task_skip_lockfs(task)) ||
 	    ((flags & DEVMAP_NO_FLUSH) && !dm_task_no_flush(task)))
-		return no_task(err, "suspend", name);
+		return no_errno(err, "suspend", name);
 	if (task_run(task) < 0)
 		return task_error(task, err, "suspend", name);
 	return 0;
@@ -261,7 +272,7 @@ int devmap_resume(const char *name, unsigned flags, struct error *err)
 	auto_task struct dm_task *task = task_new(DM_DEVICE_RESUME, name);
 
 	if (!task)
-		return no_task(err, "resume", name);
+		return no_errno(err, "resume", name);
 	return run_with_cookie(task, flags, "resume", name, err);
 }
 
@@ -270,7 +281,7 @@ static int remove_once(const char *name, bool deferred, struct error *err)
 	auto_task struct dm_task *task = task_new(DM_DEVICE_REMOVE, name);
 
 	if (!task || (deferred && !dm_task_deferred_remove(task)))
-		return no_task(err, "remove", name);
+		return no_errno(err, "remove", name);
 	/* Nobody waits for a link to be gone. */
 	return run_with_cookie(task, DEVMAP_ANONYMOUS, "remove", name, err);
 }
@@ -302,7 +313,7 @@ int devmap_message(const char *name, const char *text, struct error *err)
 	auto_task struct dm_task *task = task_new(DM_DEVICE_TARGET_MSG, name);
 
 	if (!task || !dm_task_set_sector(task, 0) || !dm_task_set_message(task, text))
-		return no_task(err, text, name);
+		return no_errno(err, text, name);
 	if (task_run(task) < 0)
 		return task_error(task, err, text, name);
 	return 0;
@@ -315,7 +326,7 @@ int devmap_status(const char *name, const char *type, char **ret, struct error *
 	char *found = NULL, *params = NULL;
 
 	if (!task || !dm_task_no_flush(task))
-		return no_task(err, "get status of", name);
+		return no_errno(err, "get status of", name);
 	if (task_run(task) < 0)
 		return task_error(task, err, "get status of", name);
 	dm_get_next_target(task, NULL, &start, &length, &found, &params);
@@ -332,7 +343,7 @@ int devmap_table(const char *name, struct buf *ret, struct error *err)
 	void *next = NULL;
 
 	if (!task)
-		return no_task(err, "get table of", name);
+		return no_errno(err, "get table of", name);
 	if (task_run(task) < 0)
 		return task_error(task, err, "get table of", name);
 	do {
@@ -353,7 +364,7 @@ int devmap_list(const char *prefix, struct strlist *ret, struct error *err)
 	const struct dm_names *names;
 
 	if (!task)
-		return no_task(err, "list", prefix);
+		return no_errno(err, "list", prefix);
 	if (task_run(task) < 0)
 		return task_error(task, err, "list", prefix);
 	names = dm_task_get_names(task);

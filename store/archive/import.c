@@ -7,6 +7,7 @@
 
 #include "archive/load.h"
 #include "base/cleanup.h"
+#include "base/jsonfield.h"
 #include "blob/blob.h"
 #include "db/rows_image.h"
 #include "layer/layer.h"
@@ -15,12 +16,6 @@
 #include "oci/config.h"
 #include "oci/reference.h"
 #include "store.h"
-
-static void json_free_(json_t **json)
-{
-	json_decref(*json);
-}
-#define auto_json __attribute__((cleanup(json_free_)))
 
 /* What is imported, ready for the catalogue. */
 struct imported {

@@ -285,6 +285,22 @@ static int make_inside(int dir_fd, const char *name, const struct timespec *mtim
 	return 0;
 }
 
+/* The next folder on the way, or ENOENT. A link is resolved from the root, by the path so far. */
+static int open_next(const struct dircache *cache, int dir_fd, const char *name, const char *prefix,
+		     struct error *err)
+{
+	int fd = -1;
+
+	if (strcmp(name, "..") != 0) {
+		fd = openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT)
+			return err_sys(err, errno, "open folder '%s'", prefix);
+	}
+	if (fd < 0)
+		fd = path_open_in_root(cache->root_fd, prefix, O_PATH | O_DIRECTORY, 0, err);
+	return fd;
+}
+
 /*
  * One pass over the components of text, making the missing ones. Returns 1 when
  * all are there, 0 when a dangling link was replaced by its target, -1.
@@ -305,7 +321,7 @@ static int make_missing(struct dircache *cache, struct buf *text, const struct t
 			start += len + 1;
 			continue;
 		}
-		next = path_open_in_root(cache->root_fd, prefix, O_PATH | O_DIRECTORY, 0, err);
+		next = open_next(cache, fd, name, prefix, err);
 		if (next < 0 && err->sys_errno != ENOENT)
 			return failed_path(err, err->sys_errno, prefix);
 		if (next < 0 && make_inside(fd, name, mtime, err) < 0) {
@@ -314,7 +330,7 @@ static int make_missing(struct dircache *cache, struct buf *text, const struct t
 			return splice_link(fd, name, text, start, start + len, err);
 		}
 		if (next < 0)
-			next = open_path(cache, prefix, O_PATH | O_DIRECTORY, err);
+			next = open_next(cache, fd, name, prefix, err);
 		close(fd);
 		fd = next;
 		start += len + 1;

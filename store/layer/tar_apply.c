@@ -28,6 +28,7 @@ struct apply {
 	uint64_t header_bytes; /* handed over for the present header */
 	bool in_header;
 	bool in_entry;
+	bool complete; /* nothing can follow */
 };
 
 /* ---- feeding libarchive ---- */
@@ -103,6 +104,8 @@ static int next_header(struct apply *apply, struct archive_entry **ret, struct e
 {
 	int code;
 
+	if (apply->complete)
+		return 0;
 	/* What is skipped does not count as header. */
 	if (apply->in_entry && archive_read_data_skip(apply->archive) < ARCHIVE_WARN)
 		return archive_failed(apply, err);
@@ -130,12 +133,16 @@ static int next_data(struct apply *apply, uint64_t done, const void **ret, size_
 	if (code == ARCHIVE_EOF)
 		return 0;
 	/* The padding of the very last file may be missing. */
-	if (code == ARCHIVE_FATAL && apply->ended && !apply->failed && done == apply->entry.size)
+	if (code == ARCHIVE_FATAL && apply->ended && !apply->failed && done == apply->entry.size) {
+		apply->complete = true;
 		return 0;
+	}
 	if (code != ARCHIVE_OK)
 		return archive_failed(apply, err);
-	if (offset < 0 || (uint64_t)offset > apply->entry.size ||
-	    *ret_len > apply->entry.size - (uint64_t)offset)
+	if (offset < 0 || (uint64_t)offset < done)
+		return err_set(err, ERR_CORRUPT, "'%s': the extents do not rise",
+			       apply->entry.path.data);
+	if ((uint64_t)offset > apply->entry.size || *ret_len > apply->entry.size - (uint64_t)offset)
 		return err_set(err, ERR_CORRUPT, "'%s': data beyond the end of the file",
 			       apply->entry.path.data);
 	*ret_offset = (uint64_t)offset;

@@ -374,6 +374,8 @@ static int fs_make_node(struct tree_writer *tree, const char *path, mode_t type,
 			return -1;
 		if (mknodat(at.dir->fd, at.name, type | (attr->mode & 01777), dev) == 0)
 			break;
+		if (errno == EINVAL)
+			return err_set(err, ERR_CORRUPT, "'%s': impossible device number", path);
 		if (errno != EEXIST || tries)
 			return cannot(err, errno, "create device or pipe", path);
 		if (clear_place(fs, &at, err) < 0)

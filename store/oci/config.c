@@ -215,7 +215,7 @@ static int parse(const json_t *json, struct image_config *ret, struct error *err
 int image_config_parse(const void *data, size_t len, struct image_config *ret, struct error *err)
 {
 	auto_image_config struct image_config config = { 0 };
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 
 	*ret = (struct image_config){ 0 };
 	if (jsonfield_load(data, len, LIMIT_JSON_BYTES, &json, err) < 0)
@@ -317,7 +317,7 @@ static json_t *rootfs_to_json(const struct image_config *config)
 
 void image_config_write(const struct image_config *config, struct buf *ret)
 {
-	json_auto_t *json = json_object();
+	auto_json json_t *json = json_object();
 	json_t *history = json_array();
 
 	json_object_set_new(json, "architecture",

@@ -62,7 +62,7 @@ int docker_manifest_parse(const void *data, size_t len, struct docker_manifest *
 			  struct error *err)
 {
 	auto_docker_manifest struct docker_manifest manifest = { 0 };
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 
 	*ret = manifest;
 	if (jsonfield_load(data, len, LIMIT_JSON_BYTES, &json, err) < 0)
@@ -94,7 +94,7 @@ static json_t *strlist_to_json(const struct strlist *list)
 
 void docker_manifest_write(const struct docker_manifest *manifest, struct buf *ret)
 {
-	json_auto_t *json = json_array();
+	auto_json json_t *json = json_array();
 
 	for (size_t i = 0; i < manifest->nr_images; i++) {
 		const struct docker_manifest_image *image = &manifest->images[i];

@@ -88,7 +88,7 @@ static int kind_of(const struct document *document, const char *content_type,
 
 static int load(const void *data, size_t len, struct document *ret, struct error *err)
 {
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 
 	if (jsonfield_load(data, len, LIMIT_JSON_BYTES, &json, err) < 0 ||
 	    jsonfield_decode(json, document_fields, JSONFIELD_TOLERANT, ret, err) < 0)
@@ -192,7 +192,7 @@ void manifest_write(const struct manifest *manifest, struct buf *ret)
 {
 	const char *config = manifest->config.media_type;
 	bool docker = config && strcmp(config, MEDIA_DOCKER_CONFIG) == 0;
-	json_auto_t *json = document_to_json(
+	auto_json json_t *json = document_to_json(
 		docker ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST, "layers",
 		list_to_json(manifest->layers, manifest->nr_layers), manifest->annotations);
 
@@ -270,7 +270,7 @@ int manifest_index_choose(const struct manifest_index *index, const struct platf
 
 void manifest_index_write(const struct manifest_index *index, struct buf *ret)
 {
-	json_auto_t *json = document_to_json(MEDIA_OCI_INDEX, "manifests",
+	auto_json json_t *json = document_to_json(MEDIA_OCI_INDEX, "manifests",
 						  list_to_json(index->entries, index->nr_entries),
 						  index->annotations);
 

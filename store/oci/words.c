@@ -370,7 +370,7 @@ static int close_braces(struct expansion *x, struct error *err)
 		return err_set(err, ERR_USAGE, "%.*s: %.512s",
 			       level.name_len < 256 ? (int)level.name_len : 256, level.name, word);
 	}
-	if (unset == (level.modifier == '-'))
+	if (level.modifier == (unset ? '-' : '+'))
 		return 0;
 	cut_output(x, level.start);
 	return level.modifier == '+' ? 0 : emit_value(x, value, err);

@@ -72,6 +72,12 @@ says 1 'unknown help topic: foo bar' help foo bar
 says 1 'unable to parse logging level: loud' -l loud version
 says 64 'template parsing error: template: :1: unclosed action' version -f '{{'
 
+says 1 '--quiet is not yet supported with --tree' images --tree -q
+says 1 'conflicting options: cannot specify both --repair and --rebuild' check --repair --rebuild
+says 1 'conflicting options: cannot specify both --data and --files' pool create --data /dev/x --files 1G
+says 1 'the --metadata option requires --data to be set' pool create --metadata /dev/x
+says 1 '"pod" is not a valid value for --type' inspect --type pod x
+
 # The configuration is strict, and names what is wrong with it.
 printf '{ "pool": { "blocksize": 1 } }' >"$work/veneer.json"
 says 1 "$work/veneer.json: unknown key \"pool.blocksize\"" --config "$work/veneer.json" images

@@ -51,12 +51,13 @@ struct th {
 static inline void put_number(char *field, size_t width, int64_t value, bool binary)
 {
 	if (!binary && value >= 0) {
-		snprintf(field, width, "%0*jo", (int)width - 1, (uintmax_t)value);
+		for (size_t i = width - 1; i-- > 0; value >>= 3)
+			field[i] = (char)('0' + (value & 7));
 		return;
 	}
 	for (size_t i = width; i-- > 0; value >>= 8)
 		field[i] = (char)(value & 0xff);
-	field[0] = (char)((value < 0 ? 0xff : field[0]) | 0x80);
+	field[0] = (char)(field[0] | 0x80);
 }
 
 /* The checksum of the header at that place, computed anew. */
@@ -68,7 +69,8 @@ static inline void tar_seal(struct buf *tar, size_t at)
 	memset(header + 148, ' ', 8);
 	for (int i = 0; i < 512; i++)
 		sum += header[i];
-	snprintf((char *)header + 148, 8, "%06o", sum);
+	put_number((char *)header + 148, 7, sum, false);
+	header[154] = '\0';
 }
 
 static inline void tar_data(struct buf *tar, const void *data, size_t len)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/jsonfield.h"
 #include "unit.h"
 
 #define SECOND INT64_C(1000000000)
@@ -253,7 +254,7 @@ static void test_chain_ids(void)
 static void test_the_document_of_an_import(void)
 {
 	auto_image_config struct image_config config = { 0 };
-	json_auto_t *settings = json_pack("{s:[s]}", "Cmd", "/bin/sh");
+	auto_json json_t *settings = json_pack("{s:[s]}", "Cmd", "/bin/sh");
 	auto_buf struct buf text = { 0 };
 	struct platform platform;
 	struct digest diff_id;

@@ -20,7 +20,7 @@ static json_t *load(const char *text)
 
 static int parse(const char *text, struct descriptor *ret, struct error *err)
 {
-	json_auto_t *json = load(text);
+	auto_json json_t *json = load(text);
 
 	memset(ret, 0xa5, sizeof(*ret));
 	return descriptor_parse(json, ret, err);
@@ -111,7 +111,7 @@ static void test_urls_are_bounded(void)
 
 static void test_lists(void)
 {
-	json_auto_t *json = load("[{\"digest\":\"" DIGEST "\",\"size\":1},"
+	auto_json json_t *json = load("[{\"digest\":\"" DIGEST "\",\"size\":1},"
 				      "{\"digest\":\"sha512:" HEX HEX "\",\"size\":2},"
 				      "{\"digest\":\"" DIGEST "\",\"size\":3}]");
 	struct descriptor *list;

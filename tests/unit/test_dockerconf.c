@@ -52,8 +52,12 @@ static void test_a_missing_file_is_an_empty_one(void)
 
 static void test_a_malformed_file_is_told(void)
 {
-	static const char *const cases[] = { "", "[]", "{", "{ \"imagesFormat\": 1 }",
-					     "{ \"pruneFilters\": [ 1 ] }" };
+	static const char *const cases[] = { "",
+					     "[]",
+					     "{",
+					     "{ \"imagesFormat\": 1 }",
+					     "{ \"pruneFilters\": [ 1 ] }",
+					     "{ \"pruneFilters\": \"x=y\" }" };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		auto_dockerconf struct dockerconf conf = { 0 };

@@ -40,7 +40,7 @@ static int load(const char *text, json_t **ret, struct error *err)
 
 static int decode(const char *text, enum jsonfield_mode mode, struct thing *ret, struct error *err)
 {
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 
 	memset(ret, 0xa5, sizeof(*ret)); /* what was there before is not looked at */
 	CU_ASSERT_EQUAL_FATAL(0, load(text, &json, err));
@@ -143,7 +143,7 @@ static void test_strict_names_the_unknown_key(void)
 
 static void cannot_load(const char *data, size_t len, enum err_kind kind, const char *why)
 {
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 	struct error err;
 
 	CU_ASSERT_EQUAL(-1, jsonfield_load(data, len, 4096, &json, &err));
@@ -173,7 +173,7 @@ static void test_what_is_not_json_is_refused(void)
 static void test_size_depth_and_number_are_bounded(void)
 {
 	auto_buf struct buf text = { 0 };
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 	struct error err;
 
 	for (int i = 0; i < JSONFIELD_DEPTH_MAX; i++)
@@ -203,7 +203,7 @@ static void test_size_depth_and_number_are_bounded(void)
 static void test_brackets_in_strings_do_not_count(void)
 {
 	auto_buf struct buf text = { 0 };
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 	struct error err;
 
 	buf_puts(&text, "[\"\\\"");
@@ -215,7 +215,7 @@ static void test_brackets_in_strings_do_not_count(void)
 
 static void test_a_lone_value_is_a_document(void)
 {
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 	struct error err;
 
 	CU_ASSERT_EQUAL_FATAL(0, load(" null\n", &json, &err));
@@ -224,7 +224,7 @@ static void test_a_lone_value_is_a_document(void)
 
 static void test_writing_does_not_depend_on_the_order(void)
 {
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 	auto_buf struct buf text = { 0 };
 	struct error err;
 

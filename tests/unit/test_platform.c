@@ -132,7 +132,7 @@ static void test_what_does_not_run_has_no_rank(void)
 
 static bool from_json(const char *text, struct platform *ret)
 {
-	json_auto_t *json = NULL;
+	auto_json json_t *json = NULL;
 	struct error err;
 
 	CU_ASSERT_EQUAL_FATAL(0, jsonfield_load(text, strlen(text), 1000, &json, &err));

@@ -6,13 +6,14 @@
 #include "base/cleanup.h"
 #include "unit.h"
 
-static char *const env[] = {
-	"a=1", "blank=", "two=x y", "a=second", "long_name9=ok", "@=at", NULL
-};
+static const char *const env[] = { "a=1",	    "blank=", "two=x y", "a=second",
+				   "long_name9=ok", "@=at",   NULL };
 
 static struct words_scope new_scope(void)
 {
-	return (struct words_scope){ .env = env, .left = WORDS_EXPANDED_MAX, .escape = '\\' };
+	return (struct words_scope){ .env = (char *const *)env,
+				     .left = WORDS_EXPANDED_MAX,
+				     .escape = '\\' };
 }
 
 static void check_expand(const char *text, const char *expected)

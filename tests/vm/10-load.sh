@@ -45,8 +45,8 @@ equals_gnu_tar() {
 		-C "$WORK/tar" -f "$IMAGES/layer1.tar"
 	# What the second layer brought or removed is looked at above.
 	for gone in srv/app usr/share/doc; do rm -rf "${WORK:?}/tar/$gone"; done
-	list_tree "$WORK/tar" | grep -vE '^(srv|etc/hostname|usr/share|etc) ' >"$WORK/tar.list"
-	list_tree "$mnt" | grep -vE '^(srv|srv/app|srv/app/.*|etc/hostname|usr/share|etc) ' >"$WORK/our.list"
+	list_tree "$WORK/tar" | grep -vE '^(srv|etc/hostname|usr|usr/share|etc) ' >"$WORK/tar.list"
+	list_tree "$mnt" | grep -vE '^(srv|srv/app|srv/app/.*|etc/hostname|usr|usr/share|etc) ' >"$WORK/our.list"
 	diff "$WORK/tar.list" "$WORK/our.list"
 	(cd "$WORK/tar" && find . -type f ! -path ./etc/hostname -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$WORK/tar.sums"
 	(cd "$mnt" && sha256sum --quiet -c "$WORK/tar.sums")
@@ -64,7 +64,7 @@ shares_layers() {
 	# The same layers, compressed otherwise, under another name of the same config.
 	"$VENEER" load -q -i "$IMAGES/oci-zstd.tar" >/dev/null
 	is "$before" "$(pool_used)" 'pool bytes'
-	is 2 "$("$VENEER" layers --format json | wc -l)" layers
+	is 2 "$(layer_field ChainID | wc -l)" layers
 }
 
 two_at_once() {
@@ -74,7 +74,7 @@ two_at_once() {
 	wait $!
 	is "Loaded image: debian:12" "$(cat "$WORK/a")"
 	is "Loaded image: debian:12" "$(cat "$WORK/b")"
-	is 2 "$("$VENEER" layers --format json | wc -l)" layers
+	is 2 "$(layer_field ChainID | wc -l)" layers
 	healthy
 }
 
@@ -82,17 +82,17 @@ sizes_are_exact() {
 	fresh_store 2G
 	empty=$(pool_used)
 	"$VENEER" load -q -i "$IMAGES/docker.tar" >/dev/null
-	own=$("$VENEER" layers --format json | jq -s 'map(.OwnBytes) | add')
+	own=$(layer_field OwnSize | awk '{ sum += $1 } END { print sum }')
 	is "$(pool_used)" $((empty + own)) 'template and layers'
 	# thin_ls looks at the metadata itself and counts shared and exclusive blocks.
 	pool=$(dmsetup ls | awk '/-pool/ { print $1 }')
 	meta=$(dmsetup ls | awk '/-meta/ { print $1 }')
+	top=$(layer_field ThinID | tail -n 1)
 	dmsetup message "$pool" 0 reserve_metadata_snap
-	top=$("$VENEER" layers --format '{{.ThinID}}' | tail -n 1)
 	exclusive=$(thin_ls --metadata-snap --no-headers --format DEV,EXCLUSIVE_BLOCKS "/dev/mapper/$meta" |
 		awk -v id="$top" '$1 == id { print $2 * 65536 }')
 	dmsetup message "$pool" 0 release_metadata_snap
-	is "$("$VENEER" layers --format '{{.OwnBytes}}' | tail -n 1)" "$exclusive" 'top layer, by thin_ls'
+	is "$(layer_field OwnSize | tail -n 1)" "$exclusive" 'top layer, by thin_ls'
 	"$VENEER" rmi debian:12 >/dev/null
 	is "$empty" "$(pool_used)" 'after rmi'
 }
@@ -104,7 +104,7 @@ imports() {
 	is '[sh]' "$("$VENEER" image inspect -f '{{.Config.Cmd}}' my/base:1)"
 	is 'by hand' "$("$VENEER" history --format '{{.Comment}}' my/base:1)"
 	"$VENEER" import - other <"$IMAGES/layer1.tar" >/dev/null
-	is 1 "$("$VENEER" layers --format json | wc -l)" 'layers of the same tar'
+	is 1 "$(layer_field ChainID | wc -l)" 'layers of the same tar'
 	healthy
 }
 

@@ -53,7 +53,8 @@ attach_and_detach() {
 	is 1 "$(blockdev --getro "$link")" 'read-only flag'
 	second=$("$VENEER" attach --rw debian:12)
 	is 0 "$(blockdev --getro "$second")" 'read-only flag'
-	fails 1 "$VENEER" rmi -f debian:12
+	fails 1 "$VENEER" rmi debian:12
+	contains "attached as '/dev/veneer/debian-12" "$stderr"
 	"$VENEER" detach "$link"
 	"$VENEER" detach "$(basename "$second")"
 	check 'the links are gone' test ! -e "$link" -a ! -e "$second"
@@ -106,7 +107,7 @@ formats() {
 	is '' "$("$VENEER" images -q --filter dangling=true)"
 	is 1 "$("$VENEER" images -q --filter label=org.example.team=storage | wc -l)"
 	is 0 "$("$VENEER" images -q --filter label=org.example.team=other | wc -l)"
-	fails 64 "$VENEER" inspect -f '{{.Nope}}' debian:12
+	fails 64 "$VENEER" inspect -f '{{.Nope' debian:12
 	fails 125 "$VENEER" images --nope
 	fails 1 "$VENEER" images a b
 	is amd64 "$("$VENEER" image inspect -f '{{.Architecture}}' debian:12)"

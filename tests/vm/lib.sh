@@ -47,16 +47,20 @@ fails() {
 	return 1
 }
 
+# layer_field FIELD - of all layers, base first, with sizes in bytes
+layer_field() {
+	"$VENEER" layers --human=false --format "{{.$1}}"
+}
+
 # Bytes of data that the pool has in use.
 pool_used() {
-	"$VENEER" pool status --format json | jq -r .DataUsedBytes
+	"$VENEER" pool status --format json | jq -r .DataUsed
 }
 
 # After any command nothing may be left in the kernel but the pool's own devices.
 no_leftovers() {
 	local devices
-	devices=$(dmsetup ls --noheadings -o name 2>/dev/null || dmsetup ls)
-	devices=$(printf '%s\n' "$devices" | awk '/^veneer-/ { print $1 }' | grep -vE -- '-(pool|data|meta)$' || true)
+	devices=$(dmsetup ls | awk '/^veneer-/ { print $1 }' | grep -vE -- '-(pool|data|meta)$' || true)
 	is '' "$devices" 'active volumes'
 	is '' "$(grep -E '/dev/(mapper/veneer|dm-)' /proc/mounts || true)" mounts
 	is '' "$(ls "$VENEER_ROOT/sessions" 2>/dev/null)" 'sessions left'
