@@ -64,7 +64,8 @@ MAIN   := $(call objs,cli/main.c)
 UNIT_C := $(call src,tests/unit)
 UNIT   := $(call objs,$(UNIT_C))
 TOOL   := $(call objs,$(call src,tests/tool))
-OBJS   := $(DRIVER) $(STORE) $(CLI) $(MAIN) $(UNIT) $(TOOL)
+FUZZ   := $(call objs,$(call src,tests/fuzz))
+OBJS   := $(DRIVER) $(STORE) $(CLI) $(MAIN) $(UNIT) $(TOOL) $(FUZZ)
 
 .PHONY: all help deps deps-bench demo test test-unit test-vm fuzz bench install clean format \
         format-check lint
@@ -84,6 +85,10 @@ $(OUT)/test-tool: $(TOOL) $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
+$(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(CLI) $(STORE) $(DRIVER)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LD) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
 # The list of suites follows from the files: tests/unit/test_NAME.c holds NAME_suite.
 $(OUT)/suites.inc: $(UNIT_C) Makefile
 	@mkdir -p $(@D)
@@ -102,12 +107,15 @@ $(OBJS): $(OUT)/%.o: %.c Makefile
 compile_commands.json: $(OBJS) ## compile database for clangd and clang-tidy
 	@{ echo '['; cat $(OBJS:.o=.json) | sed '$$s/,$$//'; echo ']'; } >$@
 
-test-unit: $(OUT)/unit ## run the CUnit suites (no root, no kernel)
+test-unit: $(OUT)/unit $(OUT)/test-tool ## run the CUnit suites (no root, no kernel)
 	$(Q)$<
 
-.PHONY: print-unit
+# For scripts that call make with other settings.
+.PHONY: print-unit print-out
 print-unit:
 	@echo $(OUT)/unit
+print-out:
+	@echo $(OUT)
 
 format: ## bring every source file into the house's layout
 	$(Q)clang-format -i $$(find driver store cli tests -name '*.[ch]')

@@ -32,13 +32,13 @@ struct volume;
 
 /* What the pool's configuration file and its status line say. */
 struct volume_pool_info {
-	const char *store_id;	/* 8 hex digits, part of every device name; borrowed */
-	const char *fs;		/* "ext4" or "xfs"; borrowed */
-	const char *data_path;	/* block device or file; borrowed */
-	const char *meta_path;	/* may equal data_path; borrowed */
-	bool on_files;		/* sparse files with loop devices */
-	uint64_t volume_bytes;	/* virtual size of the template */
-	uint64_t block_bytes;	/* pool block */
+	const char *store_id;  /* 8 hex digits, part of every device name; borrowed */
+	const char *fs;	       /* "ext4" or "xfs"; borrowed */
+	const char *data_path; /* block device or file; borrowed */
+	const char *meta_path; /* may equal data_path; borrowed */
+	bool on_files;	       /* sparse files with loop devices */
+	uint64_t volume_bytes; /* virtual size of the template */
+	uint64_t block_bytes;  /* pool block */
 	uint64_t transaction_id;
 	uint64_t data_used_bytes;
 	uint64_t data_total_bytes;
@@ -167,9 +167,9 @@ int volume_read_label(struct volume *volume, char ret[VOLUME_LABEL_BYTES], struc
 
 /* What one volume's mapping has that another's has not, in bytes of pool blocks. */
 struct volume_delta {
-	uint64_t own_bytes;	  /* blocks only the child maps: what deleting it returns */
-	uint64_t dropped_bytes;	  /* blocks of the parent that the child no longer maps */
-	uint64_t nodes_read;	  /* metadata blocks that had to be read */
+	uint64_t own_bytes;	/* blocks only the child maps: what deleting it returns */
+	uint64_t dropped_bytes; /* blocks of the parent that the child no longer maps */
+	uint64_t nodes_read;	/* metadata blocks that had to be read */
 };
 
 /**

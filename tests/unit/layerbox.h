@@ -193,15 +193,27 @@ static inline void box_done(struct box *box)
 }
 #define auto_box __attribute__((cleanup(box_done)))
 
-static inline struct box box_new(void)
+static inline struct box box_in(const char *where)
 {
-	struct box box = { .path = "/tmp/veneer-layer-XXXXXX" };
+	struct box box;
 
+	snprintf(box.path, sizeof(box.path), "%s/veneer-layer-XXXXXX", where);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(box.path));
 	CU_ASSERT_EQUAL_FATAL(0, chmod(box.path, 0755));
 	box.fd = open(box.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CU_ASSERT_FATAL(box.fd >= 0);
 	return box;
+}
+
+static inline struct box box_new(void)
+{
+	return box_in("/tmp");
+}
+
+/* For thousands of folders: in memory, where there is such a place. */
+static inline struct box box_in_memory(void)
+{
+	return box_in(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 /* Owners and devices are root's business. */

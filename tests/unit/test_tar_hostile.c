@@ -201,7 +201,7 @@ static void test_name_lengths(void)
 /* Deeper than a path can say, with the help of links; then all of it is removed. */
 static void test_depth_by_links(void)
 {
-	auto_box struct box box = box_new();
+	auto_box struct box box = box_in_memory();
 	auto_buf struct buf tar = { 0 }, path = { 0 };
 
 	buf_puts(&path, "d");

@@ -25,7 +25,7 @@ static int make_chain(int at, int depth)
 
 static void test_deep(void)
 {
-	auto_box struct box box = box_new();
+	auto_box struct box box = box_in_memory();
 	struct error err = { 0 };
 
 	close(make_chain(box.fd, DEEP));
@@ -37,7 +37,7 @@ static void test_deep(void)
 /* Many folders at the depth where they are moved up, all of the same name. */
 static void test_moved_names(void)
 {
-	auto_box struct box box = box_new();
+	auto_box struct box box = box_in_memory();
 	struct error err = { 0 };
 
 	CU_ASSERT_EQUAL(0, mkdirat(box.fd, "top", 0755));
@@ -56,7 +56,7 @@ static void test_moved_names(void)
 
 static void test_wide(void)
 {
-	auto_box struct box box = box_new();
+	auto_box struct box box = box_in_memory();
 	struct error err = { 0 };
 
 	CU_ASSERT_EQUAL(0, mkdirat(box.fd, "wide", 0755));
@@ -73,7 +73,7 @@ static void test_wide(void)
 
 static void test_links_stay(void)
 {
-	auto_box struct box box = box_new();
+	auto_box struct box box = box_in_memory();
 	struct error err = { 0 };
 
 	CU_ASSERT_EQUAL(0, mkdirat(box.fd, "kept", 0755));
@@ -99,7 +99,7 @@ static void test_others(void)
 {
 	static const char *const dirs[] = { "a", "a/b", "a/b/c", "a/x", "a/x/y", "z", "z/in" };
 	static const char *const files[] = { "a/1", "a/2", "a/b/1", "a/b/c/1", "a/x/y/1", "1" };
-	auto_box struct box box = box_new();
+	auto_box struct box box = box_in_memory();
 	struct nameset *set = nameset_new(100);
 	struct timespec old[2] = { { 5, 6 }, { 7, 8 } };
 	bool removed = false;
@@ -128,7 +128,7 @@ static void test_others(void)
 
 static void test_others_deep(void)
 {
-	auto_box struct box box = box_new();
+	auto_box struct box box = box_in_memory();
 	struct nameset *set = nameset_new(2 * DEEP);
 	auto_fd int fd = dup(box.fd);
 	bool removed = false;
