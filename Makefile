@@ -47,7 +47,7 @@ ALL_C    := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) -p
             $(if $(CRASH),-DCRASH_POINTS) -DVENEER_VERSION='"$(VERSION)"' \
             $(shell pkg-config --cflags $(PKGS))
 ALL_LD   := $(CFLAGS) -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-LIBS     := $(shell pkg-config --libs $(PKGS)) -lbz2
+LIBS     := $(shell pkg-config --libs $(PKGS)) -lbz2 -lm
 
 # A layer sees itself and the layers below it: an upward #include does not compile.
 INC_driver := -Idriver

@@ -50,7 +50,7 @@ static const struct part start_parts[] = {
 static const struct part exit_parts[] = {
 	{ 's', NUMBER, EXIT(status), true },
 	{ 'k', NUMBER, EXIT(stays) },
-	{ 'q', NUMBER, START(input_offset) },
+	{ 'o', NUMBER, EXIT(input_offset) },
 	{ 'd', TEXTS, EXIT(disks) },
 	{ 0 },
 };

@@ -323,7 +323,6 @@ static int fill_start(const struct appliance_request *request, const struct engi
 		      struct channel_start *ret, struct error *err)
 {
 	char host[HOST_NAME_MAX + 1] = "";
-	auto_kernel struct kernel kernel = { 0 };
 	mode_t mask = umask(022);
 
 	umask(mask);

@@ -146,6 +146,42 @@ static int plan_files(const char *root, const struct pool_create_args *args, str
 	return 0;
 }
 
+/* As it was given: a link like /dev/disk/by-id/... still leads there when the disks' names change. */
+static char *device_path(const char *path, dev_t *ret_device, struct error *err)
+{
+	auto_free char *real = realpath(path, NULL);
+	struct stat st;
+
+	if (!real || stat(real, &st) < 0) {
+		err_sys(err, errno, "look at '%s'", path);
+		return NULL;
+	}
+	*ret_device = st.st_rdev;
+	return path[0] == '/' ? xstrdup(path) : take_ptr(real);
+}
+
+static int plan_devices(const struct pool_create_args *args, struct plan *plan, struct error *err)
+{
+	struct pool_config *config = &plan->config;
+	dev_t data, meta;
+
+	if (args->files_bytes)
+		return err_set(err, ERR_USAGE,
+			       "a size for files and a data device exclude each other");
+	config->data_path = device_path(args->data, &data, err);
+	if (!config->data_path)
+		return -1;
+	config->meta_path = device_path(args->meta ? args->meta : args->data, &meta, err);
+	if (!config->meta_path)
+		return -1;
+	/* Two names of one device: metadata shares it. */
+	if (data == meta) {
+		free(config->meta_path);
+		config->meta_path = xstrdup(config->data_path);
+	}
+	return 0;
+}
+
 static int plan_make(const char *root, const struct pool_create_args *args, struct plan *plan,
 		     struct error *err)
 {
@@ -170,16 +206,7 @@ static int plan_make(const char *root, const struct pool_create_args *args, stru
 		return -1;
 	if (!args->data)
 		return plan_files(real_root, args, plan, err);
-	config->data_path = realpath(args->data, NULL);
-	if (!config->data_path)
-		return err_sys(err, errno, "look at '%s'", args->data);
-	config->meta_path = realpath(args->meta ? args->meta : args->data, NULL);
-	if (!config->meta_path)
-		return err_sys(err, errno, "look at '%s'", args->meta);
-	if (args->files_bytes)
-		return err_set(err, ERR_USAGE,
-			       "a size for files and a data device exclude each other");
-	return 0;
+	return plan_devices(args, plan, err);
 }
 
 static int make_file(const char *path, uint64_t bytes, struct error *err)

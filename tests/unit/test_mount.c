@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount.h"
 
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "unit.h"
@@ -27,7 +28,11 @@ static void test_other_lines(void)
 static void test_place_that_is_no_mount(void)
 {
 	struct error err;
+	struct stat st;
 
+	CU_ASSERT_EQUAL_FATAL(0, stat("/proc/self/fd", &st));
+	CU_ASSERT_EQUAL(-1, mount_remove("/proc/self/fd", st.st_dev, &err));
+	CU_ASSERT_EQUAL(err.kind, ERR_NOT_FOUND);
 	CU_ASSERT_EQUAL(-1, mount_remove("/proc/self", makedev(254, 3), &err));
 	CU_ASSERT_EQUAL(err.kind, ERR_NOT_FOUND);
 	CU_ASSERT_EQUAL(-1, mount_remove("/nonexistent/place", makedev(254, 3), &err));

@@ -98,7 +98,7 @@ static void check_refused(uint32_t offset, const void *bytes, size_t len, enum e
 
 static void test_impossible_fields_are_refused(void)
 {
-	static const uint64_t huge = UINT64_MAX, odd = 65537, nothing;
+	static const uint64_t huge = UINT64_MAX, odd = 65537, beyond = 20 * GIB, nothing;
 	static const uint32_t two = 2, many = 65, no_role = 4, max = UINT32_MAX;
 
 	check_refused(0, "Veneer", 6, ERR_NOT_FOUND);
@@ -115,6 +115,8 @@ static void test_impossible_fields_are_refused(void)
 	check_refused(104, &huge, 8, ERR_CORRUPT);
 	check_refused(112, &huge, 8, ERR_CORRUPT);
 	check_refused(112, &nothing, 8, ERR_CORRUPT);
+	/* The second one's: nothing follows that would not fit either. */
+	check_refused(136, &beyond, 8, ERR_CORRUPT);
 }
 
 static void test_checksum(void)
@@ -151,10 +153,14 @@ static void test_torn_write_leaves_the_old_one(void)
 	CU_ASSERT_EQUAL(0, header_write(fd, &header, &err));
 	CU_ASSERT_EQUAL(0, header_read(fd, &back, &err));
 	CU_ASSERT_EQUAL(back.device_bytes, 20 * GIB);
+	header.device_bytes = 30 * GIB;
+	CU_ASSERT_EQUAL(0, header_write(fd, &header, &err));
+	CU_ASSERT_EQUAL(0, header_read(fd, &back, &err));
+	CU_ASSERT_EQUAL(back.device_bytes, 30 * GIB);
 	torn_at = header.sequence % 2 * 64 * KIB;
 	CU_ASSERT_EQUAL(pwrite(fd, "torn", 4, (off_t)(torn_at + 30)), 4);
 	CU_ASSERT_EQUAL(0, header_read(fd, &back, &err));
-	CU_ASSERT_EQUAL(back.device_bytes, 10 * GIB);
+	CU_ASSERT_EQUAL(back.device_bytes, 20 * GIB);
 	torn_at = 64 * KIB - torn_at;
 	CU_ASSERT_EQUAL(pwrite(fd, "torn", 4, (off_t)(torn_at + 30)), 4);
 	CU_ASSERT_EQUAL(-1, header_read(fd, &back, &err));

@@ -195,8 +195,8 @@ static void case_template(struct check *check)
 static void case_live_boundary(struct check *check)
 {
 	char label[VOLUME_LABEL_BYTES] = "the first", back[VOLUME_LABEL_BYTES] = "";
-	auto_work struct work work = { .mount_fd = -1 };
 	auto_volume_pool struct volume_pool *pool = NULL;
+	auto_work struct work work = { .mount_fd = -1 };
 	auto_volume struct volume *layer = NULL;
 
 	if (!open_pool(check, &pool) || !work_begin(check, pool, WORKING, TEMPLATE, &work))
