@@ -8,14 +8,16 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "dockerconf.h"
+#include "format/utf8.h"
 #include "store.h"
 
-int cli_open_store(struct cli *cli, struct store **ret, struct error *err)
+static int open_store(struct cli *cli, bool no_catalogue, struct store **ret, struct error *err)
 {
 	const struct settings *settings = cli->settings;
 	struct store_options options = {
 		.root = settings->root,
 		.command = cli->command->name,
+		.no_catalogue = no_catalogue,
 		.drop_blobs = !settings->keep_blobs,
 		.pool_defaults = &cli->pool_defaults,
 		.notice = cli_say,
@@ -28,6 +30,16 @@ int cli_open_store(struct cli *cli, struct store **ret, struct error *err)
 		.volume_bytes = settings->pool_volume_bytes,
 	};
 	return store_open(&options, ret, err);
+}
+
+int cli_open_store(struct cli *cli, struct store **ret, struct error *err)
+{
+	return open_store(cli, false, ret, err);
+}
+
+int cli_open_lost_store(struct cli *cli, struct store **ret, struct error *err)
+{
+	return open_store(cli, true, ret, err);
 }
 
 void cli_read_dockerconf(const struct cli *cli, struct dockerconf *ret)
@@ -51,14 +63,38 @@ int cli_fail(struct cli *cli, const struct error *err)
 	return 0;
 }
 
+/* Control characters in their short and their long form, and bytes that some terminals take for such. */
+static bool can_steer(uint32_t rune, bool valid)
+{
+	return !valid || rune < 0x20 || (rune >= 0x7f && rune < 0xa0);
+}
+
+static void say(const char *text, const char *allowed)
+{
+	const char *at = text, *end = text + strlen(text);
+	auto_buf struct buf shown = { 0 };
+
+	while (at < end) {
+		const char *from = at;
+		bool valid;
+		uint32_t rune = utf8_next(&at, end, &valid);
+
+		if (can_steer(rune, valid) && !strchr(allowed, *from))
+			buf_putc(&shown, '?');
+		else
+			buf_append(&shown, from, (size_t)(at - from));
+	}
+	fprintf(stderr, "%s\n", shown.len ? shown.data : "");
+}
+
 void cli_say(const char *text)
 {
-	auto_free char *shown = xstrdup(text);
+	say(text, "\n\t");
+}
 
-	for (char *c = shown; *c; c++)
-		if (((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
-			*c = '?';
-	fprintf(stderr, "%s\n", shown);
+void cli_say_error(const char *text)
+{
+	say(text, "");
 }
 
 int cli_exit_status(const struct error *err)

@@ -29,6 +29,8 @@ struct cli {
 
 /* Opens the store of the settings. The caller owns *ret, which must not outlive cli. */
 int cli_open_store(struct cli *cli, struct store **ret, struct error *err);
+/* For check --rebuild: the catalogue, which may be damaged, stays closed. */
+int cli_open_lost_store(struct cli *cli, struct store **ret, struct error *err);
 
 /* Docker's client configuration; empty, with a warning on stderr, when it is malformed. */
 void cli_read_dockerconf(const struct cli *cli, struct dockerconf *ret);
@@ -42,6 +44,8 @@ int cli_fail(struct cli *cli, const struct error *err);
 
 /* Text on stderr; what could steer a terminal is shown as '?'. A newline is added. */
 void cli_say(const char *text);
+/* The same for an error, in which names from outside may stand: always one line. */
+void cli_say_error(const char *text);
 
 /* The exit status of a command that ended with err. */
 int cli_exit_status(const struct error *err);

@@ -37,7 +37,8 @@ static int run_check(struct cli *cli, const void *values, struct error *err)
 	auto_store struct store *store = NULL;
 	int result;
 
-	if (cli_open_store(cli, &store, err) < 0)
+	if ((opts->rebuild ? cli_open_lost_store(cli, &store, err)
+			   : cli_open_store(cli, &store, err)) < 0)
 		return -1;
 	if (opts->rebuild) {
 		result = store_rebuild(store, &report, err);

@@ -79,25 +79,30 @@ static const struct listing_kind digest_listing = {
 	.raw = "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\n" RAW_END,
 };
 
+static void put(json_t *row, const char *field, const char *text)
+{
+	json_object_set_new_nocheck(row, field, json_string(text));
+}
+
+/* Without json_pack(), whose work for each field shows in a list of thousands. */
 static json_t *row_json(const struct image_row *row, const struct timespec *now, bool no_trunc)
 {
 	const struct image *image = row->image;
 	struct timespec created = human_time_from_ns(image->created_ns);
-	const char *at = "N/A", *since = "";
-	struct human_text at_text, since_text;
+	bool known = image->has_created;
+	json_t *ret = json_object();
 
-	if (image->has_created) {
-		at_text = human_time_local(&created);
-		since_text = human_since(&created, now);
-		at = at_text.text;
-		since = since_text.text;
-	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Containers", "N/A",
-			 "CreatedAt", at, "CreatedSince", since, "Digest", row->digest, "ID",
-			 no_trunc ? image->id.text : human_short_id(image->id.text).text,
-			 "Repository", row->repository, "SharedSize", "N/A", "Size",
-			 human_size(image->size_bytes, HUMAN_LIST).text, "Tag", row->tag,
-			 "UniqueSize", "N/A");
+	put(ret, "Containers", "N/A");
+	put(ret, "CreatedAt", known ? human_time_local(&created).text : "N/A");
+	put(ret, "CreatedSince", known ? human_since(&created, now).text : "");
+	put(ret, "Digest", row->digest);
+	put(ret, "ID", no_trunc ? image->id.text : human_short_id(image->id.text).text);
+	put(ret, "Repository", row->repository);
+	put(ret, "SharedSize", "N/A");
+	put(ret, "Size", human_size(image->size_bytes, HUMAN_LIST).text);
+	put(ret, "Tag", row->tag);
+	put(ret, "UniqueSize", "N/A");
+	return ret;
 }
 
 /* The images to show: filtered, and without the steps in between of a build. */

@@ -45,7 +45,7 @@ static int run_rmi(struct cli *cli, const void *values, struct error *err)
 		if (remove_one(store, cli->words[i], opts, err) == 0)
 			continue;
 		if (opts->force && err->kind == ERR_NOT_FOUND)
-			cli_say(err->text);
+			cli_say_error(err->text);
 		else if (cli_fail(cli, err) < 0)
 			return -1;
 	}

@@ -32,7 +32,7 @@ static void log_line(enum log_level level, const char *text)
 	auto_free char *line =
 		xasprintf("%s: %s", level == LOG_LEVEL_DEBUG ? "debug" : "warning", text);
 
-	cli_say(line);
+	cli_say_error(line);
 }
 
 static void log_grave_line(enum log_level level, const char *text)
@@ -116,7 +116,7 @@ static int finish_output(int status)
 		return status;
 	if (errno != EPIPE) {
 		err_sys(&err, errno, "write to standard output");
-		cli_say(err.text);
+		cli_say_error(err.text);
 	}
 	return status ? status : 1;
 }
@@ -125,9 +125,9 @@ static int report(struct cli *cli, int result, const struct error *err)
 {
 	fflush(stdout);
 	for (size_t i = 0; i < cli->failures.nr; i++)
-		cli_say(cli->failures.items[i]);
+		cli_say_error(cli->failures.items[i]);
 	if (result < 0 && err->kind != ERR_CANCELLED)
-		cli_say(err->text);
+		cli_say_error(err->text);
 	if (result < 0)
 		return cli_exit_status(err);
 	return result ? result : cli->failures.nr > 0;
@@ -253,7 +253,7 @@ static int start(const struct global_opts *global, const struct opts_words *word
 		return 0;
 	}
 	if (start_log(global, &err) < 0) {
-		cli_say(err.text);
+		cli_say_error(err.text);
 		return 1;
 	}
 	if (words->nr == 0) {

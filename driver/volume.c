@@ -16,6 +16,7 @@
 #include "dm/devmap.h"
 #include "fs/fs.h"
 #include "fs/mount.h"
+#include "pool/check.h"
 #include "pool/metasnap.h"
 #include "pool/pool.h"
 #include "pool/sizing.h"
@@ -81,6 +82,11 @@ void volume_pool_close(struct volume_pool *pool)
 	pool_close(pool->pool);
 	free(pool->root);
 	free(pool);
+}
+
+int volume_pool_repair(const char *root, struct buf *ret_report, struct error *err)
+{
+	return pool_repair(root, ret_report, err);
 }
 
 int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err)

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #define VOLUME_LABEL_BYTES 1024 /* room for the label of one volume */
@@ -65,6 +66,14 @@ static inline void volume_pool_close_(struct volume_pool **pool)
 {
 	volume_pool_close(*pool);
 }
+
+/**
+ * volume_pool_repair - check and mend the metadata of the pool of root
+ * @ret_report: a line for each thing that was done
+ *
+ * The pool is stopped and started again: see pool_repair() in pool/check.h.
+ */
+int volume_pool_repair(const char *root, struct buf *ret_report, struct error *err);
 
 /* A fresh status; strings are valid until the pool is closed. */
 int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err);

@@ -40,6 +40,13 @@
 
 /* docker save of 500 images with 30 layers in the oldest dialect, three members each. */
 #define LIMIT_ARCHIVE_MEMBERS 65536u
+/* The names of all members, which are remembered: 128 bytes each. */
+#define LIMIT_ARCHIVE_NAME_BYTES (8u * 1024 * 1024)
+/*
+ * The configs of all images of an archive, which are read before the first layer: 500 images of
+ * 32 KiB. The load as a whole has to stay below 64 MiB.
+ */
+#define LIMIT_ARCHIVE_CONFIG_BYTES (16u * 1024 * 1024)
 /* Images in one archive. */
 #define LIMIT_ARCHIVE_IMAGES 4096
 /* Files of a layout folder held open at once: layers and documents of one load. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +17,111 @@
 #include "db/recover.h"
 #include "db/rows.h"
 
+static bool has_pool(const struct store *store)
+{
+	return faccessat(store->root.fd, POOL_CONFIG_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENOENT;
+}
+
+static int get_destroying(struct store *store, bool *ret, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (db_prepare(store->db, "SELECT value <> 0 FROM meta WHERE key = 'destroying'", &stmt,
+		       err) < 0 ||
+	    db_step(stmt, err) < 0)
+		return -1;
+	*ret = db_int(stmt, 0) != 0;
+	return 0;
+}
+
+static int set_destroying(struct store *store, bool value, struct error *err)
+{
+	return db_exec(store->db, err, "UPDATE meta SET value = ?1 WHERE key = 'destroying'", "i",
+		       (int64_t)value);
+}
+
+static int reset_catalogue(struct store *store, struct error *err)
+{
+	static const char *const tables[] = { "DELETE FROM reference", "DELETE FROM view",
+					      "DELETE FROM image",     "DELETE FROM pin",
+					      "DELETE FROM session",   "DELETE FROM layer",
+					      "DELETE FROM thin",      NULL };
+	auto_tx struct db_tx tx = { 0 };
+
+	if (db_begin(&tx, store->db, err) < 0 ||
+	    db_exec(store->db, err, "PRAGMA defer_foreign_keys = ON", "") < 0)
+		return -1;
+	for (size_t i = 0; tables[i]; i++) {
+		if (db_exec(store->db, err, tables[i], "") < 0)
+			return -1;
+	}
+	if (db_exec(store->db, err, "UPDATE meta SET value = 0 WHERE key = 'pool_txid'", "") < 0 ||
+	    db_exec(store->db, err, "UPDATE meta SET value = 1 WHERE key = 'next_thin'", "") < 0)
+		return -1;
+	return db_commit(&tx, err);
+}
+
+static int remove_blobs(struct store *store, struct error *err)
+{
+	auto_free struct digest *blobs = NULL;
+	size_t nr;
+
+	if (blob_list(&store->root, &blobs, &nr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++) {
+		if (blob_remove(&store->root, &blobs[i], err) < 0)
+			return -1;
+	}
+	return gc_blobs(&store->root, store->db, err);
+}
+
+/* pool.json is gone, so the pool is; idempotent up to its last step. */
+static int forget_pool(struct store *store, struct error *err)
+{
+	if (reset_catalogue(store, err) < 0)
+		return -1;
+	crash_point("pool-catalogue-reset");
+	if (remove_blobs(store, err) < 0)
+		return -1;
+	recover_mount_points(&store->root, store->db);
+	return set_destroying(store, false, err);
+}
+
+/* Devices and files of a pool that a kill left half made or half taken away. */
+static void take_remains(struct store *store)
+{
+	struct error err;
+
+	if (!has_pool(store) && pool_destroy(store->root.path, &err) < 0 &&
+	    err.kind != ERR_NOT_FOUND)
+		log_warn("remains of a pool stay for now: %s", err.text);
+}
+
+/* A killed 'pool destroy' goes on from pool.json's end; before that, nothing has happened. */
+static int finish_destroyed(struct store *store, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	bool destroying = false;
+
+	if (get_destroying(store, &destroying, err) < 0)
+		return -1;
+	if (!destroying)
+		return 0;
+	if (root_lock(&store->root, err) < 0)
+		return -1;
+	held = &store->root;
+	if (get_destroying(store, &destroying, err) < 0)
+		return -1;
+	if (!destroying)
+		return 0;
+	if (has_pool(store))
+		return set_destroying(store, false, err);
+	log_debug("finishing a killed 'pool destroy'");
+	take_remains(store);
+	return forget_pool(store, err);
+}
+
 int store_open(const struct store_options *options, struct store **ret, struct error *err)
 {
 	auto_store struct store *store = xcalloc(1, sizeof(*store));
@@ -26,25 +133,36 @@ int store_open(const struct store_options *options, struct store **ret, struct e
 		return -1;
 	path = xasprintf("%s/catalogue.db", store->root.path);
 	if (!options->no_catalogue && db_open(path, &store->db, err) < 0)
+		return err->kind == ERR_CORRUPT
+			       ? err_add(err, "run 'veneer check --rebuild' to make a new one")
+			       : -1;
+	if (store->db && finish_destroyed(store, err) < 0)
 		return -1;
 	*ret = take_ptr(store);
 	return 0;
 }
 
+/* Under the store's lock: what a process that died while it had the lock has left. */
+static int recover(struct store *store, struct error *err)
+{
+	if (journal_recover(store->db, store->pool, err) < 0 ||
+	    recover_views(&store->root, store->db, store->pool, err) < 0)
+		return -1;
+	return gc_blobs(&store->root, store->db, err);
+}
+
 static void end_session(struct store *store)
 {
 	auto_root_lock struct root *held = NULL;
-	auto_orphan_list struct orphan_list orphans = { 0 };
 	struct error err;
 
 	/* What fails here is done by the next process that opens the pool. */
 	if (!store->pool || root_lock(&store->root, &err) < 0)
 		return;
 	held = &store->root;
-	if (journal_recover(store->db, store->pool, &err) < 0 ||
-	    recover_session_end(&store->root, store->db, store->pool, store->session, &orphans,
-				&err) < 0 ||
-	    gc_layer_blobs(&store->root, store->db, &orphans, &err) < 0)
+	if (recover(store, &err) < 0 ||
+	    recover_session_end(&store->root, store->db, store->pool, store->session, &err) < 0 ||
+	    gc_blobs(&store->root, store->db, &err) < 0)
 		log_warn("end of session %" PRId64 ": %s", store->session, err.text);
 }
 
@@ -104,13 +222,14 @@ static int make_template(struct store *store, struct error *err)
 /* Under the store's lock: the pool is open; bring the catalogue to the same state. */
 static int settle_pool(struct store *store, struct error *err)
 {
-	auto_orphan_list struct orphan_list orphans = { 0 };
 	int64_t template;
 
-	if (journal_recover(store->db, store->pool, err) < 0 ||
-	    recover_dead_sessions(&store->root, store->db, store->pool, &orphans, err) < 0 ||
-	    gc_layer_blobs(&store->root, store->db, &orphans, err) < 0)
+	if (recover(store, err) < 0 ||
+	    recover_dead_sessions(&store->root, store->db, store->pool, err) < 0 ||
+	    gc_blobs(&store->root, store->db, err) < 0)
 		return -1;
+	recover_chain_locks(&store->root);
+	recover_mount_points(&store->root, store->db);
 	template = rows_template(store->db, err);
 	if (template <0)
 		return -1;
@@ -122,8 +241,11 @@ static int open_locked(struct store *store, struct error *err)
 {
 	struct volume_pool *pool;
 
-	if (volume_pool_open(store->root.path, &pool, err) < 0)
+	if (volume_pool_open(store->root.path, &pool, err) < 0) {
+		if (err->kind == ERR_NOT_FOUND)
+			take_remains(store);
 		return -1;
+	}
 	store->pool = pool;
 	if (settle_pool(store, err) < 0) {
 		volume_pool_close(take_ptr(store->pool));
@@ -217,63 +339,51 @@ int store_lock_pool(struct store *store, struct root **ret_held, struct error *e
 		return -1;
 	held = &store->root;
 	/* Another process may have died between two steps since we opened. */
-	if (journal_recover(store->db, pool, err) < 0)
+	if (recover(store, err) < 0)
 		return -1;
 	*ret_held = take_ptr(held);
 	return 0;
 }
 
-/* What would lose its ground: a session of another process, a mount, an attachment. */
+int store_open_as_is(struct store *store, struct error *err)
+{
+	return store->pool ? 0 : volume_pool_open(store->root.path, &store->pool, err);
+}
+
+int store_settle(struct store *store, struct error *err)
+{
+	return settle_pool(store, err);
+}
+
+bool store_has_pool(const struct store *store)
+{
+	return has_pool(store);
+}
+
+/*
+ * What would lose its ground: a running command, a mount, an attachment. A
+ * pool that does not open has no views; whatever uses its devices is found
+ * when they are removed.
+ */
 static int check_unused(struct store *store, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
-	int got;
+	int got = recover_any_session(&store->root, err);
 
-	if (db_prepare(store->db,
-		       "SELECT kind || ' ' || target FROM view"
-		       " UNION ALL SELECT 'running command: ' || command FROM session",
-		       &stmt, err) < 0)
-		return -1;
-	got = db_step(stmt, err);
 	if (got > 0)
-		return err_set(err, ERR_IN_USE, "pool of '%s' is in use (%s)", store->root.path,
-			       db_text(stmt, 0));
+		return err_set(err, ERR_IN_USE, "pool of '%s' is in use by another command",
+			       store->root.path);
+	if (got < 0 || !store->pool)
+		return got;
+	if (db_prepare(store->db, "SELECT kind || ' ' || target, thin_id FROM view", &stmt, err) <
+	    0)
+		return -1;
+	while ((got = db_step(stmt, err)) > 0) {
+		if (volume_is_active(store->pool, (uint32_t)db_int(stmt, 1)))
+			return err_set(err, ERR_IN_USE, "pool of '%s' is in use (%s)",
+				       store->root.path, db_text(stmt, 0));
+	}
 	return got;
-}
-
-static int reset_catalogue(struct store *store, struct error *err)
-{
-	static const char *const tables[] = { "DELETE FROM reference", "DELETE FROM view",
-					      "DELETE FROM image",     "DELETE FROM pin",
-					      "DELETE FROM session",   "DELETE FROM layer",
-					      "DELETE FROM thin",      NULL };
-	auto_tx struct db_tx tx = { 0 };
-
-	if (db_begin(&tx, store->db, err) < 0 ||
-	    db_exec(store->db, err, "PRAGMA defer_foreign_keys = ON", "") < 0)
-		return -1;
-	for (size_t i = 0; tables[i]; i++) {
-		if (db_exec(store->db, err, tables[i], "") < 0)
-			return -1;
-	}
-	if (db_exec(store->db, err, "UPDATE meta SET value = 0 WHERE key = 'pool_txid'", "") < 0 ||
-	    db_exec(store->db, err, "UPDATE meta SET value = 1 WHERE key = 'next_thin'", "") < 0)
-		return -1;
-	return db_commit(&tx, err);
-}
-
-static int remove_blobs(struct store *store, struct error *err)
-{
-	auto_free struct digest *blobs = NULL;
-	size_t nr;
-
-	if (blob_list(&store->root, &blobs, &nr, err) < 0)
-		return -1;
-	for (size_t i = 0; i < nr; i++) {
-		if (blob_remove(&store->root, &blobs[i], err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 int store_destroy_pool(struct store *store, bool force, struct error *err)
@@ -286,14 +396,16 @@ int store_destroy_pool(struct store *store, bool force, struct error *err)
 	/* Dead sessions count for nothing; a pool that does not open must not stand in the way. */
 	if (!store->pool && open_locked(store, err) < 0 && !force)
 		return -1;
-	if (check_unused(store, err) < 0)
+	if (check_unused(store, err) < 0 || set_destroying(store, true, err) < 0)
 		return -1;
 	volume_pool_close(take_ptr(store->pool));
-	if (pool_destroy(store->root.path, err) < 0 && !(force && err->kind == ERR_NOT_FOUND))
+	crash_point("pool-destroying");
+	if (pool_destroy(store->root.path, err) < 0 && !(force && err->kind == ERR_NOT_FOUND)) {
+		struct error ignored;
+
+		set_destroying(store, false, &ignored);
 		return -1;
+	}
 	crash_point("pool-destroyed");
-	/* Killed here, the catalogue names a pool that is gone; destroy --force goes on. */
-	if (reset_catalogue(store, err) < 0)
-		return -1;
-	return remove_blobs(store, err);
+	return forget_pool(store, err);
 }

@@ -67,6 +67,15 @@ int store_create_pool(struct store *store, const struct pool_create_args *args, 
  */
 int store_destroy_pool(struct store *store, bool force, struct error *err);
 
+/*
+ * For check, under the store's lock: the pool active, but nothing recovered;
+ * and then the recovery, which fails with ERR_CORRUPT where store_pool() does.
+ */
+int store_open_as_is(struct store *store, struct error *err);
+int store_settle(struct store *store, struct error *err);
+/* Has the root a pool.json? */
+bool store_has_pool(const struct store *store);
+
 /**
  * store_lock_pool - begin a change of the pool: pool open, lock held, journal settled
  * @ret_held: for auto_root_lock

@@ -52,7 +52,7 @@ stage lint make --no-print-directory lint
 unit unit-gcc
 unit unit-clang CC=clang
 unit unit-gcc-sanitized SANITIZE=address,undefined
-if stage images make --no-print-directory images && stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
+if stage images make --no-print-directory images "$(make --no-print-directory -s print-out)/driver-check" && stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
 	stage vm tests/vm/run
 	read -r ran bad < <(sed -n 's/^vm: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$logs/vm.log")
 	passed=$((passed + ${ran:-0}))

@@ -19,8 +19,9 @@
  * it runs the guest's programs would be let go, and go on as programs of the
  * host. So the supervisor is the first process of a PID namespace where one
  * can be had: then everything dies with it, however it ends. Elsewhere it kills
- * the kernel's process group. All of them hold the lock of appliance/running,
- * so nobody starts a second kernel on the same disk before the last is gone.
+ * the kernel's process group; when it is killed itself, the guest sees its line
+ * closed and switches off. All of them hold the lock of appliance/running, so
+ * nobody starts a second kernel on the same disk before the last is gone.
  */
 #ifndef APPLIANCE_SUPERVISOR_H
 #define APPLIANCE_SUPERVISOR_H

@@ -4,20 +4,34 @@
 #ifdef CRASH_POINTS
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* "*:3" is the third passage of any point. */
+static bool is_meant(const char *wanted, const char *name, const char **ret_count)
+{
+	size_t len = wanted[0] == '*' ? 1 : strlen(name);
+
+	*ret_count = wanted + len;
+	return (wanted[0] == '*' || strncmp(wanted, name, len) == 0) &&
+	       (!wanted[len] || wanted[len] == ':');
+}
 
 void crash_point(const char *name)
 {
 	static int passed;
 	const char *wanted = getenv("VENEER_CRASH_AT");
-	size_t len = strlen(name);
+	const char *count;
 
-	if (!wanted || strncmp(wanted, name, len) != 0 || (wanted[len] && wanted[len] != ':'))
+	if (!wanted || !is_meant(wanted, name, &count))
 		return;
-	if (++passed == (wanted[len] ? (int)strtol(wanted + len + 1, NULL, 10) : 1))
-		kill(getpid(), SIGKILL);
+	if (++passed != (*count ? (int)strtol(count + 1, NULL, 10) : 1))
+		return;
+	dprintf(STDERR_FILENO, "crash point %s\n", name);
+	kill(getpid(), SIGKILL);
 }
 
 #endif

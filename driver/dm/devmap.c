@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "dm/cookie.h"
@@ -218,6 +219,7 @@ int devmap_create(const char *name, const struct table *table, unsigned flags, d
 
 	if (create_empty(name, &device, err) < 0)
 		return -1;
+	crash_point("device-created");
 	if (devmap_load(name, table, flags, err) < 0 || devmap_resume(name, flags, err) < 0) {
 		if (devmap_remove(name, UNDO_WAIT_MS, &why) < 0)
 			log_warn("%s", why.text);

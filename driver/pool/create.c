@@ -193,8 +193,9 @@ static int plan_make(const char *root, const struct pool_create_args *args, stru
 		return err_sys(err, errno, "look at '%s'", root);
 	config->block_bytes = args->block_bytes ? args->block_bytes : DEFAULT_BLOCK_BYTES;
 	config->volume_bytes = args->volume_bytes ? args->volume_bytes : DEFAULT_VOLUME_BYTES;
-	if (strlen(fs) < sizeof(config->fs))
-		memcpy(config->fs, fs, strlen(fs) + 1);
+	if (strlen(fs) >= sizeof(config->fs))
+		return err_set(err, ERR_USAGE, "unknown file system '%s': use ext4 or xfs", fs);
+	memcpy(config->fs, fs, strlen(fs) + 1);
 	plan->force = args->force;
 	plan->meta_bytes = size_round_down(args->meta_bytes, MIB);
 	if (args->meta_bytes &&

@@ -9,6 +9,7 @@
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "pool/devices.h"
 
@@ -78,6 +79,7 @@ int metasnap_hold(struct pool *pool, struct metasnap *ret, struct error *err)
 	if (!status.stat.held_block)
 		return err_set(err, ERR_CORRUPT, "the pool %s has no metadata snapshot after all",
 			       pool_name(pool));
+	crash_point("metadata-held");
 	*ret = snap;
 	ret->block = status.stat.held_block;
 	snap = (struct metasnap){ .lock_fd = -1 };

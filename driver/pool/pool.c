@@ -135,8 +135,8 @@ int pool_check_health(struct pool *pool, const struct pool_status *status, struc
 	if (status->stat.needs_check)
 		return err_set(
 			err, ERR_CORRUPT,
-			"the metadata of the pool %s must be checked first: run 'veneer pool "
-			"repair'",
+			"the metadata of the pool %s must be checked first: run 'veneer check "
+			"--repair'",
 			pool->name);
 	return 0;
 }

@@ -19,7 +19,7 @@
 #include "layer/stream.h"
 #include "limits.h"
 
-#define CHUNK_BYTES   (256 * 1024)
+#define INDEX_BYTES   (16 * 1024) /* read at once where only headers are wanted */
 #define TAR_BLOCK     512
 #define LINK_HOPS_MAX 16 /* links inside an archive; Docker's own layouts need one */
 
@@ -38,7 +38,8 @@ struct bundle {
 	struct member *members; /* sorted by name once complete */
 	size_t nr;
 	size_t cap;
-	int *opened; /* files of a folder, kept until the end */
+	size_t name_bytes; /* of names and targets of links */
+	int *opened;	   /* files of a folder, kept until the end */
 	size_t nr_opened;
 };
 
@@ -68,7 +69,7 @@ static struct member *add_member(struct bundle *bundle, char *name, struct error
 {
 	if (bundle->nr == LIMIT_ARCHIVE_MEMBERS) {
 		free(name);
-		err_set(err, ERR_LIMIT, "archive has more than %u members", LIMIT_ARCHIVE_MEMBERS);
+		err_set(err, ERR_LIMIT, "more than %u members", LIMIT_ARCHIVE_MEMBERS);
 		return NULL;
 	}
 	if (bundle->nr == bundle->cap) {
@@ -102,12 +103,19 @@ static void sort_members(struct bundle *bundle)
 	bundle->nr = kept;
 }
 
+static void forget_members(struct bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->nr; i++)
+		member_done(&bundle->members[i]);
+	bundle->nr = 0;
+	bundle->name_bytes = 0;
+}
+
 void bundle_free(struct bundle *bundle)
 {
 	if (!bundle)
 		return;
-	for (size_t i = 0; i < bundle->nr; i++)
-		member_done(&bundle->members[i]);
+	forget_members(bundle);
 	free(bundle->members);
 	for (size_t i = 0; i < bundle->nr_opened; i++)
 		close(bundle->opened[i]);
@@ -134,16 +142,19 @@ static int take_entry(struct bundle *bundle, struct archive_entry *entry, struct
 	if (!raw || (!hard && !soft && archive_entry_filetype(entry) != AE_IFREG))
 		return 0;
 	if (strlen(raw) > LIMIT_PATH_BYTES)
-		return err_set(err, ERR_LIMIT, "archive: a name is longer than %d bytes",
-			       LIMIT_PATH_BYTES);
+		return err_set(err, ERR_LIMIT, "a name is longer than %d bytes", LIMIT_PATH_BYTES);
 	if (path_clean(raw, &name, err) < 0)
-		return err_add(err, "archive");
+		return -1;
 	if (soft && *soft != '/') /* relative to the folder of the link */
 		buf_printf(&joined, "%s/../%s", name.data, soft);
 	else if (soft || hard)
 		buf_puts(&joined, soft ? soft : hard);
 	if (joined.len && path_clean(joined.data, &target, err) < 0)
-		return err_add(err, "archive: link '%s'", name.data);
+		return err_add(err, "link '%s'", name.data);
+	bundle->name_bytes += name.len + target.len;
+	if (bundle->name_bytes > LIMIT_ARCHIVE_NAME_BYTES)
+		return err_set(err, ERR_LIMIT, "the names of its members are longer than %u bytes",
+			       LIMIT_ARCHIVE_NAME_BYTES);
 	*ret = add_member(bundle, buf_take(&name), err);
 	if (!*ret)
 		return -1;
@@ -152,20 +163,124 @@ static int take_entry(struct bundle *bundle, struct archive_entry *entry, struct
 	return 0;
 }
 
-static int archive_failure(struct archive *archive, struct error *err)
+/* What libarchive reads from, and what it had of it. */
+struct source {
+	int fd; /* read in place */
+	uint64_t at, size;
+	uint8_t *block;
+	struct stream *stream; /* or as a stream */
+	bool in_header, has_entry;
+	uint64_t header_bytes; /* of the present entry */
+	uint64_t total_bytes;
+	struct archive *archive;
+	struct error *err;
+};
+
+static void source_done(struct source *source)
 {
-	const char *why = archive_error_string(archive);
+	archive_read_free(source->archive);
+	free(source->block);
+}
+#define auto_source __attribute__((cleanup(source_done)))
+
+static int archive_failure(const struct source *source, struct error *err)
+{
+	const char *why = archive_error_string(source->archive);
 
 	if (err->kind) /* our own read callback has said why */
 		return -1;
+	if (!source->total_bytes)
+		return err_set(err, ERR_CORRUPT, "it is empty");
+	if (archive_format(source->archive) == 0)
+		return err_set(err, ERR_CORRUPT, "not a tar archive");
 	return err_set(err, ERR_CORRUPT, "not a readable tar archive: %s", why ? why : "damaged");
 }
 
-static void archive_free_(struct archive **archive)
+static int read_block(struct source *source, const void **ret, size_t *ret_len)
 {
-	archive_read_free(*archive);
+	uint64_t left = source->size - source->at;
+
+	if (source->stream)
+		return stream_next(source->stream, ret, ret_len, source->err);
+	*ret = source->block;
+	*ret_len = left < INDEX_BYTES ? (size_t)left : INDEX_BYTES;
+	if (io_pread(source->fd, source->block, *ret_len, source->at, source->err) < 0)
+		return -1;
+	source->at += *ret_len;
+	return 0;
 }
-#define auto_archive __attribute__((cleanup(archive_free_)))
+
+static la_ssize_t feed_archive(struct archive *archive, void *ctx, const void **ret)
+{
+	struct source *source = ctx;
+	size_t len = 0;
+
+	if (cancel_check(source->err) < 0 || read_block(source, ret, &len) < 0) {
+		archive_set_error(archive, EIO, "%s", source->err->text);
+		return ARCHIVE_FATAL;
+	}
+	source->total_bytes += len;
+	source->header_bytes += len;
+	if (source->in_header && source->header_bytes > LIMIT_TAR_HEADER_BYTES) {
+		err_set(source->err, ERR_LIMIT,
+			"the headers of one entry are larger than %ju bytes",
+			(uintmax_t)LIMIT_TAR_HEADER_BYTES);
+		archive_set_error(archive, EIO, "%s", source->err->text);
+		return ARCHIVE_FATAL;
+	}
+	return (la_ssize_t)len;
+}
+
+static la_int64_t skip_in_place(struct archive *archive, void *ctx, la_int64_t wanted)
+{
+	struct source *source = ctx;
+	uint64_t left = source->size - source->at;
+	uint64_t len = (uint64_t)wanted < left ? (uint64_t)wanted : left;
+
+	(void)archive;
+	source->at += len;
+	return (la_int64_t)len;
+}
+
+/* Either from source->stream or, in place, from source->fd. */
+static int open_source(struct source *source, struct error *err)
+{
+	struct archive *archive = archive_read_new();
+	struct stat st;
+
+	source->archive = archive;
+	source->err = err;
+	err->kind = 0;
+	archive_read_support_format_tar(archive);
+	if (!source->stream) {
+		if (fstat(source->fd, &st) < 0)
+			return err_sys(err, errno, "archive");
+		source->size = (uint64_t)st.st_size;
+		source->block = xmalloc(INDEX_BYTES);
+	}
+	if (archive_read_open2(archive, source, NULL, feed_archive,
+			       source->stream ? NULL : skip_in_place, NULL) != ARCHIVE_OK)
+		return archive_failure(source, err);
+	return 0;
+}
+
+/* Returns 1 and the next entry, 0 at the end, -1. */
+static int next_entry(struct source *source, struct archive_entry **ret, struct error *err)
+{
+	int got;
+
+	/* What is skipped does not count as header. */
+	if (source->has_entry && archive_read_data_skip(source->archive) < ARCHIVE_WARN)
+		return archive_failure(source, err);
+	source->header_bytes = 0;
+	source->in_header = true;
+	got = archive_read_next_header(source->archive, ret);
+	source->in_header = false;
+	if (got == ARCHIVE_EOF)
+		return 0;
+	source->has_entry = got == ARCHIVE_OK || got == ARCHIVE_WARN;
+	return source->has_entry ? 1 : archive_failure(source, err);
+}
 
 static uint64_t octal(const unsigned char *field, size_t len)
 {
@@ -184,7 +299,8 @@ static uint64_t octal(const unsigned char *field, size_t len)
 
 /*
  * libarchive tells where an entry's first header is, not where its bytes are:
- * between them stand the headers that carry long names and PAX records.
+ * between them stand the headers that carry long names and PAX records, a
+ * volume's name or an ACL.
  */
 static int data_offset(int fd, uint64_t at, uint64_t *ret, struct error *err)
 {
@@ -194,103 +310,93 @@ static int data_offset(int fd, uint64_t at, uint64_t *ret, struct error *err)
 		if (io_pread(fd, header, sizeof(header), at, err) < 0)
 			return err_add(err, "archive");
 		at += TAR_BLOCK;
-		if (!header[156] || !strchr("xXgLK", header[156])) {
+		if (!header[156] || !strchr("xXgLKVA", header[156])) {
 			*ret = at;
 			return 0;
 		}
 		at += size_round_up(octal(header + 124, 12) & INT64_MAX, TAR_BLOCK);
 	}
-	return err_set(err, ERR_CORRUPT, "archive: an entry with too many headers");
+	return err_set(err, ERR_CORRUPT, "an entry with too many headers");
 }
 
-/* Members of an uncompressed tar file: headers are read, content is skipped by seeking. */
+/*
+ * Members of an uncompressed tar file: headers are read, content is skipped.
+ * Returns 1 when a member cannot be read in place, since it is stored with holes.
+ */
 static int index_file(struct bundle *bundle, struct error *err)
 {
-	auto_archive struct archive *archive = archive_read_new();
+	auto_source struct source source = { .fd = bundle->tar_fd };
 	struct archive_entry *entry;
-	int got;
+	int more;
 
-	err->kind = 0;
-	if (lseek(bundle->tar_fd, 0, SEEK_SET) < 0)
-		return err_sys(err, errno, "archive");
-	archive_read_support_format_tar(archive);
-	if (archive_read_open_fd(archive, bundle->tar_fd, CHUNK_BYTES) != ARCHIVE_OK)
-		return archive_failure(archive, err);
-	while ((got = archive_read_next_header(archive, &entry)) == ARCHIVE_OK ||
-	       got == ARCHIVE_WARN) {
-		uint64_t header = (uint64_t)archive_read_header_position(archive);
+	if (open_source(&source, err) < 0)
+		return -1;
+	while ((more = next_entry(&source, &entry, err)) > 0) {
+		uint64_t header = (uint64_t)archive_read_header_position(source.archive);
 		struct member *member;
 
 		if (take_entry(bundle, entry, &member, err) < 0)
 			return -1;
 		if (!member || member->target)
 			continue;
+		if (archive_entry_sparse_count(entry))
+			return 1;
 		member->size = (uint64_t)archive_entry_size(entry);
 		if (data_offset(bundle->tar_fd, header, &member->offset, err) < 0)
 			return -1;
 	}
-	return got == ARCHIVE_EOF ? 0 : archive_failure(archive, err);
+	return more;
 }
 
-/* What the read callback of a pipe needs. */
-struct feed {
-	struct stream *stream;
-	struct error *err;
-};
-
-static la_ssize_t feed_archive(struct archive *archive, void *ctx, const void **ret)
-{
-	struct feed *feed = ctx;
-	size_t len;
-
-	if (stream_next(feed->stream, ret, &len, feed->err) < 0) {
-		archive_set_error(archive, EIO, "%s", feed->err->text);
-		return -1;
-	}
-	return (la_ssize_t)len;
-}
-
-static int spool_member(struct bundle *bundle, struct archive *archive, struct member *member,
+static int spool_member(struct bundle *bundle, struct source *source, struct member *member,
 			uint64_t *at, struct error *err)
 {
 	const void *block;
+	uint64_t end = 0;
 	int64_t offset;
 	size_t len;
 	int got;
 
 	member->offset = *at;
-	while ((got = archive_read_data_block(archive, &block, &len, &offset)) == ARCHIVE_OK ||
+	while ((got = archive_read_data_block(source->archive, &block, &len, &offset)) ==
+		       ARCHIVE_OK ||
 	       got == ARCHIVE_WARN) {
-		if (cancel_check(err) < 0)
-			return -1;
 		if (io_pwrite(bundle->tar_fd, block, len, member->offset + (uint64_t)offset, err) <
 		    0)
 			return err_add(err, "keep '%s' until its turn", member->name);
-		member->size = (uint64_t)offset + len;
+		end = (uint64_t)offset + len;
 	}
+	if (got != ARCHIVE_EOF)
+		return archive_failure(source, err);
+	if (end > member->size)
+		member->size = end;
+	if (end < member->size &&
+	    ftruncate(bundle->tar_fd, (off_t)(member->offset + member->size)) < 0)
+		return err_sys(err, errno, "keep '%s' until its turn", member->name);
 	*at += member->size;
-	return got == ARCHIVE_EOF ? 0 : archive_failure(archive, err);
+	return 0;
 }
 
-static int spool_all(struct bundle *bundle, struct archive *archive, struct progress *progress,
+static int spool_all(struct bundle *bundle, struct source *source, struct progress *progress,
 		     struct error *err)
 {
 	struct archive_entry *entry;
 	uint64_t at = 0;
-	int got;
+	int more;
 
-	while ((got = archive_read_next_header(archive, &entry)) == ARCHIVE_OK ||
-	       got == ARCHIVE_WARN) {
+	while ((more = next_entry(source, &entry, err)) > 0) {
 		struct member *member;
 
 		if (take_entry(bundle, entry, &member, err) < 0)
 			return -1;
-		if (member && !member->target &&
-		    spool_member(bundle, archive, member, &at, err) < 0)
-			return -1;
+		if (member && !member->target) {
+			member->size = (uint64_t)archive_entry_size(entry);
+			if (spool_member(bundle, source, member, &at, err) < 0)
+				return -1;
+		}
 		progress_update(progress, "archive", "Reading", at, 0);
 	}
-	return got == ARCHIVE_EOF ? 0 : archive_failure(archive, err);
+	return more;
 }
 
 /* A nameless file in tmp/: a kill leaves nothing of it. */
@@ -305,25 +411,20 @@ static int open_spool(const struct root *root, struct error *err)
 
 static int spool_stream(struct bundle *bundle, int fd, struct progress *progress, struct error *err)
 {
-	auto_archive struct archive *archive = archive_read_new();
 	auto_stream struct stream *stream = NULL;
+	auto_source struct source source = { 0 };
 	struct stream_options options = {
 		.read = stream_read_fd,
 		.read_ctx = &fd,
 		.kinds = INFLATE_ALL_KINDS,
 		.no_digests = true,
 	};
-	struct feed feed = { .err = err };
 	struct stream_result rest;
 
 	if (stream_open(&options, &stream, err) < 0)
 		return -1;
-	feed.stream = stream;
-	err->kind = 0;
-	archive_read_support_format_tar(archive);
-	if (archive_read_open(archive, &feed, NULL, feed_archive, NULL) != ARCHIVE_OK)
-		return archive_failure(archive, err);
-	if (spool_all(bundle, archive, progress, err) < 0)
+	source.stream = stream;
+	if (open_source(&source, err) < 0 || spool_all(bundle, &source, progress, err) < 0)
 		return -1;
 	/* What follows the tar still belongs to the compressed stream and its checksum. */
 	return stream_finish(stream, &rest, err);
@@ -346,8 +447,13 @@ static int open_archive(const struct root *root, struct bundle *bundle, int fd,
 			struct progress *progress, struct error *err)
 {
 	if (readable_in_place(fd)) {
+		int got;
+
 		bundle->tar_fd = fd;
-		return index_file(bundle, err);
+		got = index_file(bundle, err);
+		if (got <= 0)
+			return got;
+		forget_members(bundle);
 	}
 	bundle->tar_fd = open_spool(root, err);
 	bundle->owns_tar_fd = true;
@@ -384,9 +490,12 @@ int bundle_open(const struct root *root, const char *path, int fd, struct progre
 
 	bundle->folder_fd = -1;
 	bundle->tar_fd = -1;
-	if ((path ? open_path(root, bundle, path, progress, err)
-		  : open_archive(root, bundle, fd, progress, err)) < 0)
-		return -1;
+	if (path && open_path(root, bundle, path, progress, err) < 0)
+		return err->sys_errno || err->kind == ERR_CANCELLED ? -1 : err_add(err, "%s", path);
+	if (!path && open_archive(root, bundle, fd, progress, err) < 0)
+		return err->sys_errno || err->kind == ERR_CANCELLED
+			       ? -1
+			       : err_add(err, "standard input");
 	sort_members(bundle);
 	*ret = take_ptr(bundle);
 	return 0;
@@ -434,7 +543,7 @@ int bundle_find(struct bundle *bundle, const char *name, struct bundle_member *r
 	const struct member *member;
 
 	if (path_clean(name, &clean, err) < 0)
-		return err_add(err, "archive");
+		return -1;
 	if (bundle->folder_fd >= 0)
 		return find_in_folder(bundle, clean.data, ret, err);
 	member = resolve(bundle, clean.data);
@@ -446,10 +555,18 @@ int bundle_find(struct bundle *bundle, const char *name, struct bundle_member *r
 	return 0;
 }
 
+static bool has_in_folder(struct bundle *bundle, const char *name)
+{
+	struct error ignored;
+	auto_fd int fd = path_open_in_root(bundle->folder_fd, name, O_PATH, 0, &ignored);
+
+	return fd >= 0;
+}
+
 bool bundle_has(struct bundle *bundle, const char *name)
 {
 	if (bundle->folder_fd >= 0)
-		return faccessat(bundle->folder_fd, name, R_OK, 0) == 0;
+		return has_in_folder(bundle, name);
 	return resolve(bundle, name) != NULL;
 }
 

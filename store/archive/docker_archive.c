@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * docker_archive - what `docker save` and its many imitators write
- *
- * Source: spec/registry-and-archive.md section 7
- */
-#include "archive/images.h"
+#include "archive/docker_archive.h"
+
 #include "limits.h"
 #include "oci/config.h"
 #include "oci/docker_manifest.h"
@@ -61,7 +57,8 @@ int docker_archive_read(struct bundle *bundle, struct archive_images *ret, struc
 	    docker_manifest_parse(bytes.data, bytes.len, &manifest, err) < 0)
 		return -1;
 	for (size_t i = 0; i < manifest.nr_images; i++) {
-		if (read_image(bundle, &manifest.images[i], archive_images_add(ret), err) < 0)
+		if (read_image(bundle, &manifest.images[i], archive_images_add(ret), err) < 0 ||
+		    archive_images_check_size(ret, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "limits.h"
+
 void archive_images_done(struct archive_images *images)
 {
 	for (size_t i = 0; i < images->nr; i++) {
@@ -28,19 +30,21 @@ struct archive_image *archive_images_add(struct archive_images *images)
 	return image;
 }
 
+int archive_images_check_size(const struct archive_images *images, struct error *err)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < images->nr; i++)
+		bytes += images->items[i].config.len;
+	if (bytes <= LIMIT_ARCHIVE_CONFIG_BYTES)
+		return 0;
+	return err_set(err, ERR_LIMIT, "the configs of the images are larger than %u bytes",
+		       LIMIT_ARCHIVE_CONFIG_BYTES);
+}
+
 void archive_image_add_layer(struct archive_image *image, char *member, const struct digest *blob)
 {
 	image->layers = xrealloc(image->layers, (image->nr_layers + 1) * sizeof(*image->layers));
 	image->layers[image->nr_layers++] =
 		(struct archive_layer){ .member = member, .blob = *blob };
-}
-
-int archive_images_read(struct bundle *bundle, const char *platform, struct archive_images *ret,
-			struct error *err)
-{
-	if (bundle_has(bundle, "manifest.json"))
-		return docker_archive_read(bundle, ret, err);
-	if (bundle_has(bundle, "oci-layout") && bundle_has(bundle, "index.json"))
-		return oci_archive_read(bundle, platform, ret, err);
-	return err_set(err, ERR_CORRUPT, "invalid archive: does not contain a manifest.json");
 }

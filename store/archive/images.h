@@ -32,23 +32,10 @@ struct archive_images {
 void archive_images_done(struct archive_images *images);
 #define auto_archive_images __attribute__((cleanup(archive_images_done)))
 
-/**
- * archive_images_read - read the documents of an archive
- * @platform: chooses from an index; NULL: the host's
- *
- * manifest.json wins over index.json. ERR_CORRUPT with the specification's
- * texts ("invalid archive: does not contain a manifest.json", …).
- */
-int archive_images_read(struct bundle *bundle, const char *platform, struct archive_images *ret,
-			struct error *err);
-
-/* The two dialects; used by archive_images_read(). */
-int docker_archive_read(struct bundle *bundle, struct archive_images *ret, struct error *err);
-int oci_archive_read(struct bundle *bundle, const char *platform, struct archive_images *ret,
-		     struct error *err);
-
 /* A new entry at the end; the caller fills it. */
 struct archive_image *archive_images_add(struct archive_images *images);
+/* ERR_LIMIT when the configs together would take too much memory. */
+int archive_images_check_size(const struct archive_images *images, struct error *err);
 /* A new layer of an image; takes member. */
 void archive_image_add_layer(struct archive_image *image, char *member, const struct digest *blob);
 

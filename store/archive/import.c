@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/jsonfield.h"
 #include "blob/blob.h"
+#include "blob/gc.h"
 #include "db/rows_image.h"
 #include "layer/layer.h"
 #include "layer/stream.h"
@@ -57,8 +58,9 @@ static int commit_import(struct store *store, const struct imported *import,
 		.nr_layers = 1,
 	};
 
-	if (store_lock_pool(store, &held, err) < 0 || blob_publish(document, err) < 0 ||
-	    db_begin(&tx, store->db, err) < 0 || rows_image_put(store->db, &row, err) < 0 ||
+	if (store_lock_pool(store, &held, err) < 0 || gc_announce(store->db, id, err) < 0 ||
+	    blob_publish(document, err) < 0 || db_begin(&tx, store->db, err) < 0 ||
+	    rows_image_put(store->db, &row, err) < 0 ||
 	    (key && rows_reference_set(store->db, &name, id, &moved_from, err) < 0))
 		return -1;
 	return db_commit(&tx, err);

@@ -8,9 +8,11 @@
 
 #include <stdlib.h>
 
-#include "archive/images.h"
+#include "archive/dialect.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "blob/blob.h"
+#include "blob/gc.h"
 #include "db/rows_image.h"
 #include "layer/layer.h"
 #include "layer/stream.h"
@@ -66,7 +68,7 @@ static int load_layer(struct layer_builder *builder, struct bundle *bundle, stru
 	if (at > 0)
 		source.parent = image->chain_ids[at - 1];
 	if (bundle_find(bundle, layer->member, &member, err) < 0)
-		return -1;
+		return err_add(err, "layer %zu", at);
 	range = (struct stream_range){ member.fd, member.offset, member.size };
 	source.total_bytes = member.size;
 	if (layer_add(builder, &source, &row, err) < 0)
@@ -136,7 +138,7 @@ static int put_image(struct store *store, struct loaded *image, struct error *er
 		.nr_layers = image->config.nr_layers,
 	};
 
-	if (blob_publish(image->document, err) < 0 || rows_image_put(store->db, &row, err) < 0)
+	if (rows_image_put(store->db, &row, err) < 0)
 		return -1;
 	for (size_t i = 0; i < image->archive->names.nr; i++) {
 		if (put_name(store, image->archive->names.items[i], &row.id, &image->moved_from[i],
@@ -152,7 +154,16 @@ static int commit_images(struct store *store, struct loaded_list *images, struct
 	auto_root_lock struct root *held = NULL;
 	auto_tx struct db_tx tx = { 0 };
 
-	if (store_lock_pool(store, &held, err) < 0 || db_begin(&tx, store->db, err) < 0)
+	crash_point("load-layers");
+	if (store_lock_pool(store, &held, err) < 0)
+		return -1;
+	for (size_t i = 0; i < images->nr; i++) {
+		if (gc_announce(store->db, &images->items[i].archive->id, err) < 0 ||
+		    blob_publish(images->items[i].document, err) < 0)
+			return -1;
+		crash_point("load-published");
+	}
+	if (db_begin(&tx, store->db, err) < 0)
 		return -1;
 	for (size_t i = 0; i < images->nr; i++) {
 		if (put_image(store, &images->items[i], err) < 0)
@@ -188,7 +199,7 @@ int archive_load(struct store *store, const struct load_args *args, struct error
 	auto_bundle struct bundle *bundle = NULL;
 
 	if (bundle_open(&store->root, args->path, args->fd, args->progress, &bundle, err) < 0 ||
-	    archive_images_read(bundle, args->platform, &archive, err) < 0 ||
+	    dialect_read(bundle, args->platform, &archive, err) < 0 ||
 	    store_session(store, err) < 0)
 		return -1;
 	images.items = xcalloc(archive.nr, sizeof(*images.items));
@@ -200,6 +211,7 @@ int archive_load(struct store *store, const struct load_args *args, struct error
 	}
 	if (commit_images(store, &images, err) < 0)
 		return -1;
+	crash_point("load-committed");
 	for (size_t i = 0; i < images.nr; i++)
 		report_image(&images.items[i], args->report);
 	return 0;

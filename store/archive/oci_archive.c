@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * oci_archive - an OCI image layout, as a folder or in a tar
- *
- * Source: OCI image-spec image-layout.md; spec/registry-and-archive.md section 7
- */
+#include "archive/oci_archive.h"
+
 #include <stdlib.h>
 
-#include "archive/images.h"
 #include "base/cleanup.h"
 #include "limits.h"
 #include "oci/config.h"
@@ -19,17 +15,17 @@ static char *blob_member(const struct digest *digest)
 }
 
 /* A document of the layout, verified against the descriptor that named it. */
-static int read_document(struct bundle *bundle, const struct digest *digest, struct buf *ret,
-			 struct error *err)
+static int read_document(struct bundle *bundle, const char *what, const struct digest *digest,
+			 struct buf *ret, struct error *err)
 {
 	auto_free char *member = blob_member(digest);
 	struct digest found;
 
 	if (bundle_read(bundle, member, LIMIT_JSON_BYTES, ret, err) < 0)
-		return -1;
+		return err_add(err, "%s", what);
 	digest_of(ret->data, ret->len, &found);
 	if (!digest_equal(&found, digest))
-		return err_set(err, ERR_CORRUPT, "manifest verification failed for digest %s",
+		return err_set(err, ERR_CORRUPT, "%s verification failed for digest %s", what,
 			       digest->text);
 	return 0;
 }
@@ -57,8 +53,8 @@ static int read_manifest(const struct buf *bytes, struct bundle *bundle,
 	if (manifest_parse(bytes->data, bytes->len, &manifest, err) < 0)
 		return -1;
 	image->id = manifest.config.digest;
-	if (read_document(bundle, &image->id, &image->config, err) < 0)
-		return err_add(err, "image config");
+	if (read_document(bundle, "image config", &image->id, &image->config, err) < 0)
+		return -1;
 	if (image_config_parse(image->config.data, image->config.len, &config, err) < 0)
 		return -1;
 	if (manifest.nr_layers != config.nr_layers)
@@ -83,14 +79,16 @@ static int read_entry(struct bundle *bundle, const struct descriptor *top,
 		const struct descriptor *chosen;
 		enum manifest_kind kind;
 
-		if (read_document(bundle, &digest, &bytes, err) < 0 ||
+		if (read_document(bundle, "manifest", &digest, &bytes, err) < 0 ||
 		    manifest_kind(bytes.data, bytes.len, top->media_type, &kind, err) < 0)
 			return -1;
 		if (kind == MANIFEST_IMAGE) {
 			struct archive_image *image = archive_images_add(ret);
 
 			add_name(top, image);
-			return read_manifest(&bytes, bundle, image, err);
+			return read_manifest(&bytes, bundle, image, err) < 0
+				       ? -1
+				       : archive_images_check_size(ret, err);
 		}
 		if (manifest_index_parse(bytes.data, bytes.len, &index, err) < 0 ||
 		    manifest_index_choose(&index, platform, &chosen, err) < 0)
@@ -115,9 +113,10 @@ int oci_archive_read(struct bundle *bundle, const char *platform_name, struct ar
 	struct platform platform;
 
 	if (platform_parse(platform_name, &platform, err) < 0 ||
-	    bundle_read(bundle, "index.json", LIMIT_JSON_BYTES, &bytes, err) < 0 ||
-	    manifest_index_parse(bytes.data, bytes.len, &index, err) < 0)
+	    bundle_read(bundle, "index.json", LIMIT_JSON_BYTES, &bytes, err) < 0)
 		return -1;
+	if (manifest_index_parse(bytes.data, bytes.len, &index, err) < 0)
+		return err_add(err, "index.json");
 	for (size_t i = 0; i < index.nr_entries; i++) {
 		if (names_an_image(&index.entries[i]) &&
 		    read_entry(bundle, &index.entries[i], &platform, ret, err) < 0)

@@ -118,6 +118,13 @@ int blob_read(const struct root *root, const struct digest *digest, size_t max, 
 	return 0;
 }
 
+bool blob_exists(const struct root *root, const struct digest *digest)
+{
+	auto_free char *name = blob_name(digest);
+
+	return faccessat(root->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int blob_remove(const struct root *root, const struct digest *digest, struct error *err)
 {
 	auto_free char *name = blob_name(digest);

@@ -1,18 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "blob/gc.h"
 
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/crash.h"
 #include "blob/blob.h"
 #include "db/rows.h"
 
-int gc_layer_blobs(const struct root *root, struct db *db, const struct orphan_list *orphans,
-		   struct error *err)
+int gc_announce(struct db *db, const struct digest *blob, struct error *err)
 {
-	for (size_t i = 0; i < orphans->nr; i++) {
-		const struct digest *blob = &orphans->items[i].blob;
-		int used = digest_is_set(blob) ? rows_blob_is_used(db, blob, err) : 1;
+	return db_exec(db, err, "INSERT OR IGNORE INTO doubt VALUES (?1)", "d", blob);
+}
 
-		if (used < 0 || (!used && blob_remove(root, blob, err) < 0))
-			return -1;
+static int read_doubts(struct db *db, struct digest **ret, size_t *ret_nr, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	auto_free struct digest *blobs = NULL;
+	size_t nr = 0;
+	int got;
+
+	if (db_prepare(db, "SELECT digest FROM doubt", &stmt, err) < 0)
+		return -1;
+	while ((got = db_step(stmt, err)) > 0) {
+		blobs = xrealloc(blobs, (nr + 1) * sizeof(*blobs));
+		db_digest(stmt, 0, &blobs[nr++]);
 	}
-	return 0;
+	*ret = take_ptr(blobs);
+	*ret_nr = nr;
+	return got;
+}
+
+int gc_blobs(const struct root *root, struct db *db, struct error *err)
+{
+	auto_free struct digest *blobs = NULL;
+	size_t nr = 0;
+
+	if (read_doubts(db, &blobs, &nr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++) {
+		int used = rows_blob_is_used(db, &blobs[i], err);
+
+		if (used < 0 || (!used && blob_remove(root, &blobs[i], err) < 0))
+			return -1;
+		crash_point("blob-removed");
+	}
+	/* An entry that a power cut brings back costs one look. */
+	return nr ? db_exec(db, err, "DELETE FROM doubt", "") : 0;
 }

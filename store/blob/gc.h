@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gc - remove blobs that nothing in the catalogue names any more
+ * gc - removes blobs that nothing needs
+ *
+ * The table `doubt` names every blob whose file and row may disagree after a
+ * kill: it is written before a document gets its name, and by the catalogue
+ * itself whenever a row that named a blob goes. A layer's blob needs no entry
+ * before it is published, because the layer's row, an intent, is there first.
  */
 #ifndef BLOB_GC_H
 #define BLOB_GC_H
 
-#include "db/recover.h"
-#include "root.h"
+#include "blob/blob.h"
+#include "db/db.h"
 
-/* The blobs of removed layers, unless something else uses them; under the store's lock. */
-int gc_layer_blobs(const struct root *root, struct db *db, const struct orphan_list *orphans,
-		   struct error *err);
+/* Durable at return: if no row comes to need this blob, it is removed. Not inside a transaction. */
+int gc_announce(struct db *db, const struct digest *blob, struct error *err);
+
+/* Under the store's lock. Removes the doubtful blobs that no layer and no image needs. */
+int gc_blobs(const struct root *root, struct db *db, struct error *err);
 
 #endif

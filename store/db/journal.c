@@ -208,7 +208,10 @@ int journal_fulfil(struct db *db, struct volume_pool *pool, uint64_t txid,
 	if (volume_pool_advance(pool, txid - 1, txid, err) < 0)
 		return -1;
 	crash_point("journal-advanced");
-	return settle(db, txid, err);
+	if (settle(db, txid, err) < 0)
+		return -1;
+	crash_point("journal-settled");
+	return 0;
 }
 
 static int collect_garbage(struct db *db, struct volume_pool *pool, const struct thin_ops *ops,
@@ -227,28 +230,53 @@ static int collect_garbage(struct db *db, struct volume_pool *pool, const struct
 	return 0;
 }
 
-int journal_recover(struct db *db, struct volume_pool *pool, struct error *err)
+int journal_look(struct db *db, struct volume_pool *pool, struct journal_state *ret,
+		 struct error *err)
 {
-	auto_thin_ops struct thin_ops ops = { 0 };
 	struct volume_pool_info info;
 	int64_t known;
 
-	if (volume_pool_info(pool, &info, err) < 0 || get_meta(db, "pool_txid", &known, err) < 0 ||
-	    read_intents(db, &ops, err) < 0)
+	if (volume_pool_info(pool, &info, err) < 0 || get_meta(db, "pool_txid", &known, err) < 0)
 		return -1;
-	if (info.transaction_id == (uint64_t)known + 1) {
-		log_debug("roll transaction %" PRIu64 " forward", info.transaction_id);
-		if (settle(db, info.transaction_id, err) < 0)
-			return -1;
-	} else if (info.transaction_id != (uint64_t)known) {
+	*ret = (struct journal_state){ .pool = info.transaction_id, .catalogue = (uint64_t)known };
+	return 0;
+}
+
+int journal_accept(struct db *db, struct volume_pool *pool, uint32_t highest_id, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+	struct journal_state state;
+	int64_t next;
+
+	if (journal_look(db, pool, &state, err) < 0 || db_begin(&tx, db, err) < 0 ||
+	    get_meta(db, "next_thin", &next, err) < 0 ||
+	    set_meta(db, "pool_txid", (int64_t)state.pool, err) < 0 ||
+	    (next <= highest_id && set_meta(db, "next_thin", (int64_t)highest_id + 1, err) < 0))
+		return -1;
+	return db_commit(&tx, err);
+}
+
+int journal_recover(struct db *db, struct volume_pool *pool, struct error *err)
+{
+	auto_thin_ops struct thin_ops ops = { 0 };
+	struct journal_state state;
+
+	if (journal_look(db, pool, &state, err) < 0 || read_intents(db, &ops, err) < 0)
+		return -1;
+	if (journal_is_torn(&state))
 		return err_set(err, ERR_CORRUPT,
-			       "pool is at transaction %" PRIu64 ", the catalogue at %" PRId64
+			       "pool is at transaction %" PRIu64 ", the catalogue at %" PRIu64
 			       ": one of them is not of this store's present; nothing was changed. "
 			       "Run 'veneer check' to compare, 'veneer check --rebuild' to make a "
 			       "catalogue from the pool",
-			       info.transaction_id, known);
+			       state.pool, state.catalogue);
+	if (state.pool == state.catalogue + 1) {
+		log_debug("roll transaction %" PRIu64 " forward", state.pool);
+		if (settle(db, state.pool, err) < 0)
+			return -1;
 	} else if (undo_creations(db, pool, &ops, err) < 0) {
 		return -1;
 	}
+	crash_point("journal-recovered");
 	return collect_garbage(db, pool, &ops, err);
 }

@@ -24,6 +24,7 @@
 #ifndef DB_JOURNAL_H
 #define DB_JOURNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "db/db.h"
@@ -55,6 +56,25 @@ int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct erro
  */
 int journal_fulfil(struct db *db, struct volume_pool *pool, uint64_t txid,
 		   int (*prepare)(void *ctx, struct error *err), void *ctx, struct error *err);
+
+/* How far catalogue and pool are. They agree, or the pool is one ahead, unless somebody meddled. */
+struct journal_state {
+	uint64_t pool;
+	uint64_t catalogue;
+};
+
+int journal_look(struct db *db, struct volume_pool *pool, struct journal_state *ret,
+		 struct error *err);
+static inline bool journal_is_torn(const struct journal_state *state)
+{
+	return state->pool != state->catalogue && state->pool != state->catalogue + 1;
+}
+
+/*
+ * Takes the pool's transaction id for the catalogue's, and gives no id out
+ * twice. For somebody who has compared the two by other means.
+ */
+int journal_accept(struct db *db, struct volume_pool *pool, uint32_t highest_id, struct error *err);
 
 /**
  * journal_recover - bring catalogue and pool together after a crash

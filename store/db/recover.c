@@ -6,13 +6,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "db/journal.h"
 #include "db/rows.h"
+
+/* A sweeper may hold the new file's lock for the moment in which it removes the old one. */
+#define SWEEP_WAIT_MS 2000
 
 struct id_list {
 	int64_t *items;
@@ -63,7 +68,8 @@ int recover_session_begin(const struct root *root, struct db *db, const char *co
 	    read_ids(db, "SELECT last_insert_rowid()", 0, &id, err) < 0)
 		return -1;
 	file = session_file(id.items[0]);
-	fd = root_lock_file(root, file, 0, err);
+	fd = root_lock_file(root, file, SWEEP_WAIT_MS, err);
+	crash_point("session-begun");
 	if (fd < 0 || db_commit(&tx, err) < 0)
 		return -1;
 	*ret_id = id.items[0];
@@ -83,7 +89,7 @@ static int find_orphans(struct db *db, struct orphan_list *ret, struct error *er
 	int got;
 
 	if (db_prepare(db,
-		       "SELECT l.thin_id, l.chain_id, l.blob, l.content_bytes,"
+		       "SELECT l.thin_id, l.chain_id, l.content_bytes,"
 		       " ifnull(l.own_bytes, -1)"
 		       " FROM layer l JOIN thin t ON t.id = l.thin_id WHERE t.state = 'live'"
 		       " AND NOT EXISTS (SELECT 1 FROM image_layer i WHERE i.chain_id = l.chain_id)"
@@ -99,9 +105,8 @@ static int find_orphans(struct db *db, struct orphan_list *ret, struct error *er
 		orphan = &ret->items[ret->nr++];
 		orphan->thin_id = (uint32_t)db_int(stmt, 0);
 		db_digest(stmt, 1, &orphan->chain_id);
-		db_digest(stmt, 2, &orphan->blob);
-		orphan->content_bytes = db_int(stmt, 3);
-		orphan->own_bytes = db_int(stmt, 4);
+		orphan->content_bytes = db_int(stmt, 2);
+		orphan->own_bytes = db_int(stmt, 3);
 	}
 	return got;
 }
@@ -162,40 +167,126 @@ static void sweep_files(const struct root *root, int64_t id)
 }
 
 int recover_session_end(const struct root *root, struct db *db, struct volume_pool *pool,
-			int64_t id, struct orphan_list *ret_orphans, struct error *err)
+			int64_t id, struct error *err)
 {
-	size_t nr_before = ret_orphans->nr;
+	auto_orphan_list struct orphan_list orphans = { 0 };
 	size_t nr_work = 0;
 	uint64_t txid;
 
 	if (journal_next_txid(db, &txid, err) < 0 ||
-	    mark_session(db, txid, id, &nr_work, ret_orphans, err) < 0)
+	    mark_session(db, txid, id, &nr_work, &orphans, err) < 0)
 		return -1;
-	if (nr_work + ret_orphans->nr > nr_before &&
-	    journal_fulfil(db, pool, txid, NULL, NULL, err) < 0)
+	crash_point("session-marked");
+	if (nr_work + orphans.nr && journal_fulfil(db, pool, txid, NULL, NULL, err) < 0)
 		return -1;
+	crash_point("session-ended");
 	sweep_files(root, id);
 	return 0;
 }
 
-int recover_dead_sessions(const struct root *root, struct db *db, struct volume_pool *pool,
-			  struct orphan_list *ret_orphans, struct error *err)
+/* Every name in a folder of lock files whose lock can be had, while it is held. */
+static int each_dead(const struct root *root, const char *folder,
+		     int (*visit)(void *ctx, const char *name, struct error *err), void *ctx,
+		     struct error *err)
 {
-	auto_id_list struct id_list sessions = { 0 };
+	int dir_fd = openat(root->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_dir DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
+	auto_strlist struct strlist names = { 0 };
+	struct dirent *entry;
 
-	if (read_ids(db, "SELECT id FROM session", 0, &sessions, err) < 0)
-		return -1;
-	for (size_t i = 0; i < sessions.nr; i++) {
-		auto_free char *file = session_file(sessions.items[i]);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			strlist_add(&names, entry->d_name);
+	}
+	for (size_t i = 0; i < names.nr; i++) {
+		auto_free char *file = xasprintf("%s/%s", folder, names.items[i]);
 		auto_fd int fd = root_lock_file(root, file, 0, err);
 
 		if (fd < 0 && err->kind == ERR_IN_USE)
 			continue;
-		if (fd < 0)
-			return -1;
-		log_debug("session %" PRId64 " died: removing what it left", sessions.items[i]);
-		if (recover_session_end(root, db, pool, sessions.items[i], ret_orphans, err) < 0)
+		if (fd < 0 || visit(ctx, names.items[i], err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+struct sweep {
+	const struct root *root;
+	struct db *db;
+	struct volume_pool *pool;
+};
+
+/* Its row may be there or not: the file comes first and goes last. */
+static int end_dead(void *ctx, const char *name, struct error *err)
+{
+	struct sweep *sweep = ctx;
+	int64_t id = strtoll(name, NULL, 10);
+
+	log_debug("session %" PRId64 " died: removing what it left", id);
+	return recover_session_end(sweep->root, sweep->db, sweep->pool, id, err);
+}
+
+/* A power cut can take the file, but leave the row. */
+static int end_rows(struct sweep *sweep, struct error *err)
+{
+	auto_id_list struct id_list sessions = { 0 };
+
+	if (read_ids(sweep->db, "SELECT id FROM session", 0, &sessions, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sessions.nr; i++) {
+		auto_free char *file = session_file(sessions.items[i]);
+		auto_free char *name = xasprintf("%" PRId64, sessions.items[i]);
+		struct stat st;
+
+		if (fstatat(sweep->root->fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		if (end_dead(sweep, name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int recover_dead_sessions(const struct root *root, struct db *db, struct volume_pool *pool,
+			  struct error *err)
+{
+	struct sweep sweep = { root, db, pool };
+
+	return each_dead(root, "sessions", end_dead, &sweep, err) < 0 ? -1 : end_rows(&sweep, err);
+}
+
+int recover_any_session(const struct root *root, struct error *err)
+{
+	int dir_fd = openat(root->fd, "sessions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_dir DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		auto_free char *file = xasprintf("sessions/%s", entry->d_name);
+		auto_fd int fd = -1;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		fd = root_lock_file(root, file, 0, err);
+		if (fd < 0)
+			return err->kind == ERR_IN_USE ? 1 : -1;
+	}
+	return 0;
+}
+
+static int remove_lock(void *ctx, const char *name, struct error *err)
+{
+	const struct root *root = ctx;
+	auto_free char *file = xasprintf("chains/%s", name);
+
+	(void)err;
+	unlinkat(root->fd, file, 0);
+	return 0;
+}
+
+void recover_chain_locks(const struct root *root)
+{
+	struct error err;
+
+	if (each_dead(root, "chains", remove_lock, (void *)(uintptr_t)root, &err) < 0)
+		log_debug("%s", err.text);
 }

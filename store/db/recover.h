@@ -19,7 +19,6 @@
 struct orphan {
 	uint32_t thin_id;
 	struct digest chain_id;
-	struct digest blob; /* unset when none is kept */
 	int64_t content_bytes;
 	int64_t own_bytes; /* ROW_SIZE_UNKNOWN when never computed */
 };
@@ -38,15 +37,34 @@ int recover_session_begin(const struct root *root, struct db *db, const char *co
 
 /*
  * Removes what a session that ended has left: work volumes, pins, temporary
- * files, and layers that only it needed: those are appended to ret_orphans,
- * whose blobs are the caller's to remove (blob/gc).
+ * files, and layers that only it needed. Then blobs may be in doubt (blob/gc).
  */
 int recover_session_end(const struct root *root, struct db *db, struct volume_pool *pool,
-			int64_t id, struct orphan_list *ret_orphans, struct error *err);
+			int64_t id, struct error *err);
 
-/* Ends every session whose owner is dead. */
+/* Ends every session whose owner is dead, also one that was killed before its row or after. */
 int recover_dead_sessions(const struct root *root, struct db *db, struct volume_pool *pool,
-			  struct orphan_list *ret_orphans, struct error *err);
+			  struct error *err);
+
+/* Returns 1 when a session's owner lives, 0 when none does, -1 on failure. Needs no pool. */
+int recover_any_session(const struct root *root, struct error *err);
+
+/* Removes lock files of layers whose maker was killed. */
+void recover_chain_locks(const struct root *root);
+
+#define RECOVER_LINK_DIR "/dev/veneer" /* links to attached volumes */
+
+/**
+ * recover_views - finish what was killed while it made or ended a view
+ *
+ * A view that is not settled belongs to whoever has the store's lock: seen by
+ * the next one, its owner is dead. It is ended, unless somebody uses it: then
+ * it stays as the view that it is.
+ */
+int recover_views(const struct root *root, struct db *db, struct volume_pool *pool,
+		  struct error *err);
+/* Removes mount points of ours that no view has. */
+void recover_mount_points(const struct root *root, struct db *db);
 
 /**
  * recover_mark_orphans - mark layers that no image, child, view or pin needs

@@ -14,7 +14,8 @@ static const char version_1[] =
 	"  value ANY NOT NULL"
 	") STRICT, WITHOUT ROWID;"
 	/* pool_txid: the transaction id that catalogue and pool agree on. */
-	"INSERT INTO meta VALUES ('pool_txid', 0), ('next_thin', 1);"
+	/* destroying: the pool is being taken away; without pool.json it is gone. */
+	"INSERT INTO meta VALUES ('pool_txid', 0), ('next_thin', 1), ('destroying', 0);"
 
 	"CREATE TABLE session ("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -90,10 +91,22 @@ static const char version_1[] =
 	"  target TEXT NOT NULL," /* mount point, or the name below /dev/veneer */
 	"  image TEXT NOT NULL REFERENCES image (id),"
 	"  writable INTEGER NOT NULL,"
+	"  settled INTEGER NOT NULL DEFAULT 0," /* 0: whoever has the lock makes or ends it */
 	"  created_ns INTEGER NOT NULL,"
 	"  PRIMARY KEY (kind, target)"
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX view_thin ON view (thin_id);"
-	"CREATE INDEX view_image ON view (image);";
+	"CREATE INDEX view_image ON view (image);"
+
+	/* Blobs that may have a file and may have lost, or not got yet, the row that needs it. */
+	"CREATE TABLE doubt ("
+	"  digest TEXT PRIMARY KEY"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER layer_gone AFTER DELETE ON layer WHEN OLD.blob IS NOT NULL"
+	"  BEGIN INSERT OR IGNORE INTO doubt VALUES (OLD.blob); END;"
+	"CREATE TRIGGER image_gone AFTER DELETE ON image"
+	"  BEGIN INSERT OR IGNORE INTO doubt VALUES (OLD.id); END;"
+	"CREATE TRIGGER image_there AFTER INSERT ON image"
+	"  BEGIN DELETE FROM doubt WHERE digest = NEW.id; END;";
 
 const char *const schema_migrations[] = { version_1, NULL };

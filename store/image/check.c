@@ -20,6 +20,7 @@
 #include "image/view.h"
 #include "layer/label.h"
 #include "limits.h"
+#include "pool/pool.h"
 #include "store.h"
 
 /* One run of check. */
@@ -103,26 +104,48 @@ static int check_strangers(struct check *check, struct error *err)
 	return 0;
 }
 
-/* Images cannot live without a layer: they go, with their names; the parts that are whole stay. */
+/* The layer and everything above it. */
+#define AND_ABOVE                                          \
+	"WITH RECURSIVE up (chain_id) AS (SELECT ?1 UNION" \
+	" SELECT l.chain_id FROM layer l JOIN up ON l.parent = up.chain_id) "
+
+/*
+ * Images cannot live without a layer: they go, with their names; the parts
+ * that are whole stay. Returns 1, 0 when one of them is mounted or attached, or
+ * -1.
+ */
 static int drop_layer(struct check *check, const struct layer_row *row, struct error *err)
 {
-	struct db *db = check->store->db;
-	auto_tx struct db_tx tx = { 0 };
+	static const char views[] =
+		AND_ABOVE "SELECT 1 FROM view WHERE image IN (SELECT image FROM image_layer"
+			  " WHERE chain_id IN up)";
+	static const char images[] =
+		AND_ABOVE "DELETE FROM image WHERE id IN (SELECT image FROM image_layer"
+			  " WHERE chain_id IN up)";
+	auto_stmt struct db_stmt *stmt = NULL;
+	int used;
 
-	/* The layer and everything above it. */
-	static const char above[] =
-		"WITH RECURSIVE up (chain_id) AS (SELECT ?1 UNION"
-		" SELECT l.chain_id FROM layer l JOIN up ON l.parent = up.chain_id) ";
-	auto_free char *views = xasprintf("%s DELETE FROM view WHERE image IN (SELECT image FROM"
-					  " image_layer WHERE chain_id IN up)",
-					  above);
-	auto_free char *images = xasprintf("%s DELETE FROM image WHERE id IN (SELECT image FROM"
-					   " image_layer WHERE chain_id IN up)",
-					   above);
-
-	if (db_begin(&tx, db, err) < 0 || db_exec(db, err, views, "d", &row->chain_id) < 0 ||
-	    db_exec(db, err, images, "d", &row->chain_id) < 0 || db_commit(&tx, err) < 0)
+	if (db_prepare(check->store->db, views, &stmt, err) < 0)
 		return -1;
+	db_bind_text(stmt, 1, row->chain_id.text);
+	used = db_step(stmt, err);
+	if (used)
+		return used < 0 ? -1 : 0;
+	return db_exec(check->store->db, err, images, "d", &row->chain_id) < 0 ? -1 : 1;
+}
+
+/* A layer that is not what it should be. */
+static int found_bad_layer(struct check *check, const struct layer_row *row, const char *what,
+			   struct error *err)
+{
+	int mended = check->repair ? drop_layer(check, row, err) : 0;
+
+	if (mended < 0)
+		return -1;
+	found(check, mended, "layer %s, thin id %u: %s%s", row->chain_id.text, row->thin_id, what,
+	      mended	      ? ": its images were removed, load them again"
+	      : check->repair ? ": unmount or detach its images first"
+			      : "");
 	return 0;
 }
 
@@ -148,29 +171,35 @@ static int read_label(struct check *check, const struct layer_row *row, struct e
 	return 0;
 }
 
+/* The bytes as they came can be done without: the volume has what they say. */
+static int check_layer_blob(struct check *check, const struct layer_row *row, struct error *err)
+{
+	int there = digest_is_set(&row->blob) ? blob_exists(&check->store->root, &row->blob) : 1;
+
+	if (there)
+		return 0;
+	if (check->repair &&
+	    db_exec(check->store->db, err, "UPDATE layer SET blob = NULL WHERE chain_id = ?1", "d",
+		    &row->chain_id) < 0)
+		return -1;
+	found(check, check->repair, "layer %s: its blob %s is missing%s", row->chain_id.text,
+	      row->blob.text, check->repair ? ": forgotten" : "");
+	return 0;
+}
+
 static int check_layer(struct check *check, const struct layer_row *row, struct error *err)
 {
 	struct error why;
 
-	if (!in_pool(check, row->thin_id)) {
-		if (check->repair && drop_layer(check, row, err) < 0)
-			return -1;
-		found(check, check->repair, "layer %s: thin id %u is not in the pool%s",
-		      row->chain_id.text, row->thin_id,
-		      check->repair ? ": its images were removed, load them again" : "");
-		return 0;
-	}
+	if (!in_pool(check, row->thin_id))
+		return found_bad_layer(check, row, "it is not in the pool", err);
 	if (read_label(check, row, &why) == 0)
-		return 0;
+		return check_layer_blob(check, row, err);
 	if (why.kind != ERR_CORRUPT) {
 		*err = why;
 		return err_add(err, "layer %s", row->chain_id.text);
 	}
-	if (check->repair && drop_layer(check, row, err) < 0)
-		return -1;
-	found(check, check->repair, "layer %s, thin id %u: %s%s", row->chain_id.text, row->thin_id,
-	      why.text, check->repair ? ": its images were removed, load them again" : "");
-	return 0;
+	return found_bad_layer(check, row, why.text, err);
 }
 
 static int check_layers(struct check *check, struct error *err)
@@ -199,22 +228,65 @@ static int check_layers(struct check *check, struct error *err)
 }
 
 /* Other volumes that the catalogue counts as there: the template and writable views. */
+static int check_other(struct check *check, uint32_t id, const char *kind, bool shown,
+		       struct error *err)
+{
+	bool view = strcmp(kind, "view") == 0;
+	bool missing = !in_pool(check, id);
+	bool mend = check->repair && view;
+
+	if (!missing && (!view || shown))
+		return 0;
+	if (mend && remove_thin(check, id, err) < 0)
+		return -1;
+	if (missing)
+		found(check, mend, "thin id %u (%s) is in the catalogue, but not in the pool%s", id,
+		      kind, mend ? ": forgotten" : "");
+	else
+		found(check, mend,
+		      "thin id %u was a writable view of an image, or never finished%s", id,
+		      mend ? ": removed" : "");
+	return 0;
+}
+
+struct other {
+	uint32_t id;
+	bool shown;
+	char kind[16];
+};
+
 static int check_others(struct check *check, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
+	auto_free struct other *others = NULL;
+	size_t nr = 0;
 	int got;
 
 	if (db_prepare(check->store->db,
-		       "SELECT id, kind FROM thin WHERE state = 'live' AND kind <> 'layer'", &stmt,
-		       err) < 0)
+		       "SELECT id, kind, EXISTS (SELECT 1 FROM view WHERE thin_id = id) FROM thin"
+		       " WHERE state = 'live' AND kind NOT IN ('layer', 'work')",
+		       &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {
-		if (!in_pool(check, (uint32_t)db_int(stmt, 0)))
-			found(check, false,
-			      "thin id %" PRId64 " (%s) is in the catalogue, but not in the pool",
-			      db_int(stmt, 0), db_text(stmt, 1));
+		others = xrealloc(others, (nr + 1) * sizeof(*others));
+		others[nr].id = (uint32_t)db_int(stmt, 0);
+		others[nr].shown = db_int(stmt, 2) != 0;
+		snprintf(others[nr++].kind, sizeof(others->kind), "%s", db_text(stmt, 1));
 	}
+	for (size_t i = 0; got == 0 && i < nr; i++)
+		got = check_other(check, others[i].id, others[i].kind, others[i].shown, err);
 	return got;
+}
+
+/* Returns 1, 0 when it is mounted or attached, or -1. */
+static int drop_image(struct check *check, const struct digest *id, struct error *err)
+{
+	if (db_exec(check->store->db, err,
+		    "DELETE FROM image WHERE id = ?1"
+		    " AND NOT EXISTS (SELECT 1 FROM view WHERE image = ?1)",
+		    "d", id) < 0)
+		return -1;
+	return db_changes(check->store->db) > 0;
 }
 
 static int check_configs(struct check *check, struct error *err)
@@ -227,14 +299,17 @@ static int check_configs(struct check *check, struct error *err)
 		const struct digest *id = &list.items[i].id;
 		auto_buf struct buf config = { 0 };
 		struct error why;
+		int mended;
 
 		if (blob_read(&check->store->root, id, LIMIT_JSON_BYTES, &config, &why) == 0)
 			continue;
-		if (check->repair &&
-		    db_exec(check->store->db, err, "DELETE FROM image WHERE id = ?1", "d", id) < 0)
+		mended = check->repair ? drop_image(check, id, err) : 0;
+		if (mended < 0)
 			return -1;
-		found(check, check->repair, "image %s: %s%s", id->text, why.text,
-		      check->repair ? ": removed, load it again" : "");
+		found(check, mended, "image %s: %s%s", id->text, why.text,
+		      mended	      ? ": removed, load it again"
+		      : check->repair ? ": unmount or detach it first"
+				      : "");
 	}
 	return 0;
 }
@@ -301,24 +376,103 @@ static int collect(struct check *check, struct error *err)
 		    recover_mark_orphans(db, txid, &orphans, err) < 0 || db_commit(&tx, err) < 0)
 			return -1;
 	}
-	if (!orphans.nr)
-		return 0;
-	if (journal_fulfil(db, check->store->pool, txid, NULL, NULL, err) < 0)
+	if (orphans.nr && journal_fulfil(db, check->store->pool, txid, NULL, NULL, err) < 0)
 		return -1;
-	return gc_layer_blobs(&check->store->root, db, &orphans, err);
+	return gc_blobs(&check->store->root, db, err);
+}
+
+static int compare(struct check *check, struct error *err)
+{
+	if (volume_list(check->store->pool, &check->pool_ids, &check->nr_pool_ids, err) < 0 ||
+	    check_strangers(check, err) < 0 || check_layers(check, err) < 0 ||
+	    check_others(check, err) < 0 || check_configs(check, err) < 0 ||
+	    check_views(check, err) < 0 || (check->repair && collect(check, err) < 0))
+		return -1;
+	return check_blobs(check, err);
+}
+
+/*
+ * Catalogue and pool are not of the same time. When volumes and labels agree
+ * nevertheless, only the number is wrong; otherwise mending would remove what
+ * the older of the two does not know.
+ */
+static int compare_torn(struct check *check, const struct journal_state *state, struct error *err)
+{
+	bool repair = check->repair;
+	uint32_t highest;
+	bool mend;
+
+	check->repair = false;
+	if (compare(check, err) < 0)
+		return -1;
+	mend = repair && !check->nr_open;
+	highest = check->nr_pool_ids ? check->pool_ids[check->nr_pool_ids - 1] : 0;
+	if (mend && journal_accept(check->store->db, check->store->pool, highest, err) < 0)
+		return -1;
+	found(check, mend, "the pool is at transaction %" PRIu64 ", the catalogue at %" PRIu64 "%s",
+	      state->pool, state->catalogue,
+	      mend     ? ": all volumes agree, the pool's number was taken"
+	      : repair ? ": not mended, since volumes differ; 'veneer check --rebuild' makes a "
+			 "catalogue from the pool"
+		       : "");
+	return mend ? store_settle(check->store, err) : 0;
+}
+
+static void report_lines(struct check *check, char *text)
+{
+	for (char *end; *text; text = end) {
+		end = strchrnul(text, '\n');
+		if (*end)
+			*end++ = '\0';
+		found(check, true, "%s", text);
+	}
+}
+
+static int open_pool(struct check *check, struct error *err)
+{
+	auto_buf struct buf report = { 0 };
+	struct store *store = check->store;
+
+	if (store_open_as_is(store, err) == 0)
+		return 0;
+	if (err->kind != ERR_CORRUPT || !check->repair)
+		return -1;
+	if (volume_pool_repair(store->root.path, &report, err) < 0)
+		return -1;
+	if (report.data)
+		report_lines(check, (char *)report.data);
+	return store_open_as_is(store, err);
+}
+
+/* Without a pool the catalogue must be empty. */
+static int check_without_pool(struct check *check, struct error *err)
+{
+	int64_t template = rows_template(check->store->db, err);
+
+	if (template > 0)
+		found(check, false,
+		      "the catalogue belongs to a pool that is gone: bring the pool's devices and "
+		      "its %s back, or remove the catalogue with 'veneer pool destroy --force'",
+		      POOL_CONFIG_NAME);
+	return template <0 ? -1 : check->nr_open;
 }
 
 int store_check(struct store *store, bool repair, struct check_report *report, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 	auto_check struct check check = { .store = store, .report = report, .repair = repair };
+	struct journal_state state;
 
-	if (store_lock_pool(store, &held, err) < 0 ||
-	    volume_list(store->pool, &check.pool_ids, &check.nr_pool_ids, err) < 0 ||
-	    check_strangers(&check, err) < 0 || check_layers(&check, err) < 0 ||
-	    check_others(&check, err) < 0 || check_configs(&check, err) < 0 ||
-	    check_views(&check, err) < 0 || (repair && collect(&check, err) < 0) ||
-	    check_blobs(&check, err) < 0)
+	if (root_lock(&store->root, err) < 0)
+		return -1;
+	held = &store->root;
+	if (!store_has_pool(store))
+		return check_without_pool(&check, err);
+	if (open_pool(&check, err) < 0 || journal_look(store->db, store->pool, &state, err) < 0)
+		return -1;
+	if (journal_is_torn(&state))
+		return compare_torn(&check, &state, err) < 0 ? -1 : check.nr_open;
+	if (store_settle(store, err) < 0 || compare(&check, err) < 0)
 		return -1;
 	return check.nr_open;
 }

@@ -16,7 +16,9 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "blob/blob.h"
+#include "db/recover.h"
 #include "db/rows.h"
 #include "db/rows_image.h"
 #include "image/check.h"
@@ -264,9 +266,10 @@ static int set_aside(struct store *store, struct error *err)
 {
 	static const char *const parts[] = { "", "-wal", "-shm" };
 	auto_free char *path = xasprintf("%s/catalogue.db", store->root.path);
-	int64_t now = rows_now_ns() / 1000000000;
+	int64_t now = rows_now_ns();
 
 	db_close(take_ptr(store->db));
+	crash_point("rebuild-looked");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		auto_free char *old = xasprintf("catalogue.db%s", parts[i]);
 		auto_free char *kept = xasprintf("catalogue.db.%" PRId64 "%s", now, parts[i]);
@@ -274,6 +277,7 @@ static int set_aside(struct store *store, struct error *err)
 		if (renameat(store->root.fd, old, store->root.fd, kept) < 0 && errno != ENOENT)
 			return err_sys(err, errno, "set '%s/%s' aside", store->root.path, old);
 	}
+	crash_point("rebuild-set-aside");
 	return db_open(path, &store->db, err);
 }
 
@@ -282,12 +286,19 @@ int store_rebuild(struct store *store, struct check_report *report, struct error
 	auto_root_lock struct root *held = NULL;
 	auto_rebuild struct rebuild rebuild = { .store = store, .report = report };
 
+	int got;
+
 	if (root_lock(&store->root, err) < 0)
 		return -1;
 	held = &store->root;
-	if (!store->pool && volume_pool_open(store->root.path, &store->pool, err) < 0)
+	got = recover_any_session(&store->root, err);
+	if (got > 0)
+		return err_set(err, ERR_IN_USE,
+			       "another command is working on '%s': wait for its end",
+			       store->root.path);
+	if (got < 0 || store_open_as_is(store, err) < 0 || read_labels(&rebuild, err) < 0 ||
+	    set_aside(store, err) < 0)
 		return -1;
-	if (read_labels(&rebuild, err) < 0 || set_aside(store, err) < 0)
-		return -1;
-	return fill(&rebuild, err);
+	got = fill(&rebuild, err);
+	return got < 0 || store_settle(store, err) < 0 ? -1 : got;
 }

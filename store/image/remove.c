@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Crash safety: names and image rows go in one catalogue transaction together
- * with the intents for the layers that nothing else needs. Killed before its
- * commit, nothing has happened; after it, the layers are garbage that the
- * journal removes. Blobs are unlinked last; one that is left behind by a kill
- * is found by check.
+ * with the intents for the layers that nothing else needs, and notes of the
+ * blobs that lose their rows. Killed before its commit, nothing has happened;
+ * after it, the layers are garbage that the journal removes, and the blobs are
+ * garbage that blob/gc removes.
  */
 #include "image/remove.h"
 
@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "blob/blob.h"
+#include "base/crash.h"
 #include "blob/gc.h"
 #include "db/journal.h"
 #include "db/recover.h"
@@ -25,15 +25,12 @@ struct work {
 	struct store *store;
 	struct db_tx tx;
 	uint64_t txid;
-	struct digest *configs; /* config blobs of the deleted images */
-	size_t nr_configs;
 	struct removal *report;
 };
 
 static void work_done(struct work *work)
 {
 	db_rollback(&work->tx);
-	free(work->configs);
 }
 #define auto_work __attribute__((cleanup(work_done)))
 
@@ -67,6 +64,7 @@ static int finish(struct work *work, struct error *err)
 	if (recover_mark_orphans(store->db, work->txid, &orphans, err) < 0 ||
 	    db_commit(&work->tx, err) < 0)
 		return -1;
+	crash_point("remove-committed");
 	for (size_t i = 0; i < orphans.nr; i++) {
 		const struct orphan *orphan = &orphans.items[i];
 
@@ -77,13 +75,7 @@ static int finish(struct work *work, struct error *err)
 	}
 	if (orphans.nr && journal_fulfil(store->db, store->pool, work->txid, NULL, NULL, err) < 0)
 		return -1;
-	if (gc_layer_blobs(&store->root, store->db, &orphans, err) < 0)
-		return -1;
-	for (size_t i = 0; i < work->nr_configs; i++) {
-		if (blob_remove(&store->root, &work->configs[i], err) < 0)
-			return -1;
-	}
-	return 0;
+	return gc_blobs(&store->root, store->db, err);
 }
 
 static int untag(struct work *work, const struct image_ref *ref, struct error *err)
@@ -141,8 +133,6 @@ static int delete_image(struct work *work, const struct image *image, struct err
 {
 	if (db_exec(work->store->db, err, "DELETE FROM image WHERE id = ?1", "d", &image->id) < 0)
 		return -1;
-	work->configs = xrealloc(work->configs, (work->nr_configs + 1) * sizeof(*work->configs));
-	work->configs[work->nr_configs++] = image->id;
 	add_step(work->report, true, xstrdup(image->id.text));
 	return 0;
 }

@@ -2,7 +2,10 @@
 /*
  * Crash safety: a view's row is intended together with its thin id (writable)
  * or written before the mount (read-only), so whatever is mounted or attached
- * has a row, and a row without a mount is what unmount and detach clean up.
+ * has a row. It is not settled before everything is there, nor from the moment
+ * on in which it is being ended: a row that the next holder of the lock finds
+ * so is ended by recover_views(). A settled row without a mount is what a
+ * reboot leaves; unmount and detach clean it up.
  */
 #include "image/view.h"
 
@@ -15,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "db/journal.h"
@@ -68,7 +72,7 @@ int view_list(struct store *store, struct view_list *ret, struct error *err)
 	if (db_prepare(store->db,
 		       "SELECT v.kind = 'attach', v.writable, v.thin_id, v.target, v.image,"
 		       " v.created_ns FROM view v JOIN thin t ON t.id = v.thin_id"
-		       " WHERE t.state = 'live' ORDER BY v.created_ns, v.target",
+		       " WHERE t.state = 'live' AND v.settled ORDER BY v.created_ns, v.target",
 		       &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {
@@ -130,6 +134,13 @@ static int record(struct store *store, const struct image *image, struct view *v
 	return view->writable ? journal_fulfil(store->db, store->pool, txid, NULL, NULL, err) : 0;
 }
 
+static int settle(struct store *store, const struct view *view, bool settled, struct error *err)
+{
+	return db_exec(store->db, err,
+		       "UPDATE view SET settled = ?3 WHERE kind = ?1 AND target = ?2", "ssi",
+		       view->attached ? "attach" : "mount", view->target, (int64_t)settled);
+}
+
 /* Under the store's lock. Removes the row, and the snapshot of a writable view. */
 static int forget(struct store *store, const struct view *view, struct error *err)
 {
@@ -160,6 +171,7 @@ static int64_t count_views(struct store *store, uint32_t thin_id, struct error *
 static int activate(struct store *store, const struct view *view, struct volume **ret,
 		    struct error *err)
 {
+	crash_point("view-recorded");
 	return volume_activate(store->pool, view->thin_id,
 			       view->writable ? VOLUME_READ_WRITE : VOLUME_READ_ONLY, ret, err);
 }
@@ -197,7 +209,11 @@ static int mount_at(struct store *store, const struct view *view, struct error *
 			 err) < 0 ||
 	    volume_attach_mount(mount_fd, view->target, err) < 0)
 		return -1;
+	crash_point("view-mounted");
+	if (settle(store, view, true, err) < 0)
+		return -1;
 	volume_keep(volume);
+	crash_point("view-made");
 	return 0;
 }
 
@@ -211,6 +227,7 @@ static int choose_dir(struct store *store, const struct image *image, char **ret
 							 digest_hex(&image->id), n);
 
 		if (mkdir(dir, 0755) == 0) {
+			crash_point("view-folder");
 			*ret = take_ptr(dir);
 			return 0;
 		}
@@ -317,6 +334,30 @@ static void remove_own_dir(struct store *store, const char *dir)
 		log_debug("folder '%s' stays: %s", dir, strerror(errno));
 }
 
+/* What is in use stays the view that it was. */
+static int end(struct store *store, const struct view *view, const char *link, struct error *err)
+{
+	struct error ignored;
+
+	if (settle(store, view, false, err) < 0)
+		return -1;
+	crash_point("view-ending");
+	if (!view->attached && volume_unmount(store->pool, view->thin_id, view->target, err) < 0 &&
+	    err->kind != ERR_NOT_FOUND) {
+		settle(store, view, true, &ignored);
+		return -1;
+	}
+	if (stop(store, view, err) < 0) {
+		settle(store, view, true, &ignored);
+		return -1;
+	}
+	crash_point("view-stopped");
+	/* While there still is a row that knows of it. */
+	if (link && unlink(link) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove link '%s'", link);
+	return forget(store, view, err);
+}
+
 int view_unmount(struct store *store, const char *target, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
@@ -328,10 +369,7 @@ int view_unmount(struct store *store, const char *target, struct error *err)
 	view = pick(store, &list, false, target, err);
 	if (!view)
 		return err_add(err, "unmount");
-	if (volume_unmount(store->pool, view->thin_id, view->target, err) < 0 &&
-	    err->kind != ERR_NOT_FOUND)
-		return err_add(err, "unmount %s", target);
-	if (stop(store, view, err) < 0 || forget(store, view, err) < 0)
+	if (end(store, view, NULL, err) < 0)
 		return err_add(err, "unmount %s", target);
 	remove_own_dir(store, view->target);
 	return 0;
@@ -398,7 +436,11 @@ static int attach_at(struct store *store, const struct view *view, const char *l
 		return err_sys(err, errno, "replace stale link '%s'", link);
 	if (symlink(volume_device(volume), link) < 0)
 		return err_sys(err, errno, "create link '%s'", link);
+	crash_point("view-linked");
+	if (settle(store, view, true, err) < 0)
+		return -1;
 	volume_keep(volume);
+	crash_point("view-made");
 	return 0;
 }
 
@@ -447,10 +489,8 @@ int view_detach(struct store *store, const char *target, struct error *err)
 	view = pick(store, &list, true, target, err);
 	if (!view)
 		return err_add(err, "detach");
-	if (stop(store, view, err) < 0 || forget(store, view, err) < 0)
-		return err_add(err, "detach %s", target);
 	link = xasprintf(VIEW_LINK_DIR "/%s", view->target);
-	if (unlink(link) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "remove link '%s'", link);
+	if (end(store, view, link, err) < 0)
+		return err_add(err, "detach %s", target);
 	return 0;
 }

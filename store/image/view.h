@@ -9,9 +9,10 @@
 #ifndef IMAGE_VIEW_H
 #define IMAGE_VIEW_H
 
+#include "db/recover.h"
 #include "image/image.h"
 
-#define VIEW_LINK_DIR "/dev/veneer"
+#define VIEW_LINK_DIR RECOVER_LINK_DIR
 
 struct view {
 	bool attached; /* a block device; else mounted */

@@ -137,6 +137,7 @@ static int create_work(struct layer_builder *builder, const struct digest *chain
 		return -1;
 	builder->work_id = id;
 	builder->work_chain = *chain;
+	crash_point("work-created");
 	return volume_activate(builder->pool, id, VOLUME_READ_WRITE, &builder->volume, err);
 }
 
@@ -298,8 +299,9 @@ static int commit_layer(struct layer_builder *builder, struct layer_row *row, bo
 	if (store_lock_pool(store, &held, err) < 0)
 		return -1;
 	parent_thin = thin_of_chain(store, &row->parent, err);
-	if (parent_thin < 0 || (keeper->writer && blob_publish(keeper->writer, err) < 0) ||
-	    intend_layer(store, builder->work_id, row, &txid, err) < 0)
+	/* The row before the blob: undoing the row finds the blob. */
+	if (parent_thin < 0 || intend_layer(store, builder->work_id, row, &txid, err) < 0 ||
+	    (keeper->writer && blob_publish(keeper->writer, err) < 0))
 		return -1;
 	birth.parent_thin = (uint32_t)parent_thin;
 	label_encode(row, label);

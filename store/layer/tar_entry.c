@@ -42,7 +42,8 @@ static struct timespec to_time(time_t seconds, long nanoseconds)
 static int set_path(struct buf *ret, const char *name, struct error *err)
 {
 	if (strlen(name) >= LIMIT_PATH_BYTES)
-		return err_set(err, ERR_LIMIT, "name of %zu bytes: '%.64s...'", strlen(name), name);
+		return err_set(err, ERR_LIMIT, "a name of %zu bytes, more than %d: '%.64s...'",
+			       strlen(name), LIMIT_PATH_BYTES - 1, name);
 	return path_clean(name, ret, err);
 }
 
@@ -65,8 +66,8 @@ static int set_names(struct tar_entry *entry, struct archive_entry *header, stru
 	if (!link || !*link)
 		return err_set(err, ERR_CORRUPT, "link '%s' without a target", entry->path.data);
 	if (strlen(link) >= LIMIT_PATH_BYTES)
-		return err_set(err, ERR_LIMIT, "link '%s' to a name of %zu bytes", entry->path.data,
-			       strlen(link));
+		return err_set(err, ERR_LIMIT, "link '%s' to a name of %zu bytes, more than %d",
+			       entry->path.data, strlen(link), LIMIT_PATH_BYTES - 1);
 	buf_puts(&entry->link, link);
 	return 0;
 }
@@ -106,8 +107,9 @@ static int set_xattrs(struct tar_entry *entry, struct archive_entry *header, str
 			       LIMIT_XATTRS);
 	while (archive_entry_xattr_next(header, &name, &value, &len) == ARCHIVE_OK) {
 		if (len > LIMIT_XATTR_BYTES)
-			return err_set(err, ERR_LIMIT, "'%s': attribute '%.64s' of %zu bytes",
-				       entry->path.data, name, len);
+			return err_set(err, ERR_LIMIT,
+				       "'%s': attribute '%.64s' of %zu bytes, more than %u",
+				       entry->path.data, name, len, LIMIT_XATTR_BYTES);
 		add_xattr(entry, name, value, len);
 	}
 	return 0;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -30,6 +31,8 @@
 
 #define ACL_ACCESS  "system.posix_acl_access"
 #define ACL_DEFAULT "system.posix_acl_default"
+/* Free blocks that any attribute has room in: XATTR_SIZE_MAX and what leads to it. */
+#define XATTR_BLOCKS 64
 
 struct tree_fs {
 	struct tree_writer tree;
@@ -133,6 +136,22 @@ static bool may_lack(int number, const char *name)
 	       (number == EPERM && strncmp(name, "user.", 5) == 0); /* links, devices, sockets */
 }
 
+/*
+ * Attributes of a file share a block on ext4, and ENOSPC says that this is full
+ * as well as that the file system is.
+ */
+static int cannot_set(int fd, const char *path, const struct tree_xattr *xattr, int number,
+		      struct error *err)
+{
+	struct statvfs fs;
+
+	if (number == ENOSPC && fstatvfs(fd, &fs) == 0 && fs.f_bavail > XATTR_BLOCKS)
+		return err_set(err, ERR_LIMIT,
+			       "attribute '%s' of '%s': %zu bytes do not fit beside the others",
+			       xattr->name, path, xattr->len);
+	return err_sys(err, number, "set attribute '%s' of '%s'", xattr->name, path);
+}
+
 static int set_xattrs(int fd, const char *path, const struct tree_attr *attr, struct error *err)
 {
 	for (size_t i = 0; i < attr->nr_xattrs; i++) {
@@ -141,7 +160,7 @@ static int set_xattrs(int fd, const char *path, const struct tree_attr *attr, st
 		if (fsetxattr(fd, xattr->name, xattr->value, xattr->len, 0) == 0)
 			continue;
 		if (!may_lack(errno, xattr->name))
-			return err_sys(err, errno, "set attribute '%s' of '%s'", xattr->name, path);
+			return cannot_set(fd, path, xattr, errno, err);
 		log_warn("attribute '%s' of '%s' is left out: %s", xattr->name, path,
 			 strerror(errno));
 	}
@@ -159,8 +178,7 @@ static int set_xattrs_at(const struct place *at, const struct tree_attr *attr, s
 		if (lsetxattr(name, xattr->name, xattr->value, xattr->len, 0) == 0)
 			continue;
 		if (!may_lack(errno, xattr->name))
-			return err_sys(err, errno, "set attribute '%s' of '%s'", xattr->name,
-				       at->path);
+			return cannot_set(at->dir->fd, at->path, xattr, errno, err);
 		log_warn("attribute '%s' of '%s' is left out: %s", xattr->name, at->path,
 			 strerror(errno));
 	}

@@ -22,7 +22,7 @@
 struct level {
 	DIR *dir;
 	char name[NAME_MAX + 1];
-	bool changed; /* since the scan began: what was added may have been missed */
+	bool changed; /* since the scan began: another may find what this one missed */
 };
 
 struct removal {
@@ -75,15 +75,13 @@ static int enter(struct removal *removal, int dir_fd, const char *name, struct e
 /* The directory is too deep for a level of its own: the topmost one takes it. */
 static int move_up(struct removal *removal, int dir_fd, const char *name, struct error *err)
 {
-	struct level *top = &removal->levels[0];
+	int top_fd = dirfd(removal->levels[0].dir);
 	char moved[32];
 
 	do {
 		snprintf(moved, sizeof(moved), ".veneer-%u", removal->nr_moved++);
-		if (renameat2(dir_fd, name, dirfd(top->dir), moved, RENAME_NOREPLACE) == 0) {
-			top->changed = true;
+		if (renameat2(dir_fd, name, top_fd, moved, RENAME_NOREPLACE) == 0)
 			return 0;
-		}
 	} while (errno == EEXIST);
 	return err_sys(err, errno, "move folder '%s'", name);
 }
@@ -109,10 +107,7 @@ static int remove_entry(struct removal *removal, const struct dirent *entry, str
 		return err_sys(err, errno, "remove folder '%s'", entry->d_name);
 	if (removal->depth < MAX_LEVELS)
 		return enter(removal, fd, entry->d_name, err);
-	if (move_up(removal, fd, entry->d_name, err) < 0)
-		return -1;
-	level->changed = true;
-	return 0;
+	return move_up(removal, fd, entry->d_name, err);
 }
 
 /* The scan of the deepest level came to its end. */

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """odd.py - image archives that no sane tool writes
 
-usage: odd.py bad FOLDER     archives that must be refused, and FOLDER/cases:
-                             a line "FILE<TAB>what the error must contain" for each
+usage: odd.py bad FOLDER     archives that must be refused, and FOLDER/cases: a line
+                             "KIND<TAB>FILE<TAB>what the error must contain" for each
        odd.py legal FOLDER   archives that must be taken, NAME.tar, with NAME.tree:
                              the tree as `odd.py list` must print it
        odd.py tiny NR        on stdout: an archive with one layer of NR tiny files
        odd.py bomb MIB       on stdout: an archive whose one layer, a megabyte or so,
                              unpacks to a file of MIB MiB
        odd.py list FOLDER    a tree, one line for each entry, everything a tar can say
+       odd.py peak COMMAND…  runs it and prints the KiB of memory that it had at most
 
 Headers are written byte by byte here, since tarfile would not write most of them.
 """
@@ -21,7 +22,7 @@ import io
 import json
 import lzma
 import os
-import re
+import resource
 import stat
 import struct
 import subprocess
@@ -204,15 +205,15 @@ def flip(data, at):
 
 def bad_containers():
     whole = docker([GOOD])
-    yield "empty", b"", "empty"
-    yield "text", b"this is no archive\n" * 100, "not a tar archive"
+    yield "empty", b"", "empty.tar: it is empty"
+    yield "text", b"this is no archive\n" * 100, "text.tar: not a tar archive"
     yield "short-text", b"hello", "not a tar archive"
     yield "zeros", b"\0" * 10240, NO_MANIFEST
     yield "noise", noise(20000), "not a tar archive"
-    yield "cut-in-layer", whole[:200000], "cut short"
-    yield "cut-in-config", whole[:700], "cut short"
-    yield "cut-in-header", whole[:1400], "cut short"
-    yield "broken-header", flip(whole, 1024 + 30), "damaged"
+    yield "cut-in-layer", whole[:200000], "Truncated"
+    yield "cut-in-config", whole[:700], "Truncated"
+    yield "cut-in-header", whole[:1400], "Truncated"
+    yield "broken-header", flip(whole, 1024 + 30), "Damaged tar archive"
     yield "cut.gz", gz(whole)[:100000], "gzip data: unexpected end"
     yield "cut-at-end.gz", gz(whole)[:-4], "gzip data: unexpected end"
     yield "cut.zst", zst(whole)[:100000], "zstd data: unexpected end"
@@ -234,10 +235,10 @@ def bad_members():
     yield "member-link-outside", docker([GOOD], first=header(
         "out", b"2", link="../../../../../../../../etc")), "leaves the root"
     yield "config-outside", docker([GOOD], Config="../../../../../../etc/passwd"), \
-        "leaves the root"
+        "image config: path"
     yield "config-absolute", docker([GOOD], Config="/etc/passwd"), "no '/etc/passwd'"
     yield "layer-outside", docker([GOOD], Layers=["../0.tar"]), "leaves the root"
-    yield "layer-missing", docker([GOOD], Layers=["9.tar"]), "no '9.tar'"
+    yield "layer-missing", docker([GOOD], Layers=["9.tar"]), "layer 0: archive has no '9.tar'"
     yield "layer-circle", docker([GOOD], Layers=["a"], first=header("a", b"2", link="b") + header(
         "b", b"2", link="a")), "no 'a'"
     yield "layer-folder", docker([GOOD], Layers=["a"], first=folder("a")), "no 'a'"
@@ -245,9 +246,9 @@ def bad_members():
         "name is longer"
     yield "members-too-many", docker([GOOD], first=header("m") * 65540), \
         "more than 65536 members"
-    yield "member-negative", docker([GOOD], first=header("x", raw_size=b"\xff" * 12)), "damaged"
+    yield "member-negative", docker([GOOD], first=header("x", raw_size=b"\xff" * 12)), "negative size"
     yield "member-absurd", docker([GOOD], first=header(
-        "x", raw_size=b"\x80\0\0\0\x7f" + b"\xff" * 7)), "cut short"
+        "x", raw_size=b"\x80\0\0\0\x7f" + b"\xff" * 7)), "overflow"
     holes = b"0\n0\n" * 1200000
     yield "member-sparse-map", docker([GOOD], first=pax_of(
         [("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", "x"),
@@ -275,7 +276,7 @@ def bad_manifests():
     yield "manifest-deep", with_text(b"[" * 100000), "nested deeper"
     yield "manifest-values", with_text(b"[" + b"{}," * 1000000 + b"{}]"), "values"
     yield "manifest-large", with_text(b" " * 5000000 + b"[]"), "larger than"
-    yield "manifest-not-utf8", docker([GOOD], manifest=b'[{"Config":"\xff\xfe"}]'), "UTF-8"
+    yield "manifest-not-utf8", docker([GOOD], manifest=b'[{"Config":"\xff\xfe"}]'), "unable to decode"
     yield "manifest-nul", docker([GOOD], Config="config.json\0/etc"), "NUL"
     yield "manifest-huge-number", with_text(
         b'[{"Config":"config.json","Layers":[' + b"9" * 5000 + b"]}]"), "too big"
@@ -346,19 +347,19 @@ def bad_layouts():
 
     layout = Oci()
     manifest = layout.image([GOOD], blobs=[gz(GOOD)], media=LAYER + "+gzip")
-    yield "oci-wrong-blob", patched(spoil(gz(GOOD))), "layer"
+    yield "oci-wrong-blob", patched(spoil(gz(GOOD))), "layer 0: gzip data: garbage"
     other = gz(tar(entry("other", b"x")))
     yield "oci-other-blob", patched(lambda layout, _: layout.members.update(
         {"blobs/sha256/" + hex_of(gz(GOOD)): other})), \
         "layer verification failed for digest " + digest(gz(GOOD))
     yield "oci-wrong-config", patched(spoil(config_of([GOOD]))), \
-        "verification failed for digest " + digest(config_of([GOOD]))
+        "image config verification failed for digest " + digest(config_of([GOOD]))
     yield "oci-wrong-manifest", patched(spoil(manifest)), \
-        "verification failed for digest " + digest(manifest)
+        "manifest verification failed for digest " + digest(manifest)
     yield "oci-no-blob", drop(gz(GOOD)), "no 'blobs/sha256/"
     yield "oci-no-config", drop(config_of([GOOD])), "no 'blobs/sha256/"
     yield "oci-no-manifest", drop(manifest), "no 'blobs/sha256/"
-    yield "oci-index-null", top(b"null"), "index.json"
+    yield "oci-index-null", top(b"null"), "index.json: invalid manifest: must be an object"
     yield "oci-index-empty", top(b'{"schemaVersion":2,"manifests":[]}'), "index.json"
     yield "oci-index-list", top(b"[]"), "index.json"
     yield "oci-digest-path", top(dump({"schemaVersion": 2, "manifests": [
@@ -400,9 +401,9 @@ def nested_indexes():
 
 def bad_layer_tars():
     x = entry("x", b"x")
-    yield "cut", GOOD[:200000], "cut short"
-    yield "cut-header", GOOD[:700], "cut short"
-    yield "text", b"no tar at all " * 100, "not a tar archive"
+    yield "cut", GOOD[:200000], "failed to register layer 1: not a valid tar archive: Truncated"
+    yield "cut-header", GOOD[:700], "Truncated"
+    yield "text", b"no tar at all " * 100, "not a valid tar archive"
     yield "outside", tar(entry("../../../outside/planted", b"x")), "leaves the root"
     yield "outside-late", tar(folder("a"), entry("a/b/../../../planted", b"x")), "leaves the root"
     yield "hard-link-outside", tar(header("l", b"1", link="../../../outside/canary")), \
@@ -415,30 +416,29 @@ def bad_layer_tars():
     yield "hard-link-folder", tar(folder("d"), header("l", b"1", link="d")), "'d'"
     yield "hard-link-root", tar(header("l", b"1", link="/")), "to the root"
     yield "link-circle", tar(header("a", b"2", link="b"), header("b", b"2", link="a"),
-                             entry("a/x", b"x")), "a/x"
+                             entry("a/x", b"x")), "too many links"
     yield "link-empty", tar(header("a", b"2")), "without a target"
-    yield "name-4096", tar(pax(path="d/" * 2047 + "xx") + x), "name of 4096 bytes"
+    yield "name-4096", tar(pax(path="d/" * 2047 + "xx") + x), "a name of 4096 bytes, more than 4095"
     yield "name-component", tar(pax(path="n" * 256) + x), "the name is too long"
     yield "link-long", tar(pax(linkpath="t" * 4096) + header("l", b"2", link="t")), "4096 bytes"
-    yield "name-empty", tar(entry("")), "without a name"
     yield "whiteout-dots", tar(entry(".wh...", b"")), "invalid whiteout name"
     yield "whiteout-nothing", tar(entry("a/.wh.", b"")), "invalid whiteout name"
     yield "below-whiteout", tar(entry(".wh.a/b", b"")), "below a whiteout"
-    yield "size-negative", tar(header("x", raw_size=b"\xff" * 12)), "damaged"
-    yield "size-absurd", tar(header("x", raw_size=b"\x80\0\0\0\x7f" + b"\xff" * 7)), "'x'"
-    yield "size-lie", tar(header("x", raw_size=b"00007777777\0")), "cut short"
-    yield "size-pax", tar(pax(size="99999999999999999999999999") + x), "damaged"
-    yield "checksum", tar(header("x", checksum=1)), "damaged"
+    yield "size-negative", tar(header("x", raw_size=b"\xff" * 12)), "negative size"
+    yield "size-absurd", tar(header("x", raw_size=b"\x80\0\0\0\x7f" + b"\xff" * 7)), "overflow"
+    yield "size-lie", tar(header("x", raw_size=b"00007777777\0")), "Truncated"
+    yield "size-pax", tar(pax(size="99999999999999999999999999") + x), "overflow"
+    yield "checksum", tar(header("x", checksum=1)), "Damaged tar archive"
     yield "owner-negative", tar(header("x", uid=-1)), "impossible owner"
     yield "owner-huge", tar(pax(uid="4294967296") + x), "impossible owner"
-    yield "pax-broken", tar(header("P", b"x", 10) + pad(b"99 path=x\n") + x), "damaged"
+    yield "pax-broken", tar(header("P", b"x", 10) + pad(b"99 path=x\n") + x), "malformed pax"
     yield "pax-large", tar(pax(comment="c" * 4000000) + x), "header"
     yield "attributes-many", tar(pax_of([("SCHILY.xattr.user.%d" % at, "v")
                                          for at in range(2000)]) + x), "more than 1024 attributes"
     yield "attribute-large", tar(pax_of([("SCHILY.xattr.user.a", "v" * 70000)]) + x), \
         "attribute 'user.a' of 70000 bytes"
     yield "attribute-no-room", tar(pax_of([("SCHILY.xattr.user.a", "v" * 30000)]) + x), \
-        "attribute 'user.a' of 'x'"
+        "attribute 'user.a' of 'x': 30000 bytes do not fit"
     yield "sparse-beyond", tar(pax_of([("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"),
                                        ("GNU.sparse.name", "x"), ("GNU.sparse.realsize", "10")]) +
                                entry("x", pad(b"1\n100000\n5\n") + b"hello")), "'x'"
@@ -453,18 +453,18 @@ def bad_layer_tars():
 def write_bad(out):
     sources = [bad_containers, bad_members, bad_manifests, bad_configs, bad_layouts]
     with open(out + "/cases", "w") as cases:
-        def put(name, data, want):
+        def put(kind, name, data, want):
             file = name if "." in name else name + ".tar"
             with open(out + "/" + file, "wb") as archive:
                 archive.write(data)
-            cases.write("%s\t%s\n" % (file, want))
+            cases.write("%s\t%s\t%s\n" % (kind, file, want))
 
         for source in sources:
             for name, data, want in source():
-                put(name, data, want)
+                put(source.__name__[4:], name, data, want)
         for name, layer, want in bad_layer_tars():
             # A whole layer before the bad one: it must go again too.
-            put("layer-tar-" + name, docker([GOOD, layer]), want)
+            put("layer_tars", "layer-tar-" + name, docker([GOOD, layer]), want)
 
 
 # ---- what is odd, but legal: the tree is worked out here from the same entries ----
@@ -865,6 +865,10 @@ def main():
         write_packed(tiny_files(int(value)))
     elif what == "bomb":
         write_packed(one_large_file(int(value)))
+    elif what == "peak":
+        status = subprocess.run(sys.argv[2:], check=False).returncode
+        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+        sys.exit(status)
     elif what == "list":
         list_tree(value)
     else:

@@ -247,7 +247,12 @@ static void test_acls(void)
 	tar_file(&tar, "nameless", "x");
 	tar_pax(&tar, "SCHILY.acl.access", "user::rw-,group::r--,other::r--", NULL);
 	tar_file(&tar, "plain", "x");
+	tar_pax(&tar, "SCHILY.acl.access", "user::rw-,user:5:r-x,group::-w-,other::r--", NULL);
+	tar_file(&tar, "maskless", "x");
 	box_apply(&box, &tar, true);
+	CU_ASSERT_EQUAL(xattr_in(&box, "maskless", "system.posix_acl_access", (char *)&acl, 44),
+			44);
+	CU_ASSERT(acl.entries[3].e_tag == ACL_MASK && acl.entries[3].e_perm == 7);
 	CU_ASSERT_EQUAL(xattr_in(&box, "f", "system.posix_acl_access", (char *)&acl, sizeof(acl)),
 			(ssize_t)sizeof(acl));
 	CU_ASSERT_EQUAL(acl.entries[1].e_tag, ACL_USER);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "db/journal.h"
+#include "db/recover.h"
+
+struct unsettled {
+	bool attached;
+	bool writable;
+	uint32_t thin_id;
+	char *target;
+};
+
+struct unsettled_list {
+	struct unsettled *items;
+	size_t nr;
+};
+
+static void unsettled_list_done(struct unsettled_list *list)
+{
+	for (size_t i = 0; i < list->nr; i++)
+		free(list->items[i].target);
+	free(list->items);
+}
+#define auto_unsettled_list __attribute__((cleanup(unsettled_list_done)))
+
+static int read_unsettled(struct db *db, struct unsettled_list *ret, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(db,
+		       "SELECT kind = 'attach', writable, thin_id, target FROM view"
+		       " WHERE settled = 0",
+		       &stmt, err) < 0)
+		return -1;
+	while ((got = db_step(stmt, err)) > 0) {
+		ret->items = xrealloc(ret->items, (ret->nr + 1) * sizeof(*ret->items));
+		ret->items[ret->nr++] = (struct unsettled){
+			.attached = db_int(stmt, 0) != 0,
+			.writable = db_int(stmt, 1) != 0,
+			.thin_id = (uint32_t)db_int(stmt, 2),
+			.target = xstrdup(db_text(stmt, 3)),
+		};
+	}
+	return got;
+}
+
+static int keep_view(struct db *db, const struct unsettled *view, struct error *err)
+{
+	log_debug("'%s' is used: it stays", view->target);
+	return db_exec(db, err, "UPDATE view SET settled = 1 WHERE kind = ?1 AND target = ?2", "ss",
+		       view->attached ? "attach" : "mount", view->target);
+}
+
+/* 1: nothing of it is in the kernel any more, or nothing that matters; 0: it is used. */
+static int stop_view(struct db *db, struct volume_pool *pool, const struct unsettled *view,
+		     struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (!view->attached && volume_unmount(pool, view->thin_id, view->target, err) < 0 &&
+	    err->kind != ERR_NOT_FOUND)
+		return err->kind == ERR_IN_USE ? 0 : -1;
+	if (db_prepare(db, "SELECT count(*) FROM view WHERE thin_id = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_int(stmt, 1, view->thin_id);
+	if (db_step(stmt, err) < 0)
+		return -1;
+	if (db_int(stmt, 0) > 1 || volume_deactivate(pool, view->thin_id, err) == 0)
+		return 1;
+	if (err->kind != ERR_IN_USE)
+		return -1;
+	return view->attached ? 0 : 1;
+}
+
+static int forget_view(struct db *db, struct volume_pool *pool, const struct unsettled *view,
+		       struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+	uint64_t txid;
+
+	if (db_begin(&tx, db, err) < 0 || journal_next_txid(db, &txid, err) < 0 ||
+	    db_exec(db, err, "DELETE FROM view WHERE kind = ?1 AND target = ?2", "ss",
+		    view->attached ? "attach" : "mount", view->target) < 0 ||
+	    (view->writable && journal_intend_delete(db, txid, view->thin_id, err) < 0) ||
+	    db_commit(&tx, err) < 0)
+		return -1;
+	return view->writable ? journal_fulfil(db, pool, txid, NULL, NULL, err) : 0;
+}
+
+static int end_view(struct db *db, struct volume_pool *pool, const struct unsettled *view,
+		    struct error *err)
+{
+	int stopped = stop_view(db, pool, view, err);
+
+	if (stopped <= 0)
+		return stopped < 0 ? -1 : keep_view(db, view, err);
+	log_debug("ending '%s', left half way by a killed process", view->target);
+	if (view->attached) {
+		auto_free char *link = xasprintf(RECOVER_LINK_DIR "/%s", view->target);
+
+		if (unlink(link) < 0 && errno != ENOENT)
+			log_debug("link '%s' stays: %s", link, strerror(errno));
+	}
+	crash_point("recover-view");
+	return forget_view(db, pool, view, err);
+}
+
+int recover_views(const struct root *root, struct db *db, struct volume_pool *pool,
+		  struct error *err)
+{
+	auto_unsettled_list struct unsettled_list list = { 0 };
+
+	if (read_unsettled(db, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.nr; i++) {
+		if (end_view(db, pool, &list.items[i], err) < 0)
+			return err_add(err, "recover view '%s'", list.items[i].target);
+	}
+	if (list.nr)
+		recover_mount_points(root, db);
+	return 0;
+}
+
+static bool has_view(struct db *db, const char *target)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	struct error err;
+
+	if (db_prepare(db, "SELECT 1 FROM view WHERE kind = 'mount' AND target = ?1", &stmt, &err) <
+	    0)
+		return true;
+	db_bind_text(stmt, 1, target);
+	return db_step(stmt, &err) != 0;
+}
+
+void recover_mount_points(const struct root *root, struct db *db)
+{
+	int dir_fd = openat(root->fd, "mounts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_dir DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		auto_free char *target = xasprintf("%s/mounts/%s", root->path, entry->d_name);
+
+		/* Only an empty folder can be removed so, and no mount point in use. */
+		if (entry->d_name[0] != '.' && !has_view(db, target))
+			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+	}
+}
