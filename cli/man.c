@@ -25,6 +25,21 @@ static void roff(const char *text, struct buf *ret)
 	}
 }
 
+/* Text of several lines, kept as such. */
+static void lines(const char *text, struct buf *ret)
+{
+	for (;;) {
+		size_t len = strcspn(text, "\n");
+		auto_free char *line = xasprintf("%.*s", (int)len, text);
+
+		roff(line, ret);
+		if (!text[len])
+			return;
+		buf_puts(ret, "\n.br\n");
+		text += len + 1;
+	}
+}
+
 static void heading(const char *page, const char *summary, struct buf *ret)
 {
 	buf_puts(ret, ".TH \"");
@@ -54,7 +69,7 @@ static void option_list(const struct opt *opts, struct buf *ret)
 			buf_puts(ret, "\\fR");
 		}
 		buf_putc(ret, '\n');
-		roff(opt->help, ret);
+		lines(opt->help, ret);
 		if (opt->preset) {
 			buf_puts(ret, " (default ");
 			roff(opt->preset, ret);

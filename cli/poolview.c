@@ -101,11 +101,10 @@ int poolview_read(struct store *store, json_t **ret, struct error *ret_problem, 
 	struct pool_status status;
 
 	*ret_problem = (struct error){ 0 };
-	if (inventory_read(store, &inventory, ret_problem) == 0)
-		ret_problem->kind = 0;
-	else if (ret_problem->kind == ERR_NOT_FOUND || ret_problem->kind == ERR_CANCELLED) {
-		*err = *ret_problem;
-		return -1;
+	if (inventory_read(store, &inventory, err) < 0) {
+		if (err->kind == ERR_NOT_FOUND || err->kind == ERR_CANCELLED)
+			return -1;
+		*ret_problem = *err;
 	}
 	if (pool_open(store->root.path, &pool, err) < 0 || pool_status(pool, &status, err) < 0)
 		return -1;

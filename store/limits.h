@@ -72,8 +72,8 @@
 #define LIMIT_XATTR_BYTES (64u * 1024)
 #define LIMIT_XATTRS	  1024u
 /*
- * Entries of one layer above the base, whose names are remembered for whiteouts: 8 bytes each, so
- * 24 MiB. The base has no such bound. The largest known layers have some 500,000.
+ * Entries of one layer above the base, whose names are remembered for whiteouts: some 40 MiB of
+ * hashes. The base has no such bound. The largest known layers have some 500,000.
  */
 #define LIMIT_LAYER_NAMES 3000000u
 /* Folders within folders below an opaque one. A path of LIMIT_PATH_BYTES has 2,048; links add to it. */

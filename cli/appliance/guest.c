@@ -87,6 +87,13 @@ static _Noreturn void end(struct guest *guest, bool force)
 	system_end(guest->root, force);
 }
 
+/* The supervisor is dead, and with it everybody who could want anything. */
+static _Noreturn void hang_up(struct guest *guest)
+{
+	dprintf(STDERR_FILENO, "the line is closed\n");
+	system_end(guest->root, true);
+}
+
 static void answer_hello(struct guest *guest, const struct frame *frame)
 {
 	uint64_t numbers[2] = { CHANNEL_VERSION, system_count_attached() };
@@ -198,10 +205,8 @@ static void hear_line(struct guest *guest)
 	struct frame frame;
 	struct error err;
 
-	if (channel_fill(&guest->channel, &err) < 1) {
-		dprintf(STDERR_FILENO, "the line is closed\n");
-		system_end(guest->root, false);
-	}
+	if (channel_fill(&guest->channel, &err) < 1)
+		hang_up(guest);
 	while ((event = frame_reader_next(&guest->channel.reader, &frame)) != FRAME_NONE) {
 		if (event == FRAME_KEY)
 			hear_key(guest);
@@ -252,7 +257,7 @@ static void serve(struct guest *guest)
 	for (size_t i = 0; i < 2 + JOB_WAITS; i++)
 		waits[i] = (struct pollfd){ .fd = -1 };
 	if (channel_flush(&guest->channel, &err) < 0)
-		dprintf(STDERR_FILENO, "%s\n", err.text);
+		hang_up(guest);
 	waits[0] = (struct pollfd){ .fd = guest->channel.fd, .events = POLLIN };
 	if (channel_pending(&guest->channel))
 		waits[0].events |= POLLOUT;

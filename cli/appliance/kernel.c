@@ -192,6 +192,8 @@ int kernel_argv(const struct kernel *kernel, const char *init, const struct fram
 	 * here uses any; the second only complains.
 	 */
 	strlist_add(ret, "initcall_blacklist=raid6_select_algo,mmapper_init");
+	/* 512 terminals of an old kind, each announced by a process of its own. */
+	strlist_add(ret, "pty.legacy_count=0");
 	/* Without a policy it would only refuse labels that an image brings along. */
 	strlist_add(ret, "selinux=0");
 	/* By number: a path with a comma or a colon would be taken apart. */

@@ -345,7 +345,7 @@ static int fill_start(const struct appliance_request *request, const struct engi
 	fill_env(engine->place.root, &ret->env);
 	ret->cwd = getcwd(NULL, 0);
 	if (!ret->cwd)
-		return err_sys(err, errno, "current folder");
+		ret->cwd = xstrdup("/"); /* it was removed */
 	ret->umask = mask;
 	return 0;
 }

@@ -26,6 +26,7 @@
 
 #define STORE_DISK     "/dev/ubda"
 #define STORE_OPTIONS  "noinit_itable,discard,errors=remount-ro"
+#define RUN_PREFIX     "/run/"
 #define LOOP_PREFIX    "/dev/loop"
 #define VALUE_MAX      4096 /* bytes of a file in sysfs */
 #define MOUNTS_MAX     (16u << 20)
@@ -79,19 +80,26 @@ void system_begin(void)
 	system_show("/run/user");
 	bring_up_loopback();
 	setrlimit(RLIMIT_NOFILE, &files);
+	/* Else the kernel runs /sbin/hotplug of the host for each new device. */
+	put_value("/sys/kernel/uevent_helper", "\n");
 	/* A kernel that is wrong about something must not write to the store. */
 	put_value("/proc/sys/kernel/panic_on_oops", "1");
 }
 
 void system_show(const char *path)
 {
-	auto_free char *from = xasprintf(SYSTEM_HOST "%s", path);
-	struct error err;
+	size_t len = strlen(RUN_PREFIX);
+	auto_free char *shown = NULL, *from = NULL;
 
-	if (strncmp(path, "/run/", 5) != 0 || access(path, F_OK) == 0 || access(from, F_OK) < 0)
+	if (strncmp(path, RUN_PREFIX, len) != 0)
 		return;
-	if (io_make_dirs(path, 0755, &err) < 0 || mount(from, path, NULL, MS_BIND, NULL) < 0)
-		dprintf(STDERR_FILENO, "show %s: %s\n", path, strerror(errno));
+	len += strcspn(path + len, "/");
+	shown = xasprintf("%.*s", (int)len, path);
+	from = xasprintf(SYSTEM_HOST "%s", shown);
+	if (access(shown, F_OK) == 0 || access(from, F_OK) < 0)
+		return;
+	if (mkdir(shown, 0755) < 0 || mount(from, shown, NULL, MS_BIND, NULL) < 0)
+		dprintf(STDERR_FILENO, "show %s: %s\n", shown, strerror(errno));
 }
 
 static int load_modules(const char *dir, struct error *err)

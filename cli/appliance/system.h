@@ -25,8 +25,8 @@ void system_begin(void);
 int system_set_up(const struct channel_start *start, struct error *err);
 
 /*
- * Makes a folder of the host visible at its path where a mount of ours hides
- * it: below /run. Failures show when it is used.
+ * Makes what the host has at a path visible where a mount of ours hides it: the
+ * folder below /run that it lies in. Failures show when it is used.
  */
 void system_show(const char *path);
 

@@ -26,6 +26,8 @@ void crash_point(const char *name)
 	const char *wanted = getenv("VENEER_CRASH_AT");
 	const char *count;
 
+	if (wanted && strcmp(wanted, "?") == 0)
+		dprintf(STDERR_FILENO, "crash point %s\n", name);
 	if (!wanted || !is_meant(wanted, name, &count))
 		return;
 	if (++passed != (*count ? (int)strtol(count + 1, NULL, 10) : 1))

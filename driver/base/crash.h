@@ -5,7 +5,8 @@
  * In a build with CRASH_POINTS, VENEER_CRASH_AT="name" or "name:3" makes the
  * process kill itself with SIGKILL at the (third) passage of that point, "*:3"
  * at the third passage of any; its stderr then ends with "crash point NAME". No
- * handler, no atexit and no cleanup runs. Elsewhere a point costs nothing.
+ * handler, no atexit and no cleanup runs. "?" only says which points are passed.
+ * Elsewhere a point costs nothing.
  */
 #ifndef BASE_CRASH_H
 #define BASE_CRASH_H

@@ -80,8 +80,9 @@ static int open_archive(struct apply *apply, struct error *err)
 	struct archive *archive = archive_read_new();
 
 	apply->archive = archive;
-	/* No filter: the stream has inflated. The format is not guessed either. */
-	if (archive_read_set_format(archive, ARCHIVE_FORMAT_TAR) != ARCHIVE_OK ||
+	/* No filter: the stream has inflated. Nothing but tar is looked for. */
+	if (archive_read_support_format_tar(archive) != ARCHIVE_OK ||
+	    archive_read_support_format_empty(archive) != ARCHIVE_OK ||
 	    archive_read_open(archive, apply, NULL, feed, NULL) != ARCHIVE_OK)
 		return archive_failed(apply, err);
 	return 0;

@@ -3,7 +3,7 @@
 #
 # lib.sh - stopwatch and tables for the benchmark's scripts
 #
-# Results are files of RESULTS, one line "SECONDS KIB" for each run.
+# Results are files of RESULTS, one line "SECONDS KIB CPU_SECONDS" for each run.
 
 # timed NAME COMMAND...
 timed() {
@@ -32,6 +32,9 @@ median() {
 	awk -v c="${2:-1}" '{ print $c }' "$RESULTS/$1" | sort -g |
 		awk '{ v[NR] = $1 } END { m = int((NR + 1) / 2); print NR % 2 ? v[m] : (v[m] + v[m + 1]) / 2 }'
 }
+
+# ms NAME [COLUMN] - the median in milliseconds
+ms() { median "$@" | awk '{ print $1 * 1e3 }'; }
 
 # peak NAME - largest resident size of all runs, MiB
 peak() {

@@ -5,11 +5,13 @@
 #
 # The pipeline up to the tree writer beside igzip and sha256sum, and unpacking
 # onto a freshly made ext4 in a file, until it is unmounted, beside GNU tar and
-# bsdtar (which verify nothing). Medians of BENCH_RUNS (3), interleaved. The CPU's
-# share is told too, because the wall clock also measures the neighbours.
+# bsdtar (which verify nothing). Medians of BENCH_RUNS (3), interleaved; wall
+# clock and processor time, each with its ratio.
 #
 #	TOOLS   folder with stopwatch and unpack_tool (build/plain/bench)
 #	BENCH   folder of the image (build/bench), made by image.sh
+#
+# shellcheck disable=SC2016 # the commands expand where they run
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +27,7 @@ work=$(mktemp -d "$BENCH/unpack.XXXXXX")
 export RESULTS=$work/results mnt=$work/mnt TOOLS BENCH
 mkdir "$RESULTS" "$mnt"
 clean() {
-	mountpoint -q "$mnt" && umount "$mnt"
+	! mountpoint -q "$mnt" || umount "$mnt"
 	rm -rf "$work"
 }
 trap clean EXIT
@@ -35,48 +37,49 @@ trap 'exit 143' TERM
 layers=("$BENCH"/layer[12].tar.gz)
 fallocate -l 4G "$work/fs" || truncate -s 4G "$work/fs"
 
-# cpu NAME COMMAND... - timed, and the processor time of all its processes in NAME.cpu
-cpu() {
-	local TIMEFORMAT='%U %S'
-	{ time timed "$@" >/dev/null 2>"$RESULTS/log"; } 2>>"$RESULTS/$1.times" ||
-		{ cat "$RESULTS/log" "$RESULTS/$1.times"; return 1; }
-	awk '{ print $1 + $2, 0 }' "$RESULTS/$1.times" >"$RESULTS/$1.cpu"
-}
+# quietly NAME COMMAND... - timed; what it prints is shown only when it fails
+quietly() { timed "$@" >"$work/log" 2>&1 || { tail -n 5 "$work/log"; return 1; }; }
 
 # onto NAME COMMAND - with a new file system at $mnt
 onto() {
 	mkfs.ext4 -q -F -E lazy_itable_init=1,lazy_journal_init=1 "$work/fs"
 	mount -o loop,noinit_itable "$work/fs" "$mnt"
-	sync
-	cpu "$1" bash -c "$2"' && umount "$mnt"' "$1" "${layers[@]}"
+	sync -f "$mnt"
+	quietly "$1" bash -c "$2"' && umount "$mnt"' "$1" "${layers[@]}"
 }
 
 for ((round = 0; round < runs; round++)); do
 	cat "${layers[@]}" >/dev/null
-	cpu pipeline "$TOOLS/unpack_tool" null "${layers[@]}"
-	cpu igzip bash -c 'for layer; do igzip -dc "$layer" | sha256sum || exit 1; done' igzip "${layers[@]}"
+	quietly pipeline "$TOOLS/unpack_tool" null "${layers[@]}"
+	quietly igzip bash -c 'for layer; do igzip -dc "$layer" | sha256sum || exit 1; done' \
+		igzip "${layers[@]}"
 	onto unpack '"$TOOLS/unpack_tool" "$mnt" "$@"'
 	onto tar 'for layer; do tar -C "$mnt" -xzf "$layer" || exit 1; done'
 	onto bsdtar 'for layer; do bsdtar -C "$mnt" -xpf "$layer" || exit 1; done'
 done
 
-bytes=$("$TOOLS/unpack_tool" null "${layers[@]}" | awk '/ bytes / { sum += $NF } END { print sum }')
-files=$("$TOOLS/unpack_tool" null "${layers[@]}" | awk '/ entries / { sum += $4 } END { print sum }')
-sha=$(grep -qw sha_ni /proc/cpuinfo && echo 'with SHA instructions' || echo 'without SHA instructions')
+read -r files bytes < <("$TOOLS/unpack_tool" null "${layers[@]}" |
+	awk '/ entries / { files += $4; bytes += $6 } END { print files, bytes }')
+grep -qw sha_ni /proc/cpuinfo && sha=with || sha=without
 
 # line LABEL NAME REFERENCE
 line() {
-	row "$1" "$2" "$3"
-	printf '  %52s %9.2f s  %7.2f  of the processors\n' '' "$(median "$2.cpu")" "$(ratio "$2.cpu" "$3.cpu")"
+	printf '  %-40s %7.2f s %5.2f   %7.2f s %5.2f   %5s MiB\n' "$1" "$(median "$2")" \
+		"$(ratio "$2" "$3")" "$(median "$2" 3)" \
+		"$(awk -v a="$(median "$2" 3)" -v b="$(median "$3" 3)" 'BEGIN { print a / b }')" \
+		"$(peak "$2")"
 }
 
-printf 'unpacking natively: %s entries, %s MB of tar, %s CPUs %s\n' "$files" "$((bytes / 1000000))" \
-	"$(nproc)" "$sha"
+rate() { awk -v b="$bytes" -v s="$(median "$1")" 'BEGIN { printf "%.0f", b / s / 1e6 }'; }
+
+printf 'unpacking %s entries, %s MB of tar, %s CPUs %s SHA instructions\n' "$files" \
+	"$((bytes / 1000000))" "$(nproc)" "$sha"
+printf '  %-40s %15s   %15s   %9s\n' "medians of $runs" 'wall, ratio' 'CPU, ratio' 'peak'
 line 'igzip -dc | sha256sum' igzip igzip
-line 'pipeline up to the tree writer (both digests)' pipeline igzip
-awk -v b="$bytes" -v p="$(median pipeline)" -v i="$(median igzip)" \
-	'BEGIN { printf "  %-52s %9.0f MB/s, igzip and sha256sum %.0f MB/s\n", "", b / p / 1e6, b / i / 1e6 }'
+line 'up to the tree writer, both digests' pipeline igzip
+printf '  %-40s %s MB/s, up to the tree writer %s MB/s\n' 'igzip -dc | sha256sum' "$(rate igzip)" \
+	"$(rate pipeline)"
 line 'GNU tar -xzf' tar tar
 line 'bsdtar -xpf' bsdtar tar
-line 'unpack (both digests verified)' unpack tar
+line 'unpack, both digests verified' unpack tar
 target 'unpack beside GNU tar -xzf' "$(ratio unpack tar)" 0.6

@@ -13,16 +13,15 @@ python3 "$odd" bad "$WORK/bad" && python3 "$odd" legal "$WORK/legal" || exit 1
 
 # The pool's blocks in use, without opening the store.
 blocks_used() {
-	local status
-	read -r -a status < <(dmsetup status "$(dmsetup ls | awk '/-pool/ { print $1 }')")
-	printf '%s' "${status[5]}"
+	local data
+	read -r _ _ _ _ _ data _ < <(dmsetup status "$(dmsetup ls | awk '/-pool/ { print $1 }')")
+	printf '%s' "$data"
 }
 
 # What a load that fails may not leave, cheaper than no_leftovers.
 nothing_left() {
 	is "$blocks_before" "$(blocks_used)" 'pool blocks in use' || return 1
-	is '' "$(ls "$VENEER_ROOT/sessions" "$VENEER_ROOT/tmp" "$VENEER_ROOT/chains" | grep -v ':$')" \
-		'files left' || return 1
+	is '' "$(cd "$VENEER_ROOT" && find sessions tmp chains -mindepth 1)" 'files left' || return 1
 	is "$devices_before" "$(dmsetup ls)" 'devices' || return 1
 	if grep -E '/dev/(mapper/veneer|dm-)' /proc/mounts; then return 1; fi
 }
