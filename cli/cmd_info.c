@@ -24,11 +24,45 @@ struct info_opts {
 
 #define OS_RELEASE_MAX (64 * 1024) /* bytes */
 
+static const struct gotmpl_type swarm_type = {
+	.kind = GOTMPL_STRUCT,
+	.name = "swarm.Info",
+	.fields =
+		(const struct gotmpl_field[]){
+			{ "NodeID", &gotmpl_string },
+			{ "NodeAddr", &gotmpl_string },
+			{ "LocalNodeState", &gotmpl_string },
+			{ "ControlAvailable", &gotmpl_bool },
+			{ "Error", &gotmpl_string },
+			{ 0 },
+		},
+};
+
+static const struct gotmpl_type client_type = {
+	.kind = GOTMPL_STRUCT,
+	.name = "*system.clientInfo",
+	.fields =
+		(const struct gotmpl_field[]){
+			{ "Debug", &gotmpl_bool },
+			{ "Version", &gotmpl_string },
+			{ "GitCommit", &gotmpl_string },
+			{ "Context", &gotmpl_string },
+			{ "Plugins", &gotmpl_any },
+			{ "Warnings", &gotmpl_strings },
+			{ 0 },
+		},
+};
+
+/*
+ * Scripts ask Docker for many things that are not here: those have the zero
+ * value of their type, since an unknown field would stop the script.
+ */
 static const struct gotmpl_type info_type = {
 	.kind = GOTMPL_STRUCT,
 	.name = "system.dockerInfo",
 	.fields =
 		(const struct gotmpl_field[]){
+			{ "ID", &gotmpl_string },
 			{ "Containers", &gotmpl_int },
 			{ "ContainersRunning", &gotmpl_int },
 			{ "ContainersPaused", &gotmpl_int },
@@ -37,10 +71,41 @@ static const struct gotmpl_type info_type = {
 			{ "Views", &gotmpl_int },
 			{ "Driver", &gotmpl_string },
 			{ "DriverStatus", &gotmpl_any },
+			{ "Plugins", &gotmpl_any },
+			{ "MemoryLimit", &gotmpl_bool },
+			{ "SwapLimit", &gotmpl_bool },
+			{ "PidsLimit", &gotmpl_bool },
+			{ "Debug", &gotmpl_bool },
+			{ "NFd", &gotmpl_int },
+			{ "NGoroutines", &gotmpl_int },
+			{ "SystemTime", &gotmpl_string },
+			{ "LoggingDriver", &gotmpl_string },
+			{ "CgroupDriver", &gotmpl_string },
+			{ "CgroupVersion", &gotmpl_string },
+			{ "NEventsListener", &gotmpl_int },
+			{ "IndexServerAddress", &gotmpl_string },
+			{ "RegistryConfig", &gotmpl_any },
+			{ "HTTPProxy", &gotmpl_string, "HttpProxy" },
+			{ "HTTPSProxy", &gotmpl_string, "HttpsProxy" },
+			{ "NoProxy", &gotmpl_string },
+			{ "Labels", &gotmpl_strings },
+			{ "ExperimentalBuild", &gotmpl_bool },
+			{ "Runtimes", &gotmpl_any },
+			{ "DefaultRuntime", &gotmpl_string },
+			{ "Swarm", &swarm_type },
+			{ "LiveRestoreEnabled", &gotmpl_bool },
+			{ "Isolation", &gotmpl_string },
+			{ "InitBinary", &gotmpl_string },
+			{ "SecurityOptions", &gotmpl_strings },
+			{ "Warnings", &gotmpl_strings },
+			{ "ServerErrors", &gotmpl_strings },
+			{ "ClientInfo", &client_type },
+			{ "ClientErrors", &gotmpl_strings },
 			{ "Pool", &poolview_type },
 			{ "Appliance", &gotmpl_bool },
 			{ "KernelVersion", &gotmpl_string },
 			{ "OperatingSystem", &gotmpl_string },
+			{ "OSVersion", &gotmpl_string },
 			{ "OSType", &gotmpl_string },
 			{ "Architecture", &gotmpl_string },
 			{ "NCPU", &gotmpl_int },
@@ -52,20 +117,19 @@ static const struct gotmpl_type info_type = {
 		},
 };
 
-/* The PRETTY_NAME of os-release, without its quotes. Returns new. */
-static char *operating_system(void)
+/* A value of os-release without its quotes; key is "\nNAME=". Returns new. */
+static char *os_release(const char *key, const char *otherwise)
 {
-	static const char key[] = "\nPRETTY_NAME=";
 	auto_buf struct buf text = { 0 };
 	struct error ignored;
 	const char *at;
 
 	buf_putc(&text, '\n');
 	if (io_read_file(AT_FDCWD, "/etc/os-release", OS_RELEASE_MAX, &text, &ignored) < 0)
-		return xstrdup("Linux");
+		return xstrdup(otherwise);
 	at = strstr(text.data, key);
 	if (!at)
-		return xstrdup("Linux");
+		return xstrdup(otherwise);
 	at += strlen(key);
 	at += *at == '"';
 	return xasprintf("%.*s", (int)strcspn(at, "\"\n"), at);
@@ -113,7 +177,8 @@ static json_t *driver_status(const json_t *pool)
 
 static void put_machine(json_t *info)
 {
-	auto_free char *system = operating_system();
+	auto_free char *system = os_release("\nPRETTY_NAME=", "Linux");
+	auto_free char *version = os_release("\nVERSION_ID=", "");
 	struct utsname name;
 
 	if (uname(&name) < 0)
@@ -121,6 +186,7 @@ static void put_machine(json_t *info)
 	json_object_set_new(info, "Appliance", json_boolean(inside_already()));
 	json_object_set_new(info, "KernelVersion", json_string(name.release));
 	json_object_set_new(info, "OperatingSystem", json_string(system));
+	json_object_set_new(info, "OSVersion", json_string(version));
 	json_object_set_new(info, "OSType", json_string("linux"));
 	json_object_set_new(info, "Architecture", json_string(name.machine));
 	json_object_set_new(info, "NCPU", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
@@ -140,8 +206,23 @@ static int count_views(struct store *store, json_t *info, struct error *err)
 	return 0;
 }
 
+/* What a client of Docker finds beside the server's part. */
+static void put_client(json_t *info, bool debug)
+{
+	struct timespec now = human_now();
+
+	json_object_set_new(info, "Debug", json_boolean(debug));
+	json_object_set_new(info, "SystemTime", json_string(human_time_rfc3339_nano(&now, 0).text));
+	json_object_set_new(info, "Swarm", json_pack("{s:s}", "LocalNodeState", "inactive"));
+	json_object_set_new(info, "ServerVersion", json_string(VENEER_VERSION));
+	json_object_set_new(info, "ClientInfo",
+			    json_pack("{s:b, s:s, s:s, s:s}", "Debug", debug, "Version",
+				      VENEER_VERSION, "GitCommit", VENEER_COMMIT, "Context",
+				      "default"));
+}
+
 /* @ret: new */
-static int read_info(struct store *store, json_t **ret, struct error *err)
+static int read_info(struct store *store, bool debug, json_t **ret, struct error *err)
 {
 	json_auto_t *info = json_object();
 	json_auto_t *pool = NULL;
@@ -166,9 +247,21 @@ static int read_info(struct store *store, json_t **ret, struct error *err)
 		json_object_set(info, "Pool", pool);
 	put_machine(info);
 	json_object_set_new(info, "DockerRootDir", json_string(store->root.path));
-	json_object_set_new(info, "ServerVersion", json_string(VENEER_VERSION));
+	put_client(info, debug);
 	*ret = take_ptr(info);
 	return 0;
+}
+
+/* The one size that Docker shows in units of 1024. */
+static void print_binary(int64_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double size = (double)bytes;
+	size_t i = 0;
+
+	for (; size >= 1024 && i + 1 < sizeof(units) / sizeof(*units); i++)
+		size /= 1024;
+	printf("%.4g%s\n", size, units[i]);
 }
 
 static void print_info(const json_t *info)
@@ -182,8 +275,11 @@ static void print_info(const json_t *info)
 		{ "Docker Root Dir", "DockerRootDir" },
 	};
 	const json_t *pairs = json_object_get(info, "DriverStatus");
+	const char *debug = json_is_true(json_object_get(info, "Debug")) ? "true" : "false";
 
-	printf("Client:\n Version:    %s\n\nServer:\n", VENEER_VERSION);
+	printf("Client:\n Version:    %s\n Context:    default\n Debug Mode: %s\n\nServer:\n",
+	       VENEER_VERSION, debug);
+	printf(" Containers: 0\n  Running: 0\n  Paused: 0\n  Stopped: 0\n");
 	printf(" Images: %jd\n", (intmax_t)json_integer_value(json_object_get(info, "Images")));
 	printf(" Mounted or attached: %jd\n",
 	       (intmax_t)json_integer_value(json_object_get(info, "Views")));
@@ -201,7 +297,9 @@ static void print_info(const json_t *info)
 		printf(" %s: %s\n", lines[i][0],
 		       json_string_value(json_object_get(info, lines[i][1])));
 	printf(" CPUs: %jd\n", (intmax_t)json_integer_value(json_object_get(info, "NCPU")));
-	printf(" Total Memory: %s\n", view_size(info, "MemTotal").text);
+	printf(" Total Memory: ");
+	print_binary(json_integer_value(json_object_get(info, "MemTotal")));
+	printf(" Debug Mode: %s\n", debug);
 }
 
 static int run_info(struct cli *cli, const void *values, struct error *err)
@@ -210,7 +308,8 @@ static int run_info(struct cli *cli, const void *values, struct error *err)
 	auto_store struct store *store = NULL;
 	json_t *info;
 
-	if (cli_open_store(cli, &store, err) < 0 || read_info(store, &info, err) < 0)
+	if (cli_open_store(cli, &store, err) < 0 ||
+	    read_info(store, cli->global->debug, &info, err) < 0)
 		return -1;
 	if (opts->format && *opts->format)
 		return inspection_one(opts->format, info, &info_type, err);

@@ -13,6 +13,8 @@
 #include "pool/pool.h"
 #include "store.h"
 
+#define TYPES "\"container\", \"image\""
+
 struct inspect_opts {
 	const char *format;
 	const char *type;
@@ -42,15 +44,27 @@ static int find_device(struct store *store, const struct image *image, struct im
 	return 0;
 }
 
-static int inspect_image(struct store *store, const char *operand, struct inspection *output,
-			 struct error *err)
+/* @any_kind: what is no name of an image might have named something else */
+static int find_image(struct store *store, const char *operand, bool any_kind, struct image *ret,
+		      struct error *err)
+{
+	if (image_find(store, operand, ret, NULL, err) == 0)
+		return 0;
+	if (any_kind &&
+	    (err->kind == ERR_NOT_FOUND || err->kind == ERR_USAGE || err->kind == ERR_UNSUPPORTED))
+		err_set(err, ERR_NOT_FOUND, "error: no such object: %s", operand);
+	return -1;
+}
+
+static int inspect_image(struct store *store, const char *operand, bool any_kind,
+			 struct inspection *output, struct error *err)
 {
 	auto_image struct image image = { 0 };
 	auto_image_config struct image_config config = { 0 };
 	auto_buf struct buf text = { 0 };
 	struct imagejson_device device;
 
-	if (image_find(store, operand, &image, NULL, err) < 0 ||
+	if (find_image(store, operand, any_kind, &image, err) < 0 ||
 	    image_read_config(store, &image, &text, err) < 0 ||
 	    image_config_parse(text.data, text.len, &config, err) < 0 ||
 	    find_device(store, &image, &device, err) < 0)
@@ -67,11 +81,8 @@ static int inspect_all(struct cli *cli, const char *format, bool any_kind, struc
 	if (inspection_open(format, &output, err) < 0 || cli_open_store(cli, &store, err) < 0)
 		return -1;
 	for (size_t i = 0; i < cli->nr_words; i++) {
-		if (inspect_image(store, cli->words[i], output, err) == 0)
-			continue;
-		if (any_kind && err->kind == ERR_NOT_FOUND)
-			err_set(err, ERR_NOT_FOUND, "error: no such object: %s", cli->words[i]);
-		if (cli_fail(cli, err) < 0)
+		if (inspect_image(store, cli->words[i], any_kind, output, err) < 0 &&
+		    cli_fail(cli, err) < 0)
 			return -1;
 	}
 	inspection_print(output);
@@ -85,11 +96,32 @@ static int run_image_inspect(struct cli *cli, const void *values, struct error *
 	return inspect_all(cli, opts->format, false, err);
 }
 
+/* There are none: every operand is one that does not exist. */
+static int inspect_containers(struct cli *cli, const char *format, struct error *err)
+{
+	auto_inspection struct inspection *output = NULL;
+
+	if (inspection_open(format, &output, err) < 0)
+		return -1;
+	for (size_t i = 0; i < cli->nr_words; i++) {
+		err_set(err, ERR_NOT_FOUND, "No such container: %s", cli->words[i]);
+		cli_fail(cli, err);
+	}
+	inspection_print(output);
+	return 0;
+}
+
 static int run_inspect(struct cli *cli, const void *values, struct error *err)
 {
 	const struct inspect_opts *opts = values;
 
-	return inspect_all(cli, opts->format, !opts->type || !*opts->type, err);
+	if (opts->type && strcmp(opts->type, "container") == 0)
+		return inspect_containers(cli, opts->format, err);
+	if (inspect_all(cli, opts->format, !opts->type, err) < 0)
+		return -1;
+	for (size_t i = cli->failures.nr; opts->size && i < cli->nr_words; i++)
+		cli_say("WARNING: --size ignored for image");
+	return 0;
 }
 
 static int check_inspect(const struct cli *cli, const void *values, struct error *err)
@@ -97,8 +129,12 @@ static int check_inspect(const struct cli *cli, const void *values, struct error
 	const struct inspect_opts *opts = values;
 
 	(void)cli;
-	if (opts->type && *opts->type && strcmp(opts->type, "image") != 0)
-		return err_set(err, ERR_USAGE, "\"%s\" is not a valid value for --type",
+	if (!opts->type)
+		return 0;
+	if (!*opts->type)
+		return err_set(err, ERR_USAGE, "type is empty: must be one of " TYPES);
+	if (strcmp(opts->type, "container") != 0 && strcmp(opts->type, "image") != 0)
+		return err_set(err, ERR_USAGE, "unknown type: \"%s\": must be one of " TYPES,
 			       opts->type);
 	return 0;
 }
@@ -123,7 +159,8 @@ const struct command cmd_image_inspect = {
 
 static const struct opt inspect_options[] = {
 	OPT_VALUE(OPT_STRING, "format", 'f', inspect_opts, format, "string", OBJECT_FORMAT_HELP),
-	OPT_FLAG("size", 's', inspect_opts, size, "Display total file sizes of a container"),
+	OPT_FLAG("size", 's', inspect_opts, size,
+		 "Display total file sizes if the type is container"),
 	OPT_VALUE(OPT_STRING, "type", 0, inspect_opts, type, "string",
 		  "Only inspect objects of the given type"),
 	{ 0 },

@@ -142,7 +142,7 @@ static int run_layers(struct cli *cli, const void *values, struct error *err)
 	for (size_t i = 0; i < list.nr && result == 0; i++)
 		result = listing_row(output, row_json(&list.items[i], opts), err);
 	if (result == 0)
-		result = listing_print(output, err);
+		listing_print(output);
 	if (result == 0 && !opts->quiet && (!opts->format || strcmp(opts->format, "table") == 0))
 		print_totals(&list, of_image, opts->human);
 	layer_list_done(&list);

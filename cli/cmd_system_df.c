@@ -47,6 +47,8 @@ static const struct listing_kind df_listing = {
 			{ 0 },
 		},
 	.table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+	.raw = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\n"
+	       "reclaimable: {{.Reclaimable}}\n",
 };
 
 static const struct gotmpl_type df_image_type = {
@@ -214,10 +216,11 @@ static int print_summary(const struct df *df, const char *format, struct error *
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (listing_row(output, type_json(others[i], 0, 0, 0, "0B"), err) < 0)
 			return -1;
-	return listing_print(output, err);
+	listing_print(output);
+	return 0;
 }
 
-static json_t *image_json(const struct image *image, const struct image_usage *usage)
+static json_t *image_json(const struct image *image, const struct image_usage *usage, bool no_trunc)
 {
 	auto_image_rows struct image_rows rows = { 0 };
 	struct timespec created = human_time_from_ns(image->created_ns);
@@ -229,9 +232,9 @@ static json_t *image_json(const struct image *image, const struct image_usage *u
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Repository",
 		rows.items[0].repository, "Tag", rows.items[0].tag, "Digest", rows.items[0].digest,
-		"ID", human_short_id(image->id.text).text, "CreatedSince",
-		image->has_created ? human_since(&created, &now).text : "N/A", "CreatedAt",
-		image->has_created ? human_time_local(&created).text : "N/A", "Size",
+		"ID", no_trunc ? image->id.text : human_short_id(image->id.text).text,
+		"CreatedSince", image->has_created ? human_since(&created, &now).text : "N/A",
+		"CreatedAt", image->has_created ? human_time_local(&created).text : "N/A", "Size",
 		human_size(usage->size_bytes, HUMAN_LIST).text, "SharedSize",
 		human_size(usage->shared_bytes, HUMAN_TOTAL).text, "UniqueSize",
 		human_size(usage->unique_bytes, HUMAN_TOTAL).text, "Containers", containers);
@@ -250,17 +253,18 @@ static int print_table(const char *title, const struct listing_kind *kind, json_
 		if (listing_row(output, json_incref(json_array_get(owned, i)), err) < 0)
 			return -1;
 	printf("%s\n\n", title);
-	return listing_print(output, err);
+	listing_print(output);
+	return 0;
 }
 
-static json_t *image_rows_json(const struct df *df)
+static json_t *image_rows_json(const struct df *df, bool no_trunc)
 {
 	json_t *rows = json_array();
 
 	for (size_t i = 0; i < df->images.nr; i++)
 		if (is_shown(&df->images.items[i]))
-			json_array_append_new(rows,
-					      image_json(&df->images.items[i], &df->usage[i]));
+			json_array_append_new(
+				rows, image_json(&df->images.items[i], &df->usage[i], no_trunc));
 	return rows;
 }
 
@@ -306,7 +310,8 @@ static int print_pool(struct store *store, struct error *err)
 
 static int print_verbose(struct store *store, const struct df *df, struct error *err)
 {
-	if (print_table("Images space usage:", &df_image_listing, image_rows_json(df), err) < 0 ||
+	if (print_table("Images space usage:", &df_image_listing, image_rows_json(df, false), err) <
+		    0 ||
 	    print_table("\nContainers space usage:", &containers_listing, json_array(), err) < 0 ||
 	    print_table("\nLocal Volumes space usage:", &volumes_listing, json_array(), err) < 0 ||
 	    print_table("\nBuild cache usage: 0B", &cache_listing, json_array(), err) < 0 ||
@@ -349,8 +354,9 @@ static int run_df(struct cli *cli, const void *values, struct error *err)
 	if (table)
 		return print_verbose(store, &df, err);
 	return inspection_one(opts->format,
-			      json_pack("{s:o, s:[], s:[], s:[]}", "Images", image_rows_json(&df),
-					"Containers", "Volumes", "BuildCache"),
+			      json_pack("{s:o, s:[], s:[], s:[]}", "Images",
+					image_rows_json(&df, true), "Containers", "Volumes",
+					"BuildCache"),
 			      &verbose_type, err);
 }
 

@@ -7,13 +7,24 @@
 
 #include "base/cleanup.h"
 #include "format/gotmpl_eval.h"
+#include "format/gotmpl_print.h"
+
+#define BLANKS_PER_LEVEL 4
 
 struct inspection {
 	struct gotmpl *tmpl; /* NULL: JSON */
 	bool compact;
-	json_t *array;	 /* JSON */
-	struct buf text; /* of the template */
+	json_t *array;			/* JSON */
+	const struct gotmpl_type *type; /* of its elements */
+	struct buf text;		/* of the template */
 };
+
+static int parsing_error(struct error *err, enum err_kind kind)
+{
+	err_add(err, "template parsing error");
+	err->kind = kind;
+	return -1;
+}
 
 int inspection_open(const char *format, struct inspection **ret, struct error *err)
 {
@@ -21,11 +32,8 @@ int inspection_open(const char *format, struct inspection **ret, struct error *e
 
 	output->array = json_array();
 	output->compact = format && strcmp(format, "json") == 0;
-	if (format && *format && !output->compact && gotmpl_parse(format, &output->tmpl, err) < 0) {
-		err_add(err, "template parsing error");
-		err->kind = ERR_TEMPLATE;
-		return -1;
-	}
+	if (format && *format && !output->compact && gotmpl_parse(format, &output->tmpl, err) < 0)
+		return parsing_error(err, ERR_TEMPLATE);
 	*ret = take_ptr(output);
 	return 0;
 }
@@ -48,16 +56,13 @@ int inspection_add(struct inspection *output, json_t *object, const struct gotmp
 
 	if (!output->tmpl) {
 		json_array_append(output->array, owned);
+		output->type = type;
 		return 0;
 	}
 	if (gotmpl_run(output->tmpl, owned, type, 0, &text, err) < 0) {
 		buf_reset(&text);
-		if (gotmpl_run(output->tmpl, owned, NULL, GOTMPL_MISSING_KEY_ERROR, &text, err) <
-		    0) {
-			err_add(err, "template parsing error");
-			err->kind = ERR_USAGE;
-			return -1;
-		}
+		if (gotmpl_run(output->tmpl, owned, NULL, GOTMPL_MISSING_KEY_ERROR, &text, err) < 0)
+			return parsing_error(err, ERR_USAGE);
 	}
 	buf_append(&output->text, text.data, text.len);
 	buf_putc(&output->text, '\n');
@@ -66,8 +71,12 @@ int inspection_add(struct inspection *output, json_t *object, const struct gotmp
 
 void inspection_text(const struct inspection *output, struct buf *ret)
 {
-	size_t flags = output->compact ? JSON_COMPACT : JSON_INDENT(4);
-	auto_free char *text = NULL;
+	const struct gotmpl_type list = {
+		.kind = GOTMPL_LIST,
+		.name = "[]interface {}",
+		.elem = output->type,
+	};
+	const struct govalue all = { .json = output->array, .type = &list };
 
 	if (output->tmpl) {
 		if (output->text.len)
@@ -76,8 +85,10 @@ void inspection_text(const struct inspection *output, struct buf *ret)
 			buf_putc(ret, '\n');
 		return;
 	}
-	text = json_dumps(output->array, flags);
-	buf_puts(ret, text ? text : "[]");
+	if (output->compact)
+		goprint_json(ret, &all, false);
+	else
+		goprint_json_lines(ret, &all, BLANKS_PER_LEVEL);
 	buf_putc(ret, '\n');
 }
 
@@ -92,15 +103,17 @@ void inspection_print(const struct inspection *output)
 int inspection_one(const char *format, json_t *object, const struct gotmpl_type *type,
 		   struct error *err)
 {
-	const char *text = strcmp(format, "json") == 0 ? "{{json .}}" : format;
-	auto_inspection struct inspection *output = NULL;
+	json_auto_t *owned = object;
+	auto_gotmpl struct gotmpl *tmpl = NULL;
+	auto_buf struct buf text = { 0 };
+	int result;
 
-	if (inspection_open(text, &output, err) < 0) {
-		json_decref(object);
-		return -1;
-	}
-	if (inspection_add(output, object, type, err) < 0)
-		return -1;
-	inspection_print(output);
-	return 0;
+	if (gotmpl_parse(strcmp(format, "json") == 0 ? "{{json .}}" : format, &tmpl, err) < 0)
+		return parsing_error(err, ERR_TEMPLATE);
+	result = gotmpl_run(tmpl, owned, type, 0, &text, err);
+	if (result < 0)
+		err->kind = ERR_USAGE; /* 64 is for what does not parse */
+	buf_putc(&text, '\n');
+	fwrite(text.data, 1, text.len, stdout); /* on failure what came before, as Docker does */
+	return result;
 }

@@ -96,43 +96,44 @@ int listing_row(struct listing *list, json_t *row, struct error *err)
 	return 0;
 }
 
-static int put_header(struct listing *list, struct columns *table, struct error *err)
+/* Docker passes over what goes wrong here: the line ends there. */
+static void put_header(struct listing *list, struct columns *table)
 {
+	static const struct gotmpl_type type = {
+		.kind = GOTMPL_MAP,
+		.name = "formatter.SubHeaderContext",
+		.elem = &gotmpl_string,
+	};
 	json_auto_t *headers = json_object();
 	auto_buf struct buf line = { 0 };
+	struct error ignored;
 
 	for (const struct listing_header *header = list->kind->headers; header->field; header++)
 		json_object_set_new(headers, header->field, json_string(header->text));
-	if (gotmpl_run(list->tmpl, headers, NULL, GOTMPL_HEADER, &line, err) < 0)
-		return template_error(err);
+	gotmpl_run(list->tmpl, headers, &type, GOTMPL_HEADER, &line, &ignored);
 	buf_putc(&line, '\n');
 	columns_text(table, line.data, line.len);
-	return 0;
 }
 
-int listing_text(struct listing *list, struct buf *ret, struct error *err)
+void listing_text(struct listing *list, struct buf *ret)
 {
 	auto_columns struct columns table = { 0 };
 
 	if (!list->is_table) {
 		buf_append(ret, list->rows.data, list->rows.len);
-		return 0;
+		return;
 	}
-	if (put_header(list, &table, err) < 0)
-		return -1;
+	put_header(list, &table);
 	columns_text(&table, list->rows.data, list->rows.len);
 	columns_print(&table, ret);
-	return 0;
 }
 
-int listing_print(struct listing *list, struct error *err)
+void listing_print(struct listing *list)
 {
 	auto_buf struct buf text = { 0 };
 
-	if (listing_text(list, &text, err) < 0)
-		return -1;
+	listing_text(list, &text);
 	fwrite(text.data, 1, text.len, stdout);
-	return 0;
 }
 
 void listing_free(struct listing *list)

@@ -57,9 +57,9 @@ int listing_open(const struct listing_kind *kind, const char *format, bool quiet
 /* Takes row, also on failure. ERR_USAGE as above. */
 int listing_row(struct listing *list, json_t *row, struct error *err);
 /* Everything, on stdout. */
-int listing_print(struct listing *list, struct error *err);
+void listing_print(struct listing *list);
 /* The same text appended to ret. */
-int listing_text(struct listing *list, struct buf *ret, struct error *err);
+void listing_text(struct listing *list, struct buf *ret);
 
 void listing_free(struct listing *list);
 static inline void listing_free_(struct listing **list)

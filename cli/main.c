@@ -6,6 +6,7 @@
  * store, the pool or the appliance is touched.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,22 +109,46 @@ static char *count_problem(const struct command *command, size_t nr)
 			 max == 1 ? "" : "s");
 }
 
+/* Why standard output could not be written, or 0. */
+static int output_errno;
+
+static void flush_output(void)
+{
+	errno = 0;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && !output_errno)
+		output_errno = errno ? errno : EIO;
+}
+
 static int finish_output(int status)
 {
 	struct error err;
 
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	flush_output();
+	if (!output_errno)
 		return status;
-	if (errno != EPIPE) {
-		err_sys(&err, errno, "write to standard output");
+	if (output_errno != EPIPE) {
+		err_sys(&err, output_errno, "write to standard output");
 		cli_say_error(err.text);
 	}
 	return status ? status : 1;
 }
 
+/*
+ * Descriptors 0 to 2 exist from here on: a file of the store that became one of
+ * them would get our output. One that was closed stays useless for its purpose,
+ * so that lost output is an error.
+ */
+static void fill_standard_streams(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return;
+}
+
 static int report(struct cli *cli, int result, const struct error *err)
 {
-	fflush(stdout);
+	flush_output();
 	for (size_t i = 0; i < cli->failures.nr; i++)
 		cli_say_error(cli->failures.items[i]);
 	if (result < 0 && err->kind != ERR_CANCELLED)
@@ -281,6 +306,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	fill_standard_streams();
 	program_argv = argv;
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error like others: clean up */
 	if (opts_parse(global_options, true, (const char *const *)argv + (argc > 0), &global,

@@ -258,9 +258,14 @@ static int create_locked(struct store *store, const struct pool_create_args *arg
 			 struct error *err)
 {
 	int64_t known = rows_template(store->db, err);
+	auto_pool struct pool *present = NULL;
+	struct error absent;
 
 	if (known < 0)
 		return -1;
+	if (pool_open(store->root.path, &present, &absent) == 0)
+		return err_set(err, ERR_EXISTS, "'%s' has a pool already: see 'veneer pool status'",
+			       store->root.path);
 	if (known > 0)
 		return err_set(
 			err, ERR_CORRUPT,
@@ -347,7 +352,11 @@ int store_lock_pool(struct store *store, struct root **ret_held, struct error *e
 
 int store_open_as_is(struct store *store, struct error *err)
 {
-	return store->pool ? 0 : volume_pool_open(store->root.path, &store->pool, err);
+	if (store->pool || volume_pool_open(store->root.path, &store->pool, err) == 0)
+		return 0;
+	if (err->kind == ERR_NOT_FOUND)
+		take_remains(store);
+	return -1;
 }
 
 int store_settle(struct store *store, struct error *err)

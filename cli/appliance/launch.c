@@ -16,6 +16,7 @@
 #include "appliance/place.h"
 #include "appliance/supervisor.h"
 #include "appliance/talk.h"
+#include "appliance/trim.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -350,15 +351,28 @@ static int fill_start(const struct appliance_request *request, const struct engi
 	return 0;
 }
 
+/* Room that the store gave up is the host's again. No failure: there is a next time. */
+static void give_back(const struct place *place)
+{
+	auto_free char *path = xasprintf("%s/appliance/" PLACE_DISK, place->root);
+	uint64_t bytes = 0;
+	struct error err;
+
+	if (trim_disk(path, &bytes, &err) < 0)
+		log_debug("%s", err.text);
+	else if (bytes)
+		log_debug("gave %ju bytes of '%s' back", (uintmax_t)bytes, path);
+}
+
 /* The kernel's end, or its leave to stay. */
 static int part(struct engine *engine, const struct talk *talk, struct error *err)
 {
-	if (talk->gone)
-		return 0;
 	if (talk->end.stays)
 		return supervisor_tell(engine->conn_fd, SUPERVISOR_KEEP, err);
-	if (supervisor_wait(engine->conn_fd, END_MS, err) == 0)
+	if (talk->gone || supervisor_wait(engine->conn_fd, END_MS, err) == 0) {
+		give_back(&engine->place);
 		return 0;
+	}
 	supervisor_tell(engine->conn_fd, SUPERVISOR_KILL, err);
 	err_set(err, ERR_IO, "the appliance did not switch off within %d s", END_MS / 1000);
 	return place_add_console(&engine->place, err);
@@ -510,7 +524,7 @@ static void disk_status(const struct place *place, struct appliance_status *ret)
 {
 	struct stat st;
 
-	if (fstatat(place->dir_fd, "store.img", &st, 0) < 0)
+	if (fstatat(place->dir_fd, PLACE_DISK, &st, 0) < 0)
 		return;
 	ret->disk_bytes = (uint64_t)st.st_size;
 	ret->disk_used_bytes = (uint64_t)st.st_blocks * 512;

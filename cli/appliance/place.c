@@ -20,7 +20,6 @@
 #include "base/proc.h"
 #include "base/size.h"
 
-#define DISK	      "store.img"
 #define DISK_NEW      "store.img.new"
 #define DISKS	      "disks"
 #define CONSOLE	      "console.log"
@@ -197,24 +196,24 @@ static int make_disk(const struct place *place, uint64_t size_bytes, struct erro
 		return -1;
 	if (fsync(fd) < 0)
 		return err_sys(err, errno, "sync '%s/appliance/" DISK_NEW "'", place->root);
-	if (renameat(place->dir_fd, DISK_NEW, place->dir_fd, DISK) < 0)
+	if (renameat(place->dir_fd, DISK_NEW, place->dir_fd, PLACE_DISK) < 0)
 		return err_sys(err, errno, "rename '%s/appliance/" DISK_NEW "'", place->root);
 	return io_sync_dir(place->dir_fd, err);
 }
 
 int place_open_disk(const struct place *place, uint64_t size_bytes, struct error *err)
 {
-	int fd = openat(place->dir_fd, DISK, O_RDWR | O_CLOEXEC);
+	int fd = openat(place->dir_fd, PLACE_DISK, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT) {
 		if (make_disk(place, size_bytes, err) < 0) {
 			unlinkat(place->dir_fd, DISK_NEW, 0);
 			return -1;
 		}
-		fd = openat(place->dir_fd, DISK, O_RDWR | O_CLOEXEC);
+		fd = openat(place->dir_fd, PLACE_DISK, O_RDWR | O_CLOEXEC);
 	}
 	if (fd < 0)
-		return err_sys(err, errno, "open '%s/appliance/" DISK "'", place->root);
+		return err_sys(err, errno, "open '%s/appliance/" PLACE_DISK "'", place->root);
 	return fd;
 }
 
@@ -291,6 +290,8 @@ int place_add_console(const struct place *place, struct error *err)
 	len = strlen(err->text);
 	while (len && err->text[len - 1] == '\n')
 		err->text[--len] = '\0';
+	for (char *at = err->text; (at = strchr(at, '\n')) != NULL;)
+		*at = ' '; /* an error is one line */
 	return -1;
 }
 

@@ -14,6 +14,7 @@
 #include "base/err.h"
 
 #define PLACE_RUN     "run"
+#define PLACE_DISK    "store.img"
 #define PLACE_CONTROL "control"
 
 struct place {

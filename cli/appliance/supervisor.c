@@ -163,10 +163,6 @@ static void take_launcher(struct supervisor *self)
 
 	if (fd < 0)
 		return;
-	if (self->conn_fd >= 0) { /* its place is held by a flock: this one is confused */
-		close(fd);
-		return;
-	}
 	self->conn_fd = fd;
 	self->clean = false;
 	if (send_greeting(fd, self->start) < 0)
@@ -202,7 +198,11 @@ static _Noreturn void supervise(struct supervisor *self)
 	for (;;) {
 		struct pollfd waits[] = {
 			{ .fd = self->signal_fd, .events = POLLIN },
-			{ .fd = self->listen_fd, .events = POLLIN },
+			/*
+			 * The next launcher may already call while the last words of the
+			 * one before it are still to be read: it waits its turn.
+			 */
+			{ .fd = self->conn_fd < 0 ? self->listen_fd : -1, .events = POLLIN },
 			{ .fd = self->conn_fd, .events = POLLIN },
 		};
 		int ready = poll(waits, 3, LOOK_MS);

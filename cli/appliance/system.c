@@ -25,7 +25,7 @@
 #include "base/io.h"
 
 #define STORE_DISK     "/dev/ubda"
-#define STORE_OPTIONS  "noinit_itable,discard,errors=remount-ro"
+#define STORE_OPTIONS  "noinit_itable,errors=remount-ro"
 #define RUN_PREFIX     "/run/"
 #define LOOP_PREFIX    "/dev/loop"
 #define VALUE_MAX      4096 /* bytes of a file in sysfs */

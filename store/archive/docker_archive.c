@@ -41,7 +41,8 @@ static int read_image(struct bundle *bundle, const struct docker_manifest_image 
 	digest_of(image->config.data, image->config.len, &image->id);
 	image->parent = entry->parent;
 	if (image_config_parse(image->config.data, image->config.len, &config, err) < 0 ||
-	    check_layers(entry, &config, err) < 0 || read_names(entry, image, err) < 0)
+	    image_config_check_os(&config, err) < 0 || check_layers(entry, &config, err) < 0 ||
+	    read_names(entry, image, err) < 0)
 		return -1;
 	for (size_t i = 0; i < entry->layers.nr; i++)
 		archive_image_add_layer(image, xstrdup(entry->layers.items[i]), &unknown);

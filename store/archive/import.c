@@ -90,6 +90,14 @@ static int read_layer(struct store *store, const struct import_args *args, struc
 	return layer_add(builder, &source, ret, err);
 }
 
+/* A name that makes no sense is told without "error parsing reference", unlike by `tag`. */
+static int parse_name(const char *text, struct reference *ret, struct error *err)
+{
+	auto_reference struct reference any = { 0 };
+
+	return reference_parse(text, &any, err) < 0 ? -1 : reference_parse_target(text, ret, err);
+}
+
 int archive_import(struct store *store, const struct import_args *args, struct digest *ret,
 		   struct error *err)
 {
@@ -101,7 +109,7 @@ int archive_import(struct store *store, const struct import_args *args, struct d
 			      : xasprintf("Imported from %s", args->path ? args->path : "-");
 
 	if (platform_parse(args->platform, &import.platform, err) < 0 ||
-	    (args->reference && reference_parse_target(args->reference, &import.ref, err) < 0))
+	    (args->reference && parse_name(args->reference, &import.ref, err) < 0))
 		return -1;
 	import.named = args->reference != NULL;
 	for (size_t i = 0; args->changes && args->changes[i]; i++) {

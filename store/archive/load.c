@@ -102,7 +102,6 @@ static int load_image(struct store *store, struct bundle *bundle, struct archive
 	ret->archive = archive;
 	ret->moved_from = xcalloc(archive->names.nr, sizeof(*ret->moved_from));
 	if (image_config_parse(archive->config.data, archive->config.len, &ret->config, err) < 0 ||
-	    image_config_check_os(&ret->config, err) < 0 ||
 	    load_layers(store, bundle, ret, progress, err) < 0)
 		return -1;
 	return blob_prepare(&store->root, store->session, archive->config.data, archive->config.len,

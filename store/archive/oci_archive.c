@@ -55,7 +55,8 @@ static int read_manifest(const struct buf *bytes, struct bundle *bundle,
 	image->id = manifest.config.digest;
 	if (read_document(bundle, "image config", &image->id, &image->config, err) < 0)
 		return -1;
-	if (image_config_parse(image->config.data, image->config.len, &config, err) < 0)
+	if (image_config_parse(image->config.data, image->config.len, &config, err) < 0 ||
+	    image_config_check_os(&config, err) < 0)
 		return -1;
 	if (manifest.nr_layers != config.nr_layers)
 		return err_set(err, ERR_CORRUPT,

@@ -18,7 +18,6 @@ struct blob_writer {
 	const struct root *root;
 	int fd;
 	char *temporary; /* below the root; NULL once published */
-	struct hasher *hasher;
 	struct digest digest;
 };
 
@@ -34,7 +33,6 @@ int blob_begin(const struct root *root, int64_t session, struct blob_writer **re
 	auto_blob_writer struct blob_writer *writer = xcalloc(1, sizeof(*writer));
 
 	writer->root = root;
-	writer->hasher = hasher_new();
 	writer->temporary = xasprintf("tmp/%" PRId64 "-blob-%u", session, counter++);
 	writer->fd = openat(root->fd, writer->temporary,
 			    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -46,18 +44,16 @@ int blob_begin(const struct root *root, int64_t session, struct blob_writer **re
 
 int blob_write(struct blob_writer *writer, const void *data, size_t len, struct error *err)
 {
-	hasher_add(writer->hasher, data, len);
 	if (io_write(writer->fd, data, len, err) < 0)
 		return err_add(err, "keep blob in '%s'", writer->root->path);
 	return 0;
 }
 
-int blob_finish(struct blob_writer *writer, struct digest *ret_digest, struct error *err)
+int blob_finish(struct blob_writer *writer, const struct digest *digest, struct error *err)
 {
 	if (fsync(writer->fd) < 0)
 		return err_sys(err, errno, "sync blob in '%s'", writer->root->path);
-	hasher_end(writer->hasher, &writer->digest);
-	*ret_digest = writer->digest;
+	writer->digest = *digest;
 	return 0;
 }
 
@@ -84,7 +80,6 @@ void blob_writer_free(struct blob_writer *writer)
 	if (writer->fd >= 0)
 		close(writer->fd);
 	free(writer->temporary);
-	hasher_free(writer->hasher);
 	free(writer);
 }
 
@@ -93,6 +88,7 @@ int blob_prepare(const struct root *root, int64_t session, const void *data, siz
 {
 	auto_blob_writer struct blob_writer *writer = NULL;
 
+	digest_of(data, len, ret_digest);
 	if (blob_begin(root, session, &writer, err) < 0 || blob_write(writer, data, len, err) < 0 ||
 	    blob_finish(writer, ret_digest, err) < 0)
 		return -1;

@@ -25,8 +25,11 @@ struct blob_writer;
 int blob_begin(const struct root *root, int64_t session, struct blob_writer **ret,
 	       struct error *err);
 int blob_write(struct blob_writer *writer, const void *data, size_t len, struct error *err);
-/* Syncs the bytes; the digest is computed on the way. Before the lock is taken. */
-int blob_finish(struct blob_writer *writer, struct digest *ret_digest, struct error *err);
+/*
+ * Syncs the bytes, before the lock is taken. Their digest is the caller's to know:
+ * whoever has so many bytes has computed it on the way, and twice would cost.
+ */
+int blob_finish(struct blob_writer *writer, const struct digest *digest, struct error *err);
 /* Gives the finished blob its name, under the store's lock. A blob that exists is kept. */
 int blob_publish(struct blob_writer *writer, struct error *err);
 /* Without blob_publish() the temporary file is removed. */

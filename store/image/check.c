@@ -466,9 +466,9 @@ int store_check(struct store *store, bool repair, struct check_report *report, s
 	if (root_lock(&store->root, err) < 0)
 		return -1;
 	held = &store->root;
-	if (!store_has_pool(store))
-		return check_without_pool(&check, err);
-	if (open_pool(&check, err) < 0 || journal_look(store->db, store->pool, &state, err) < 0)
+	if (open_pool(&check, err) < 0)
+		return store_has_pool(store) ? -1 : check_without_pool(&check, err);
+	if (journal_look(store->db, store->pool, &state, err) < 0)
 		return -1;
 	if (journal_is_torn(&state))
 		return compare_torn(&check, &state, err) < 0 ? -1 : check.nr_open;

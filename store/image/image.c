@@ -207,11 +207,10 @@ static int find_by_name(struct db *db, const char *operand, struct image *ret, c
 {
 	auto_reference struct reference ref = { 0 };
 	auto_free char *key = NULL;
-	struct error not_a_name;
 	int got;
 
-	if (reference_parse(operand, &ref, &not_a_name) < 0)
-		return 0;
+	if (reference_parse(operand, &ref, err) < 0)
+		return -1;
 	reference_default_tag(&ref);
 	key = reference_key(&ref);
 	got = find_one(db, FIND_IMAGE "WHERE i.id = (SELECT image FROM reference WHERE name = ?1)",
@@ -307,6 +306,17 @@ int image_set_tag(struct store *store, const struct reference *ref, const struct
 	return rows_reference_set(store->db, &row, image, ret_moved_from, err);
 }
 
+/* Docker says which of the two names is wrong. */
+static int check_source(const char *source, struct error *err)
+{
+	auto_reference struct reference ref = { 0 };
+
+	if (reference_is_id(source, NULL) || reference_parse(source, &ref, err) == 0)
+		return 0;
+	return err_add(err, "error parsing reference: \"%s\" is not a valid repository/tag",
+		       source);
+}
+
 int image_tag(struct store *store, const char *source, const char *target, struct error *err)
 {
 	auto_reference struct reference ref = { 0 };
@@ -314,7 +324,7 @@ int image_tag(struct store *store, const char *source, const char *target, struc
 	auto_tx struct db_tx tx = { 0 };
 	struct digest moved_from;
 
-	if (reference_parse_target(target, &ref, err) < 0)
+	if (check_source(source, err) < 0 || reference_parse_target(target, &ref, err) < 0)
 		return -1;
 	if (db_begin(&tx, store->db, err) < 0 || image_find(store, source, &image, NULL, err) < 0 ||
 	    image_set_tag(store, &ref, &image.id, &moved_from, err) < 0)

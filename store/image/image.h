@@ -61,7 +61,8 @@ int image_list(struct store *store, struct image_list *ret, struct error *err);
  * @ret_name: the canonical name that matched, new, or NULL when it was an id or a
  *            prefix of one; the pointer itself may be NULL
  *
- * ERR_NOT_FOUND: "No such image: NAME:TAG", also for an ambiguous prefix.
+ * ERR_NOT_FOUND: "No such image: NAME:TAG", also for an ambiguous prefix;
+ * for what can be neither, as reference_parse().
  */
 int image_find(struct store *store, const char *operand, struct image *ret, char **ret_name,
 	       struct error *err);

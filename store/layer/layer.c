@@ -365,6 +365,8 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 	row.tar_bytes = (int64_t)applied.stream.tar_bytes;
 	row.content_bytes = (int64_t)applied.content_bytes;
 	row.own_bytes = ROW_SIZE_UNKNOWN;
+	if (keeper.writer)
+		row.blob = applied.stream.blob;
 	row.created_ns = rows_now_ns();
 	row.created_by = xstrdup(source->created_by ? source->created_by : "");
 	if (!digest_is_set(&source->diff_id)) {

@@ -40,15 +40,23 @@ static ssize_t feed_failed(struct apply *apply)
 	return ARCHIVE_FATAL;
 }
 
+static void report(const struct apply *apply)
+{
+	const struct tar_apply_args *args = apply->args;
+
+	progress_update(args->progress, args->progress_item,
+			args->progress_phase ?: "Loading layer", stream_blob_bytes(args->stream),
+			args->progress_total);
+}
+
 static ssize_t feed(struct archive *archive, void *ctx, const void **ret_block)
 {
 	struct apply *apply = ctx;
-	const struct tar_apply_args *args = apply->args;
 	size_t len;
 
 	(void)archive;
 	if (cancel_check(&apply->err) < 0 ||
-	    stream_next(args->stream, ret_block, &len, &apply->err) < 0)
+	    stream_next(apply->args->stream, ret_block, &len, &apply->err) < 0)
 		return feed_failed(apply);
 	apply->ended = len == 0;
 	apply->header_bytes += len;
@@ -58,9 +66,7 @@ static ssize_t feed(struct archive *archive, void *ctx, const void **ret_block)
 			(uintmax_t)LIMIT_TAR_HEADER_BYTES);
 		return feed_failed(apply);
 	}
-	progress_update(args->progress, args->progress_item,
-			args->progress_phase ?: "Loading layer", stream_blob_bytes(args->stream),
-			args->progress_total);
+	report(apply);
 	return (ssize_t)len;
 }
 
@@ -295,6 +301,7 @@ static int apply_all(struct apply *apply, struct error *err)
 			return -1;
 	if (more < 0 || stream_finish(apply->args->stream, &apply->result.stream, err) < 0)
 		return -1;
+	report(apply);
 	if (apply->has_links_dir && ops->discard(apply->tree, WHITEOUT_LINKS_DIR, err) < 0)
 		return -1;
 	return ops->end_layer(apply->tree, &apply->result.removed, err);

@@ -50,6 +50,17 @@ run_tar() {
 		umount "$mnt"' tar
 }
 
+# The parts of load: everything but the tree, and the tree without the store.
+run_pipeline() {
+	rest
+	timed pipeline "$TOOLS/unpack_tool" null "${layers[@]}"
+}
+
+run_unpack() {
+	on_volume unpack bash -c 'mount -o noinit_itable,nobarrier,data=writeback "$1" "$mnt" &&
+		"$TOOLS/unpack_tool" "$mnt" "$BENCH"/layer[123].tar.gz && umount "$mnt"' unpack
+}
+
 run_load() {
 	rest
 	timed load "$VENEER" load -q -i "$BENCH/oci.tar" && "$VENEER" rmi bench:1 >/dev/null
@@ -68,6 +79,8 @@ part_load() {
 		shown run_floor
 		shown run_load
 		shown run_tar
+		shown run_pipeline
+		shown run_unpack
 	done
 	shown run_load_docker
 }
@@ -249,6 +262,8 @@ print_load() {
 	printf '\nOne image into the pool: %s layers, %s MB of gzip. Appliance kernel %s; ratio to GNU tar, peak memory\n' \
 		"${#layers[@]}" "$(($(cat "${layers[@]}" | wc -c) / 1000000))" "$(uname -r)"
 	row 'floor: ISA-L, both SHA-256, raw write' floor tar
+	row "veneer's pipeline up to the tree writer" pipeline tar
+	row "veneer's unpacker alone onto a mounted thin volume" unpack tar
 	row 'veneer load (OCI archive, gzip layers)' load tar
 	row 'veneer load (docker-archive, plain layers)' load-docker tar
 	row 'GNU tar -xzf onto a mounted thin volume' tar tar

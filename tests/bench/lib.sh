@@ -51,7 +51,7 @@ row() {
 	r=$(median "$3")
 	[ -n "$m" ] || { printf '  %-52s %10s\n' "$1" '-'; return 0; }
 	awk -v label="$1" -v m="$m" -v r="${r:-0}" -v n="$(runs "$2")" -v p="$(peak "$2")" 'BEGIN {
-		printf "  %-52s %9.2f s  %7s  %7s MiB  of %d\n", label, m, r > 0 ? sprintf("%.2f", m / r) : "-", p, n }'
+		printf "  %-52s %9.2f s  %7s  %7s MiB  of %d\n", label, m, (r > 0 ? sprintf("%.2f", m / r) : "-"), p, n }'
 }
 
 # target TEXT VALUE LIMIT - pass when the value is not above the limit

@@ -40,7 +40,8 @@ static int list_pets(const char *format, bool quiet, struct buf *ret, struct err
 	    listing_row(list, json_pack("{s:s, s:s}", "Name", "cat", "Legs", "4"), err) < 0 ||
 	    listing_row(list, json_pack("{s:s, s:s}", "Name", "<bird>", "Legs", "2"), err) < 0)
 		return -1;
-	return listing_text(list, ret, err);
+	listing_text(list, ret);
+	return 0;
 }
 
 static void check(const char *format, bool quiet, const char *expected)
@@ -95,7 +96,7 @@ static void test_the_header_stands_without_rows(void)
 	struct error err;
 
 	CU_ASSERT_EQUAL_FATAL(listing_open(&pets, NULL, false, &list, &err), 0);
-	CU_ASSERT_EQUAL_FATAL(listing_text(list, &text, &err), 0);
+	listing_text(list, &text);
 	CU_ASSERT_STRING_EQUAL(text.data, "PET NAME   LEGS\n");
 }
 

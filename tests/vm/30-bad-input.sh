@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # limit: 400
-# Archives that are damaged, hostile or merely odd: of the first nothing stays but one line.
+# Archives that are damaged or hostile: nothing stays of them but one line of error.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -10,38 +10,6 @@ mnt=$WORK/mnt
 mkdir -p "$mnt" "$WORK/bad" "$WORK/legal" "$WORK/outside"
 echo canary >"$WORK/outside/canary"
 python3 "$odd" bad "$WORK/bad" && python3 "$odd" legal "$WORK/legal" || exit 1
-
-# The pool's blocks in use, without opening the store.
-blocks_used() {
-	local data
-	read -r _ _ _ _ _ data _ < <(dmsetup status "$(dmsetup ls | awk '/-pool/ { print $1 }')")
-	printf '%s' "$data"
-}
-
-# What a load that fails may not leave, cheaper than no_leftovers.
-nothing_left() {
-	is "$blocks_before" "$(blocks_used)" 'pool blocks in use' || return 1
-	is '' "$(cd "$VENEER_ROOT" && find sessions tmp chains -mindepth 1)" 'files left' || return 1
-	is "$devices_before" "$(dmsetup ls)" 'devices' || return 1
-	if grep -E '/dev/(mapper/veneer|dm-)' /proc/mounts; then return 1; fi
-}
-
-# refuse ERROR COMMAND... - it fails with one line that contains ERROR, and leaves nothing
-refuse() {
-	local want=$1 status=0
-	shift
-	"$@" >"$WORK/out" 2>"$WORK/err" || status=$?
-	is 1 "$status" 'exit status' || return 1
-	is '' "$(cat "$WORK/out")" 'standard output' || return 1
-	is 1 "$(wc -l <"$WORK/err")" "lines of errors ($(cat "$WORK/err"))" || return 1
-	contains "$want" "$(cat "$WORK/err")" || return 1
-	nothing_left
-}
-
-remember() {
-	blocks_before=$(blocks_used)
-	devices_before=$(dmsetup ls)
-}
 
 # The images and layers that were there stay, and the store is whole.
 untouched() {
@@ -98,75 +66,6 @@ refuses_from_pipe() {
 	untouched
 }
 
-no_terminal_input() {
-	out=$(script -qec "'$VENEER' load; echo status \$?" /dev/null)
-	is $'requested load from stdin, but stdin is empty\r\nstatus 1\r' "$out"
-}
-
-progress_only_on_terminals() {
-	out=$(script -qec "'$VENEER' load -i $WORK/legal/merge.tar" /dev/null)
-	contains 'Loading layer' "$out"
-	"$VENEER" rmi odd:1 >/dev/null
-	out=$(script -qec "'$VENEER' load -q -i $WORK/legal/merge.tar" /dev/null)
-	is $'Loaded image: odd:1\r' "$out"
-	"$VENEER" rmi odd:1 >/dev/null
-	out=$("$VENEER" load -i "$WORK/legal/merge.tar" 2>&1)
-	is 'Loaded image: odd:1' "$out"
-	"$VENEER" rmi odd:1 >/dev/null
-}
-
-# What is mounted is, to the last attribute, what the archive says.
-takes() {
-	"$VENEER" load "$@" >"$WORK/out" 2>"$WORK/err"
-	is 'Loaded image: odd:1' "$(cat "$WORK/out")"
-	is '' "$(cat "$WORK/err")" 'standard error'
-	"$VENEER" mount odd:1 "$mnt"
-	python3 "$odd" list "$mnt" | diff "$tree" - || return 1
-	"$VENEER" unmount "$mnt"
-}
-
-takes_odd() {
-	remember
-	tree=$WORK/legal/$1.tree
-	takes -i "$WORK/legal/$1.tar"
-	dev=$("$VENEER" attach odd:1)
-	e2fsck -fn "$dev" >/dev/null
-	"$VENEER" detach "$dev"
-	"$VENEER" rmi odd:1 >/dev/null
-	nothing_left
-	untouched
-}
-
-# The same archive in other wrappings, and a second time.
-takes_wrapped() {
-	remember
-	tree=$WORK/legal/merge.tree
-	mkdir -p "$WORK/folder"
-	tar -C "$WORK/folder" -xf "$WORK/legal/oci-platforms.tar"
-	for wrapped in xz bzip2; do
-		"$wrapped" -c "$WORK/legal/merge.tar" >"$WORK/wrapped"
-		takes -i "$WORK/wrapped"
-		"$VENEER" rmi odd:1 >/dev/null
-	done
-	# GNU tar's own kinds of header outside, with a volume's name and with holes.
-	rm -rf "$WORK/members"
-	mkdir "$WORK/members"
-	tar -C "$WORK/members" -xf "$WORK/legal/merge.tar"
-	for layer in "$WORK/members/"?.tar; do cp --sparse=always "$layer" "$WORK/holes" && mv "$WORK/holes" "$layer"; done
-	tar -C "$WORK/members" --format=gnu --label=backup -cf "$WORK/wrapped" .
-	takes -i "$WORK/wrapped"
-	tar -C "$WORK/members" --format=posix --sparse -cf "$WORK/wrapped" .
-	takes -i "$WORK/wrapped"
-	takes -i "$WORK/folder" # has the same layers, in zstd
-	id=$("$VENEER" images -q odd:1)
-	takes -i "$WORK/legal/merge.tar"
-	is "$id" "$("$VENEER" images -q odd:1)" 'the same image'
-	is 5 "$(layer_field ChainID | wc -l)" layers
-	"$VENEER" rmi odd:1 >/dev/null
-	nothing_left
-	untouched
-}
-
 folder_links_stay_inside() {
 	remember
 	mkdir -p "$WORK/folder"
@@ -181,114 +80,9 @@ folder_links_stay_inside() {
 	untouched
 }
 
-moves_name() {
-	"$VENEER" load -q -i "$WORK/legal/sparse.tar"
-	id=$("$VENEER" images -q --no-trunc odd:1)
-	out=$("$VENEER" load -q -i "$WORK/legal/merge.tar")
-	is "The image odd:1 already exists, renaming the old one with ID $id to empty string
-Loaded image: odd:1" "$out"
-	"$VENEER" rmi odd:1 "$id" >/dev/null
-	untouched
-}
-
-peak_below() {
-	local limit=$1 peak
-	shift
-	peak=$(python3 "$odd" peak "$@" | tail -n 1)
-	printf 'peak of %s KiB\n' "$peak"
-	[ "$peak" -gt 1000 ] && [ "$peak" -lt $((limit * 1024)) ]
-}
-
-many_tiny_files() {
-	python3 "$odd" tiny 100000 >"$WORK/tiny.tar"
-	peak_below 64 "$VENEER" load -q -i "$WORK/tiny.tar"
-	"$VENEER" mount odd:1 "$mnt"
-	is 100101 "$(find "$mnt" -mindepth 1 ! -name lost+found | wc -l)" entries
-	is 99999 "$(cat "$mnt/d99/f99999")"
-	"$VENEER" unmount "$mnt"
-	"$VENEER" rmi odd:1 >/dev/null
-	rm "$WORK/tiny.tar"
-	untouched
-}
-
-# Documents and headers that are made to take memory.
-greedy_documents() {
-	for file in manifest-values manifest-deep members-too-many member-sparse-map \
-		layer-tar-attributes-many layer-tar-pax-large; do
-		peak_below 64 "$VENEER" load -q -i "$WORK/bad/$file.tar" 2>"$WORK/err"
-		is 1 "$(wc -l <"$WORK/err")" 'lines of errors'
-	done
-	untouched
-}
-
-# A megabyte of archive that unpacks to more than the pool has.
-full_pool() {
-	store_with_images 256M
-	python3 "$odd" bomb 600 >"$WORK/bomb.tar"
-	check 'the archive is small' test "$(stat -c %s "$WORK/bomb.tar")" -lt 5000000
-	started=$SECONDS
-	refuse 'no space left in the pool' "$VENEER" load -i "$WORK/bomb.tar"
-	check 'it fails soon' test $((SECONDS - started)) -lt 60
-	untouched
-	# The space is there for others.
-	remember
-	tree=$WORK/legal/merge.tree
-	takes -i "$WORK/legal/merge.tar"
-	"$VENEER" rmi odd:1 >/dev/null
-	refuse 'no space left in the pool' "$VENEER" load -i "$WORK/bomb.tar"
-	untouched
-}
-
-# The store lies on a small disk: its pool's files cannot grow, or no member can wait there.
-full_disk() {
-	"$VENEER" pool destroy --force >/dev/null
-	rm -rf "$VENEER_ROOT"
-	truncate -s 96M "$WORK/disk"
-	mkfs.ext4 -q -F "$WORK/disk"
-	mkdir -p "$WORK/small"
-	mount -o loop "$WORK/disk" "$WORK/small"
-	export VENEER_ROOT=$WORK/small/root
-	"$VENEER" pool create "$@" >/dev/null
-	store_images_here
-	head -c 150M /dev/zero | tr '\0' x >"$WORK/keep/large"
-	cp "$WORK/legal/merge.tar" "$WORK/large.tar"
-	tar -C "$WORK/keep" -rf "$WORK/large.tar" large
-	remember
-	refuse 'No space left on device' bash -c "cat $WORK/large.tar | '$VENEER' load"
-	rm "$WORK/keep/large"
-	untouched
-}
-
-store_images_here() {
-	tar -C "$WORK/keep" -c kept | "$VENEER" import - keep:1 >/dev/null
-	tar -C "$WORK/outside" -c . | "$VENEER" import - odd:0 >/dev/null
-	remember
-}
-
-full_disk_below_pool() {
-	refuse 'No space left' "$VENEER" load -i "$WORK/bomb.tar"
-	untouched
-}
-
-end_of_full_disk() {
-	"$VENEER" pool destroy --force
-	umount "$WORK/small"
-}
-
 store_with_images 512M
 for kind in containers members manifests configs layouts layer_tars; do
 	case_ "refused: ${kind/_/ }" refuses_all "$kind"
 done
 case_ 'refused: from a pipe' refuses_from_pipe
 case_ 'refused: links out of a layout folder, and what is no file' folder_links_stay_inside
-case_ 'a terminal is no archive' no_terminal_input
-case_ 'progress on a terminal only, and not with -q' progress_only_on_terminals
-for tree in "$WORK/legal/"*.tree; do
-	name=$(basename "$tree" .tree)
-	case_ "taken: $name" takes_odd "$name"
-done
-case_ 'taken: other wrappings, a folder, twice' takes_wrapped
-case_ 'a name moves to the new image' moves_name
-case_ 'greedy documents get little memory' greedy_documents
-case_ '100,000 tiny files in little memory' many_tiny_files
-case_ 'a pool that runs full' full_pool

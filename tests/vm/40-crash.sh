@@ -36,14 +36,12 @@ blocks_used() {
 	dmsetup status --noflush "$(dmsetup ls | awk '/-pool/ { print $1 }')" | awk '{ print $6 }'
 }
 
-# What a store is, as far as a user can tell, at the price of one command.
+# What a store is, without asking it: a command takes long in this kernel.
 state() {
-	"$VENEER" images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'
-	blocks_used
+	[ ! -e "$VENEER_ROOT/pool.json" ] || blocks_used
 	ls "$VENEER_ROOT/blobs/sha256"
-	grep -c " $mnt " /proc/mounts
-	ls /dev/veneer 2>/dev/null
-	true
+	view_of "$mnt" | wc -l
+	ls /dev/veneer 2>/dev/null || true
 }
 
 # As no_leftovers, but what is recorded as mounted or attached may be there.
@@ -102,33 +100,148 @@ kill_everywhere() {
 
 run() { "$VENEER" "$@"; }
 
+view_of() {
+	awk -v dir="$1" '$2 == dir { print $1 }' /proc/mounts
+}
 empty() {
-	"$VENEER" unmount "$mnt" >/dev/null 2>&1 || true
-	"$VENEER" detach name >/dev/null 2>&1 || true
-	"$VENEER" rmi -f small:1 >/dev/null 2>&1 || true
+	[ "$(view_of "$mnt")" = '' ] || "$VENEER" unmount "$mnt"
+	[ ! -L /dev/veneer/name ] || "$VENEER" detach name
+	[ "$(ls "$VENEER_ROOT/blobs/sha256")" = '' ] || "$VENEER" rmi -f small:1 >/dev/null
 }
 loaded() {
-	empty
-	"$VENEER" load -q -i "$WORK/small.tar" >/dev/null
+	[ "$(view_of "$mnt")" = '' ] || "$VENEER" unmount "$mnt"
+	[ ! -L /dev/veneer/name ] || "$VENEER" detach name
+	[ "$(ls "$VENEER_ROOT/blobs/sha256")" != '' ] || "$VENEER" load -q -i "$WORK/small.tar" >/dev/null
 }
 mounted() {
 	loaded
-	"$VENEER" mount "$@" small:1 "$mnt" >/dev/null
+	"$VENEER" mount --rw small:1 "$mnt" >/dev/null
 }
-mounted_rw() { mounted --rw; }
 attached() {
 	loaded
 	"$VENEER" attach --rw --name name small:1 >/dev/null
 }
+no_pool() {
+	[ ! -e "$VENEER_ROOT/pool.json" ] || "$VENEER" pool destroy --force >/dev/null
+}
 
+# What a kill leaves while it was itself taken away: every point of the recovery, until it ends well.
+recovery_is_killed() {
+	local n=0 got=137
+	empty
+	VENEER_CRASH_AT=$1 fails 137 "$VENEER_CRASH" load -i "$WORK/small.tar"
+	while [ $got = 137 ]; do
+		n=$((n + 1))
+		got=0
+		VENEER_CRASH_AT="*:$((n % 4 + 1))" "$VENEER_CRASH" check >/dev/null 2>&1 || got=$?
+		[ $n -lt 40 ]
+	done
+	is 0 $got 'exit status of check'
+	tidy
+	is '' "$(ls "$VENEER_ROOT/blobs/sha256")" blobs
+}
 
-started=$SECONDS
+# While one load is killed, with its volume frozen, another goes on.
+two_loads() {
+	local got=0 other=0
+	empty
+	make_archive other "$WORK/other.tar" 20000000
+	"$VENEER" load -q -i "$WORK/other.tar" >"$WORK/other.out" 2>&1 &
+	VENEER_CRASH_AT=volume-frozen:2 fails 137 "$VENEER_CRASH" load -i "$WORK/small.tar"
+	wait $! || other=$?
+	is 0 $other "status of the other load: $(cat "$WORK/other.out")"
+	is 'other:1' "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}')"
+	"$VENEER" check
+	tidy
+	"$VENEER" rmi other:1
+	is '' "$(ls "$VENEER_ROOT/blobs/sha256")" blobs
+}
+
+# A volume that somebody left suspended: nobody may hang on it.
+left_suspended() {
+	local device
+	loaded
+	"$VENEER" mount --rw small:1 "$mnt"
+	device=$(basename "$(view_of "$mnt")")
+	dmsetup suspend "$(cat "/sys/block/$device/dm/name")"
+	timeout 30 "$VENEER" check
+	is Active "$(dmsetup info -c --noheadings -o suspended "$(cat "/sys/block/$device/dm/name")")"
+	timeout 10 touch "$mnt/alive"
+	"$VENEER" unmount "$mnt"
+}
+
+random_kills() {
+	local before n got delay
+	empty
+	before=$(blocks_used)
+	for n in 1 2 3 4 5 6; do
+		got=0
+		delay=$(printf '%d.%03d' $((RANDOM % 3)) $((RANDOM % 1000)))
+		timeout -s KILL "$delay" "$VENEER" load -q -i "$WORK/other.tar" >/dev/null 2>&1 || got=$?
+		"$VENEER" check || { echo "killed after $delay s"; return 1; }
+		tidy || { echo "killed after $delay s"; return 1; }
+		if [ "$(ls "$VENEER_ROOT/blobs/sha256")" = '' ]; then
+			is "$before" "$(blocks_used)" "blocks after a kill after $delay s"
+		else
+			is 'other:1' "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}')"
+			"$VENEER" rmi other:1 >/dev/null
+		fi
+	done
+	"$VENEER" load -q -i "$WORK/other.tar"
+	"$VENEER" rmi other:1 >/dev/null
+	is "$before" "$(blocks_used)" 'blocks at the end'
+}
+
+# Whatever a killed 'pool create' or 'pool destroy' leaves, the next command finds a pool or none.
+pool_is_whole() {
+	if [ -e "$VENEER_ROOT/pool.json" ]; then
+		"$VENEER" pool status >/dev/null
+		return
+	fi
+	is '' "$(dmsetup ls | grep veneer-)" devices
+	is '' "$(losetup -l --noheadings)" 'loop devices'
+	is '' "$(find "$VENEER_ROOT" -path '*/pool*' -o -path '*/blobs/*/*')" files
+}
+
+kill_pool_command() {
+	local prepare=$1 n where
+	shift
+	$prepare
+	passages "$@" >"$WORK/passages"
+	while read -r n; do
+		$prepare
+		VENEER_CRASH_AT="*:$n" VENEER=$VENEER_CRASH fails 137 "$@"
+		# shellcheck disable=SC2154 # fails() sets it
+		where="${stderr##*crash point }"
+		"$VENEER" check || { echo "after $where"; return 1; }
+		tidy || { echo "after $where"; return 1; }
+		pool_is_whole || { echo "after $where"; return 1; }
+	done <"$WORK/passages"
+	$prepare
+	"$@"
+	"$VENEER" check
+	pool_is_whole
+}
+create() { "$VENEER" pool create --files 256M --volume-size 256M; }
+destroy() { "$VENEER" pool destroy --force; }
+small_pool() {
+	[ -e "$VENEER_ROOT/pool.json" ] || "$VENEER" pool create --files 256M --volume-size 256M
+	loaded
+}
+
 fresh_store 1G
 make_archive small "$WORK/small.tar"
 case_ 'load, killed at every point' kill_everywhere empty run load -i "$WORK/small.tar"
+case_ 'a recovery that is killed goes on with the next one' recovery_is_killed volume-frozen:2
+case_ 'a load is killed while another goes on' two_loads
+case_ 'a volume left suspended is resumed' left_suspended
+case_ 'load, killed at random moments' random_kills
 case_ 'rmi, killed at every point' kill_everywhere loaded run rmi small:1
+case_ 'image prune, killed at every point' kill_everywhere loaded run image prune -af
 case_ 'a writable mount, killed at every point' kill_everywhere loaded run mount --rw small:1 "$mnt"
-case_ 'a mount, killed at every point' kill_everywhere loaded run mount small:1 "$mnt"
-case_ 'unmount, killed at every point' kill_everywhere mounted_rw run unmount "$mnt"
+case_ 'unmount, killed at every point' kill_everywhere mounted run unmount "$mnt"
 case_ 'attach, killed at every point' kill_everywhere loaded run attach --rw --name name small:1
 case_ 'detach, killed at every point' kill_everywhere attached run detach name
+no_pool
+case_ 'pool create, killed at every point' kill_pool_command no_pool create
+case_ 'pool destroy, killed at every point' kill_pool_command small_pool destroy

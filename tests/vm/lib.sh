@@ -73,6 +73,50 @@ healthy() {
 	no_leftovers
 }
 
+# The pool's blocks in use, without opening the store: "start length thin-pool transaction
+# metadata data ...".
+blocks_used() {
+	local data
+	read -r _ _ _ _ _ data _ < <(dmsetup status "$pool")
+	printf '%s' "$data"
+}
+
+remember() {
+	pool=$(dmsetup ls | awk '/-pool/ { print $1 }')
+	blocks_before=$(blocks_used)
+	devices_before=$(echo /sys/block/dm-*)
+}
+
+# remember, then nothing_left: a command that fails leaves the pool, the store and the kernel as
+# they were. It is asked some 150 times, and starting a process is what costs here.
+nothing_left() {
+	local blocks mounts
+	read -r _ _ _ _ _ blocks _ < <(dmsetup status "$pool")
+	is "$blocks_before" "$blocks" 'pool blocks in use' || return 1
+	shopt -s nullglob
+	is '' "$(echo "$VENEER_ROOT"/{sessions,tmp,chains}/*)" 'files left' || return 1
+	is "$devices_before" "$(echo /sys/block/dm-*)" 'devices' || return 1
+	mapfile -t mounts </proc/mounts
+	if [[ ${mounts[*]} = *"/dev/dm-"* || ${mounts[*]} = *"/dev/mapper/veneer"* ]]; then
+		printf 'left mounted: %s\n' "${mounts[@]}"
+		return 1
+	fi
+}
+
+# refuse ERROR COMMAND... - it fails with one line that contains ERROR, and leaves nothing
+refuse() {
+	local want=$1 status=0 lines errors
+	shift
+	"$@" >"$WORK/out" 2>"$WORK/err" || status=$?
+	mapfile -t lines <"$WORK/out"
+	mapfile -t errors <"$WORK/err"
+	is 1 "$status" 'exit status' || return 1
+	is '' "${lines[*]}" 'standard output' || return 1
+	is 1 "${#errors[@]}" "lines of errors (${errors[*]})" || return 1
+	contains "$want" "${errors[0]}" || return 1
+	nothing_left
+}
+
 fresh_store() {
 	if [ -e "$VENEER_ROOT/pool.json" ]; then
 		"$VENEER" pool destroy --force >/dev/null
