@@ -169,7 +169,7 @@ lint: format-check ## layout, layers, lengths, words, headers alone, shell scrip
 	$(Q)tests/lint/layers
 	$(Q)tests/lint/lengths
 	$(Q)tests/lint/words
-	$(Q)shellcheck .ci/run tests/*.sh tests/*/*.sh tests/lint/words
+	$(Q)shellcheck -S warning .ci/run tests/*.sh tests/*/*.sh tests/lint/words
 	$(Q)for h in $$(find driver store cli -name '*.h'); do \
 	    $(CC) $(ALL_C) $(INC_cli) -fsyntax-only -x c $$h || exit 1; done
 

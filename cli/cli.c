@@ -1,15 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "dockerconf.h"
 #include "format/utf8.h"
+#include "inside.h"
 #include "store.h"
+
+/*
+ * A store that lives on the appliance's disk is not seen from here. A second one
+ * beside it, made without a thought, would shut out the first.
+ */
+static int check_other_store(const char *root, struct error *err)
+{
+	auto_free char *disk = xasprintf("%s/appliance/store.img", root);
+	auto_free char *catalogue = xasprintf("%s/catalogue.db", root);
+
+	if (inside_already() || access(disk, F_OK) < 0 || access(catalogue, F_OK) == 0)
+		return 0;
+	return err_set(err, ERR_IN_USE,
+		       "the store in '%s' was made in the appliance; use it with --kernel "
+		       "appliance, or name another with --root",
+		       root);
+}
 
 static int open_store(struct cli *cli, bool no_catalogue, struct store **ret, struct error *err)
 {
@@ -29,6 +49,8 @@ static int open_store(struct cli *cli, bool no_catalogue, struct store **ret, st
 		.fs = settings->pool_fs,
 		.volume_bytes = settings->pool_volume_bytes,
 	};
+	if (check_other_store(settings->root, err) < 0)
+		return -1;
 	return store_open(&options, ret, err);
 }
 
@@ -95,6 +117,16 @@ void cli_say(const char *text)
 void cli_say_error(const char *text)
 {
 	say(text, "");
+}
+
+int cli_flush(void)
+{
+	static int first;
+
+	errno = 0;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && !first)
+		first = errno ? errno : EIO;
+	return first;
 }
 
 int cli_exit_status(const struct error *err)

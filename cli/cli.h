@@ -47,6 +47,13 @@ void cli_say(const char *text);
 /* The same for an error, in which names from outside may stand: always one line. */
 void cli_say_error(const char *text);
 
+/*
+ * cli_flush - what was printed goes out; of old output too, errors are remembered
+ *
+ * Returns 0, or the first error number: main() reports it.
+ */
+int cli_flush(void);
+
 /* The exit status of a command that ended with err. */
 int cli_exit_status(const struct error *err);
 

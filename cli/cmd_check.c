@@ -16,7 +16,7 @@ static void on_finding(struct check_report *self, const char *text, bool mended)
 {
 	(void)self;
 	printf("%s%s\n", text, mended ? " (mended)" : "");
-	fflush(stdout);
+	cli_flush();
 }
 
 static int check_check(const struct cli *cli, const void *values, struct error *err)

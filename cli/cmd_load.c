@@ -15,6 +15,11 @@ struct load_opts {
 	bool quiet;
 };
 
+static bool from_file(const struct load_opts *opts)
+{
+	return opts->input && *opts->input;
+}
+
 /* The store's report, printed below the progress. */
 struct load_printer {
 	struct load_report report;
@@ -30,14 +35,14 @@ static void on_tagged(struct load_report *self, const char *familiar_name)
 {
 	ttyprogress_settle(printer_of(self)->tty);
 	printf("Loaded image: %s\n", familiar_name);
-	fflush(stdout);
+	cli_flush();
 }
 
 static void on_untagged(struct load_report *self, const struct digest *id)
 {
 	ttyprogress_settle(printer_of(self)->tty);
 	printf("Loaded image ID: %s\n", id->text);
-	fflush(stdout);
+	cli_flush();
 }
 
 static void on_moved(struct load_report *self, const char *familiar_name,
@@ -46,7 +51,7 @@ static void on_moved(struct load_report *self, const char *familiar_name,
 	ttyprogress_settle(printer_of(self)->tty);
 	printf("The image %s already exists, renaming the old one with ID %s to empty string\n",
 	       familiar_name, old_id->text);
-	fflush(stdout);
+	cli_flush();
 }
 
 static int run_load(struct cli *cli, const void *values, struct error *err)
@@ -59,7 +64,7 @@ static int run_load(struct cli *cli, const void *values, struct error *err)
 		.tty = &tty,
 	};
 	struct load_args args = {
-		.path = opts->input,
+		.path = from_file(opts) ? opts->input : NULL,
 		.fd = STDIN_FILENO,
 		.platform = opts->platform,
 		.report = &printer.report,
@@ -78,7 +83,7 @@ static int check_load(const struct cli *cli, const void *values, struct error *e
 	const struct load_opts *opts = values;
 
 	(void)cli;
-	if (!opts->input && isatty(STDIN_FILENO))
+	if (!from_file(opts) && isatty(STDIN_FILENO))
 		return err_set(err, ERR_USAGE, "requested load from stdin, but stdin is empty");
 	return 0;
 }
@@ -88,7 +93,7 @@ static bool load_reads_stdin(const struct cli *cli, const void *values)
 	const struct load_opts *opts = values;
 
 	(void)cli;
-	return !opts->input;
+	return !from_file(opts);
 }
 
 static const struct opt load_options[] = {

@@ -18,7 +18,7 @@ static void print_removal(const struct removal *removal)
 	for (size_t i = 0; i < removal->nr; i++)
 		printf("%s: %s\n", removal->steps[i].deleted ? "Deleted" : "Untagged",
 		       removal->steps[i].what);
-	fflush(stdout);
+	cli_flush();
 }
 
 static int remove_one(struct store *store, const char *operand, const struct rmi_opts *opts,

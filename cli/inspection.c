@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli.h"
 #include "format/gotmpl_eval.h"
 #include "format/gotmpl_print.h"
 
@@ -98,6 +99,7 @@ void inspection_print(const struct inspection *output)
 
 	inspection_text(output, &text);
 	fwrite(text.data, 1, text.len, stdout);
+	cli_flush();
 }
 
 int inspection_one(const char *format, json_t *object, const struct gotmpl_type *type,
@@ -115,5 +117,6 @@ int inspection_one(const char *format, json_t *object, const struct gotmpl_type 
 		err->kind = ERR_USAGE; /* 64 is for what does not parse */
 	buf_putc(&text, '\n');
 	fwrite(text.data, 1, text.len, stdout); /* on failure what came before, as Docker does */
+	cli_flush();
 	return result;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli.h"
 #include "format/columns.h"
 #include "format/gotmpl_eval.h"
 
@@ -134,6 +135,7 @@ void listing_print(struct listing *list)
 
 	listing_text(list, &text);
 	fwrite(text.data, 1, text.len, stdout);
+	cli_flush();
 }
 
 void listing_free(struct listing *list)

@@ -109,25 +109,15 @@ static char *count_problem(const struct command *command, size_t nr)
 			 max == 1 ? "" : "s");
 }
 
-/* Why standard output could not be written, or 0. */
-static int output_errno;
-
-static void flush_output(void)
-{
-	errno = 0;
-	if ((fflush(stdout) != 0 || ferror(stdout)) && !output_errno)
-		output_errno = errno ? errno : EIO;
-}
-
 static int finish_output(int status)
 {
+	int lost = cli_flush();
 	struct error err;
 
-	flush_output();
-	if (!output_errno)
+	if (!lost)
 		return status;
-	if (output_errno != EPIPE) {
-		err_sys(&err, output_errno, "write to standard output");
+	if (lost != EPIPE) {
+		err_sys(&err, lost, "write to standard output");
 		cli_say_error(err.text);
 	}
 	return status ? status : 1;
@@ -148,7 +138,7 @@ static void fill_standard_streams(void)
 
 static int report(struct cli *cli, int result, const struct error *err)
 {
-	flush_output();
+	cli_flush();
 	for (size_t i = 0; i < cli->failures.nr; i++)
 		cli_say_error(cli->failures.items[i]);
 	if (result < 0 && err->kind != ERR_CANCELLED)

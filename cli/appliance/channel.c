@@ -28,23 +28,15 @@ struct part {
 #define TERMIOS_TAG   't'
 
 static const struct part start_parts[] = {
-	{ 'r', TEXT, START(root), true },
-	{ 'm', TEXT, START(modules), true },
-	{ 'h', TEXT, START(host), true },
-	{ 'd', TEXTS, START(disks) },
-	{ 'p', TEXT, START(program) },
-	{ 'a', TEXTS, START(argv) },
-	{ 'e', TEXTS, START(env) },
-	{ 'c', TEXT, START(cwd), true },
-	{ 'u', NUMBER, START(umask) },
-	{ 'i', NUMBER, START(input) },
-	{ 'f', TEXT, START(input_path) },
-	{ 'o', NUMBER, START(input_offset) },
-	{ 'T', NUMBER, START(terminals) },
-	{ 'R', NUMBER, START(raw) },
-	{ 'y', NUMBER, START(rows) },
-	{ 'x', NUMBER, START(columns) },
-	{ 0 },
+	{ 'r', TEXT, START(root), true },  { 'm', TEXT, START(modules), true },
+	{ 'h', TEXT, START(host), true },  { 'd', TEXTS, START(disks) },
+	{ 'p', TEXT, START(program) },	   { 'a', TEXTS, START(argv) },
+	{ 'e', TEXTS, START(env) },	   { 'c', TEXT, START(cwd), true },
+	{ 'u', NUMBER, START(umask) },	   { 'i', NUMBER, START(input) },
+	{ 'f', TEXT, START(input_path) },  { 'o', NUMBER, START(input_offset) },
+	{ 'T', NUMBER, START(terminals) }, { 'R', NUMBER, START(raw) },
+	{ 'n', NUMBER, START(time) },	   { 'y', NUMBER, START(rows) },
+	{ 'x', NUMBER, START(columns) },   { 0 },
 };
 
 static const struct part exit_parts[] = {

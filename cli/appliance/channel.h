@@ -72,6 +72,7 @@ struct channel_start {
 	struct strlist env;
 	char *cwd;
 	uint64_t umask;
+	uint64_t time; /* seconds since 1970: a guest may have slept with its host */
 	/* its streams */
 	uint64_t input;	       /* enum channel_input */
 	char *input_path;      /* real path, with CHANNEL_INPUT_HOST */

@@ -126,6 +126,8 @@ static void start_job(struct guest *guest, const struct frame *frame)
 	struct error err;
 	int result = channel_start_decode(frame, &start, &err);
 
+	if (result == 0)
+		system_set_time(start.time);
 	if (result == 0 && !guest->set_up) {
 		result = system_set_up(&start, &err);
 		guest->set_up = result == 0;

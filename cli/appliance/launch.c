@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "appliance/kernel.h"
@@ -348,6 +349,7 @@ static int fill_start(const struct appliance_request *request, const struct engi
 	if (!ret->cwd)
 		ret->cwd = xstrdup("/"); /* it was removed */
 	ret->umask = mask;
+	ret->time = (uint64_t)time(NULL);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -72,6 +73,7 @@ static _Noreturn void exec_kernel(const struct supervisor_start *start)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	umask(0); /* that of each command is what counts, and the guest applies it */
 	for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
 		if (getenv(passed[i]))
 			strlist_take(&env, xasprintf("%s=%s", passed[i], getenv(passed[i])));
@@ -231,6 +233,7 @@ static _Noreturn void become_supervisor(struct supervisor *self)
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
+	prctl(PR_SET_NAME, "veneer-superv");
 	setrlimit(RLIMIT_CORE, &no_core);
 	sigfillset(&mask);
 	sigprocmask(SIG_SETMASK, &mask, NULL);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "appliance/channel.h"
 #include "base/buf.h"
@@ -29,6 +30,9 @@ int system_set_up(const struct channel_start *start, struct error *err);
  * folder below /run that it lies in. Failures show when it is used.
  */
 void system_show(const char *path);
+
+/* Sets the clock when it is off by more than a second. */
+void system_set_time(uint64_t seconds);
 
 /* Volumes of ours that are mounted or attached: those that are active. */
 size_t system_count_attached(void);

@@ -227,25 +227,32 @@ static int check_layers(struct check *check, struct error *err)
 	return got;
 }
 
+static void found_lost_template(struct check *check, uint32_t id)
+{
+	found(check, check->repair, "the template, thin id %u, is not in the pool%s", id,
+	      check->repair ? ": a new one is made" : "");
+}
+
 /* Other volumes that the catalogue counts as there: the template and writable views. */
 static int check_other(struct check *check, uint32_t id, const char *kind, bool shown,
 		       struct error *err)
 {
-	bool view = strcmp(kind, "view") == 0;
 	bool missing = !in_pool(check, id);
-	bool mend = check->repair && view;
 
-	if (!missing && (!view || shown))
+	if (!missing && (strcmp(kind, "view") != 0 || shown))
 		return 0;
-	if (mend && remove_thin(check, id, err) < 0)
+	if (check->repair && remove_thin(check, id, err) < 0)
 		return -1;
-	if (missing)
-		found(check, mend, "thin id %u (%s) is in the catalogue, but not in the pool%s", id,
-		      kind, mend ? ": forgotten" : "");
+	if (strcmp(kind, "template") == 0)
+		found_lost_template(check, id);
+	else if (missing)
+		found(check, check->repair,
+		      "thin id %u (%s) is in the catalogue, but not in the pool%s", id, kind,
+		      check->repair ? ": forgotten" : "");
 	else
-		found(check, mend,
+		found(check, check->repair,
 		      "thin id %u was a writable view of an image, or never finished%s", id,
-		      mend ? ": removed" : "");
+		      check->repair ? ": removed" : "");
 	return 0;
 }
 
@@ -428,20 +435,21 @@ static void report_lines(struct check *check, char *text)
 	}
 }
 
-static int open_pool(struct check *check, struct error *err)
+/* The pool is stopped for that; what had been found of it before counts no more. */
+static int mend_pool(struct check *check, struct error *err)
 {
 	auto_buf struct buf report = { 0 };
 	struct store *store = check->store;
 
-	if (store_open_as_is(store, err) == 0)
-		return 0;
-	if (err->kind != ERR_CORRUPT || !check->repair)
-		return -1;
+	volume_pool_close(take_ptr(store->pool));
 	if (volume_pool_repair(store->root.path, &report, err) < 0)
 		return -1;
 	if (report.data)
 		report_lines(check, (char *)report.data);
-	return store_open_as_is(store, err);
+	free(take_ptr(check->pool_ids));
+	check->nr_pool_ids = 0;
+	check->nr_open = 0;
+	return 0;
 }
 
 /* Without a pool the catalogue must be empty. */
@@ -457,22 +465,41 @@ static int check_without_pool(struct check *check, struct error *err)
 	return template <0 ? -1 : check->nr_open;
 }
 
+static int check_all(struct check *check, struct error *err)
+{
+	struct store *store = check->store;
+	struct journal_state state;
+
+	if (store_open_as_is(store, err) < 0)
+		return store_has_pool(store) ? -1 : check_without_pool(check, err);
+	if (journal_look(store->db, store->pool, &state, err) < 0)
+		return -1;
+	if (journal_is_torn(&state))
+		return compare_torn(check, &state, err) < 0 ? -1 : check->nr_open;
+	if (store_settle(store, err) < 0 || compare(check, err) < 0)
+		return -1;
+	/* Makes the template when it was lost. */
+	return check->repair && store_settle(store, err) < 0 ? -1 : check->nr_open;
+}
+
+static bool may_be_metadata(const struct error *err)
+{
+	return err->kind == ERR_CORRUPT || err->kind == ERR_IO;
+}
+
 int store_check(struct store *store, bool repair, struct check_report *report, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 	auto_check struct check check = { .store = store, .report = report, .repair = repair };
-	struct journal_state state;
+	int got;
 
 	if (root_lock(&store->root, err) < 0)
 		return -1;
 	held = &store->root;
-	if (open_pool(&check, err) < 0)
-		return store_has_pool(store) ? -1 : check_without_pool(&check, err);
-	if (journal_look(store->db, store->pool, &state, err) < 0)
-		return -1;
-	if (journal_is_torn(&state))
-		return compare_torn(&check, &state, err) < 0 ? -1 : check.nr_open;
-	if (store_settle(store, err) < 0 || compare(&check, err) < 0)
-		return -1;
-	return check.nr_open;
+	got = check_all(&check, err);
+	if (got >= 0 || !may_be_metadata(err))
+		return got;
+	if (!repair)
+		return err_add(err, "'veneer check --repair' would mend the pool's metadata first");
+	return mend_pool(&check, err) < 0 ? -1 : check_all(&check, err);
 }

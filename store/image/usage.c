@@ -112,9 +112,12 @@ int usage_layers(struct store *store, const struct image *image, struct layer_li
 		 struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
-	int64_t template;
+	int64_t template = rows_template(store->db, err);
+	struct volume_pool *pool;
 
-	if (store_lock_pool(store, &held, err) < 0)
+	if (template == 0 && store_existing_pool(store, &pool, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1; /* none is made for a list of nothing */
+	if (template <0 || store_lock_pool(store, &held, err) < 0)
 		return -1;
 	template = rows_template(store->db, err);
 	if (template <0 || read_layers(store, image, template, ret, err) < 0)

@@ -358,15 +358,28 @@ static int end(struct store *store, const struct view *view, const char *link, s
 	return forget(store, view, err);
 }
 
+/*
+ * The view to end, with the store locked. Looking before costs nothing, and no
+ * pool is made for a view that does not exist.
+ */
+static struct view *lock_view(struct store *store, bool attached, const char *target,
+			      struct root **ret_held, struct view_list *list, struct error *err)
+{
+	auto_view_list struct view_list before = { 0 };
+
+	if (view_list(store, &before, err) < 0 || !pick(store, &before, attached, target, err) ||
+	    store_lock_pool(store, ret_held, err) < 0 || view_list(store, list, err) < 0)
+		return NULL;
+	return pick(store, list, attached, target, err);
+}
+
 int view_unmount(struct store *store, const char *target, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 	auto_view_list struct view_list list = { 0 };
 	struct view *view;
 
-	if (store_lock_pool(store, &held, err) < 0 || view_list(store, &list, err) < 0)
-		return -1;
-	view = pick(store, &list, false, target, err);
+	view = lock_view(store, false, target, &held, &list, err);
 	if (!view)
 		return err_add(err, "unmount");
 	if (end(store, view, NULL, err) < 0)
@@ -484,9 +497,7 @@ int view_detach(struct store *store, const char *target, struct error *err)
 	auto_free char *link = NULL;
 	struct view *view;
 
-	if (store_lock_pool(store, &held, err) < 0 || view_list(store, &list, err) < 0)
-		return -1;
-	view = pick(store, &list, true, target, err);
+	view = lock_view(store, true, target, &held, &list, err);
 	if (!view)
 		return err_add(err, "detach");
 	link = xasprintf(VIEW_LINK_DIR "/%s", view->target);

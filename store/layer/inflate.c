@@ -48,7 +48,8 @@ enum inflate_kind inflate_detect(const void *data, size_t len)
 {
 	uint8_t head[INFLATE_MAGIC_BYTES] = { 0 };
 
-	memcpy(head, data, len < sizeof(head) ? len : sizeof(head));
+	if (len)
+		memcpy(head, data, len < sizeof(head) ? len : sizeof(head));
 	if (memcmp(head, "\x1f\x8b\x08", 3) == 0)
 		return INFLATE_GZIP;
 	if (memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0 || is_skippable_zstd(head))
@@ -269,6 +270,8 @@ static void step_plain(struct inflate_io *io)
 {
 	size_t len = io->in_len < io->out_len ? io->in_len : io->out_len;
 
+	if (!len)
+		return;
 	memcpy(io->out, io->in, len);
 	advance(io, len, len);
 }

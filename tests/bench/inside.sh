@@ -6,6 +6,7 @@
 # DISK1 is veneer's pool, and its volumes are what GNU tar and the floor write
 # to; DISK2 is the pool of containerd and then of dockerd.
 # shellcheck source=tests/bench/lib.sh
+# shellcheck disable=SC2016 # what stands in single quotes is for another shell
 . "$(dirname "$0")/lib.sh"
 set -uo pipefail
 

@@ -30,7 +30,9 @@ parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(load containerd dockerd mount images delta native)
 
 die() { printf 'bench: %s\n' "$*" >&2; exit 1; }
-[ -x "$VENEER" ] && [ -x "$TOOLS/stopwatch" ] || die "no program in $(dirname "$VENEER"): run make bench-tools"
+if [ ! -x "$VENEER" ] || [ ! -x "$TOOLS/stopwatch" ]; then
+	die "no program in $(dirname "$VENEER"): run make bench-tools"
+fi
 
 "$here/image.sh" "$BENCH"
 

@@ -76,7 +76,7 @@ says 1 '--quiet is not yet supported with --tree' images --tree -q
 says 1 'conflicting options: cannot specify both --repair and --rebuild' check --repair --rebuild
 says 1 'conflicting options: cannot specify both --data and --files' pool create --data /dev/x --files 1G
 says 1 'the --metadata option requires --data to be set' pool create --metadata /dev/x
-says 1 '"pod" is not a valid value for --type' inspect --type pod x
+says 1 'unknown type: "pod": must be one of "container", "image"' inspect --type pod x
 
 # The configuration is strict, and names what is wrong with it.
 printf '{ "pool": { "blocksize": 1 } }' >"$work/veneer.json"

@@ -7,7 +7,6 @@
 #define LAYERBOX_H
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 #include "base/cleanup.h"
 #include "layer/tar_apply.h"
 #include "layer/tree_fs.h"
+#include "layer/tree_remove.h"
 #include "unit.h"
 
 #define UNUSED __attribute__((unused))
@@ -180,16 +180,12 @@ struct box {
 	int fd;
 };
 
-static inline int box_remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
-				 struct FTW *ftw UNUSED)
-{
-	return remove(path);
-}
-
 static inline void box_done(struct box *box)
 {
+	struct error err;
+
 	close(box->fd);
-	nftw(box->path, box_remove_one, 64, FTW_DEPTH | FTW_PHYS);
+	CU_ASSERT_EQUAL(0, tree_remove(AT_FDCWD, box->path, &err));
 }
 #define auto_box __attribute__((cleanup(box_done)))
 

@@ -144,6 +144,24 @@ static void test_compact_json(void)
 	CU_ASSERT_EQUAL(text.data[text.len - 1], '\n');
 }
 
+static void test_json_escapes_as_go_does(void)
+{
+	auto_inspection struct inspection *output = NULL;
+	auto_buf struct buf text = { 0 };
+	struct error err;
+
+	CU_ASSERT_EQUAL_FATAL(inspection_open("json", &output, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		inspection_add(output,
+			       json_pack("{s:s, s:[s]}", "Id", "<&>\x01\xe2\x80\xa8\"", "RepoTags",
+					 "\xc3\xa4/"),
+			       &imagejson_type, &err),
+		0);
+	inspection_text(output, &text);
+	CU_ASSERT_STRING_EQUAL(text.data, "[{\"Id\":\"<&>\\u0001\\u2028\\\"\",\"RepoTags\":"
+					  "[\"\xc3\xa4/\"]}]\n");
+}
+
 static void test_only_a_template_that_does_not_parse_is_a_template_error(void)
 {
 	auto_buf struct buf text = { 0 };
@@ -162,5 +180,6 @@ UNIT_SUITE(inspection, { "JSON has its keys in Docker's order", test_json_with_k
 	   { "a template takes both spellings of a field", test_both_spellings_of_a_field },
 	   { "nothing found is an empty array or an empty line", test_nothing_found },
 	   { "json is compact", test_compact_json },
+	   { "JSON escapes what Go escapes", test_json_escapes_as_go_does },
 	   { "only what does not parse is a template error",
 	     test_only_a_template_that_does_not_parse_is_a_template_error });

@@ -122,10 +122,31 @@ static void test_wrong_templates(void)
 	}
 }
 
+/* Functions leave a column's name alone, so that what needs their result fails there only. */
+static void test_a_header_that_fails_ends_there(void)
+{
+	check("table {{.Name}}|{{range split .Legs \"\"}}x{{end}}|", false,
+	      "PET NAME|\ncat|x|\n<bird>|x|\n");
+}
+
+static void test_the_header_of_an_unknown_field(void)
+{
+	auto_listing struct listing *list = NULL;
+	auto_buf struct buf text = { 0 };
+	struct error err;
+
+	CU_ASSERT_EQUAL_FATAL(listing_open(&pets, "table {{.Nome}} {{.Name}}", false, &list, &err),
+			      0);
+	listing_text(list, &text);
+	CU_ASSERT_STRING_EQUAL(text.data, "<no value> PET NAME\n");
+}
+
 UNIT_SUITE(listing, { "a table is the default", test_table_is_the_default },
 	   { "a table's header follows its template", test_headers_of_a_table_template },
 	   { "json is one escaped object per row", test_json_is_one_escaped_object_per_row },
 	   { "a template is filled in for each row", test_a_template_is_filled_in_per_row },
 	   { "quiet counts for table and raw only", test_quiet_counts_for_table_and_raw_only },
 	   { "the header stands without rows", test_the_header_stands_without_rows },
+	   { "a header that fails ends there", test_a_header_that_fails_ends_there },
+	   { "an unknown field has no column name", test_the_header_of_an_unknown_field },
 	   { "a wrong template prints its error alone", test_wrong_templates });

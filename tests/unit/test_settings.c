@@ -19,7 +19,7 @@ static const char *file_with(const char *text)
 	static char path[64];
 	struct error err;
 
-	if (strchr(folder, 'X'))
+	if (strstr(folder, "XXXXXX"))
 		CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/veneer.json", folder);
 	CU_ASSERT_EQUAL_FATAL(io_replace_file(AT_FDCWD, path, text, strlen(text), 0600, &err), 0);
@@ -128,6 +128,7 @@ static void test_options_beat_variables_beat_the_file(void)
 	setenv("VENEER_CONFIG",
 	       file_with("{ \"root\": \"/from/file\", \"kernel\": \"appliance\" }"), 1);
 	setenv("VENEER_KERNEL", "host", 1);
+	unsetenv("VENEER_ROOT"); /* the caller's own */
 	CU_ASSERT_EQUAL_FATAL(settings_load(&global, &got, &err), 0);
 	CU_ASSERT_STRING_EQUAL(got.root, "/from/option");
 	CU_ASSERT_EQUAL(got.kernel, SETTINGS_KERNEL_HOST);

@@ -82,6 +82,8 @@ static void check_whole(const struct buf *in, const struct buf *plain, enum stre
 	struct error err;
 	size_t len;
 
+	buf_puts(&out, "");
+	buf_puts(&copy, "");
 	CU_ASSERT_EQUAL_FATAL(0, stream_open(&options, &stream, &err));
 	while (stream_next(stream, &block, &len, &err) == 0 && len)
 		buf_append(&out, block, len);

@@ -7,8 +7,8 @@
  *
  * with bytes beyond printable ASCII in paths and targets as \xHH.
  */
-#include <ctype.h>
 #include <dirent.h>
+#include <ftw.h>
 #include <sys/sysmacros.h>
 
 #include "base/digest.h"

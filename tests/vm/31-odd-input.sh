@@ -116,7 +116,7 @@ Loaded image: odd:1" "$out"
 peak_below() {
 	local limit=$1 peak
 	shift
-	peak=$(python3 "$odd" peak "$@" | tail -n 1)
+	peak=$(python3 "$odd" peak "$@" | tail -n 1) || true
 	printf 'peak of %s KiB\n' "$peak"
 	[ "$peak" -gt 1000 ] && [ "$peak" -lt $((limit * 1024)) ]
 }
@@ -125,7 +125,7 @@ many_tiny_files() {
 	python3 "$odd" tiny 100000 >"$WORK/tiny.tar"
 	peak_below 64 "$VENEER" load -q -i "$WORK/tiny.tar"
 	"$VENEER" mount odd:1 "$mnt"
-	is 100101 "$(find "$mnt" -mindepth 1 ! -name lost+found | wc -l)" entries
+	is 100100 "$(find "$mnt" -mindepth 1 ! -name lost+found | wc -l)" entries
 	is 99999 "$(cat "$mnt/d99/f99999")"
 	"$VENEER" unmount "$mnt"
 	"$VENEER" rmi odd:1 >/dev/null

@@ -1,0 +1,381 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh - the appliance from outside: streams, terminal, signals, deaths, disks
+#
+# usage: tests/appliance/run.sh [PATTERN]     cases whose name contains it; all without
+#
+# Each case is a function that returns 0 when all is well, in a subshell with
+# `set -e`; it prints one line, "ok NAME" or "not ok NAME" with its output below.
+# APPLIANCE_MUST_WORK=1 makes a skip a failure.
+set -uo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+export VENEER=${VENEER:-$top/build/plain/veneer}
+pattern=${1:-}
+passed=0
+failed=0
+skipped=0
+
+if [ ! -x /usr/bin/linux.uml ] && [ -z "${APPLIANCE_MUST_WORK:-}" ]; then
+	echo 'skip appliance: no kernel (package user-mode-linux)'
+	exit 0
+fi
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/veneer-appliance.XXXXXX") || exit 1
+chmod 755 "$tmp"
+unset VENEER_CONFIG DOCKER_CONFIG VENEER_APPLIANCE
+export VENEER_ROOT=$tmp/root VENEER_KERNEL=appliance
+cp "$VENEER" "$tmp/program" || exit 1 # a name of our own, to find its processes by
+VENEER=$tmp/program
+
+clean() {
+	"$VENEER" appliance stop --force >/dev/null 2>&1
+	rm -rf "$tmp"
+}
+trap clean EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+inside() {
+	"$VENEER" appliance exec "$@"
+}
+
+is() {
+	[ "$1" = "$2" ] || { printf 'expected: %q\n     got: %q\n' "$1" "$2"; return 1; }
+}
+
+has() {
+	case $2 in *"$1"*) return 0 ;; esac
+	printf 'expected to find: %s\nin: %s\n' "$1" "$2"
+	return 1
+}
+
+# status WANTED COMMAND... - stdout is in $out, stderr in $errors
+status() {
+	local got=0 want=$1
+	shift
+	out=$("$@" 2>"$tmp/errors") || got=$?
+	errors=$(cat "$tmp/errors")
+	[ "$got" = "$want" ] || { printf 'expected status %s, got %s: %s\n%s\n' "$want" "$got" "$*" "$errors"; return 1; }
+}
+
+kernel_processes() {
+	pgrep -f "init=$tmp/program" || true
+}
+
+# The kernel and all that belongs to it is gone, now or within five seconds.
+nothing_left() {
+	local try
+	for ((try = 0; try < 50; try++)); do
+		if [ -z "$(kernel_processes)" ]; then
+			is '' "$(ls "$VENEER_ROOT/appliance/run")"
+			return
+		fi
+		sleep 0.1
+	done
+	echo 'processes are left:'
+	kernel_processes
+	return 1
+}
+
+# until_text FILE TEXT - waits for at most 20 seconds
+until_text() {
+	local try
+	for ((try = 0; try < 200; try++)); do
+		! grep -q "$2" "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	printf 'no "%s" in:\n' "$2"
+	cat "$1"
+	return 1
+}
+
+# The first process of the kernel, and the supervisor, which is its parent.
+kernel_pid() {
+	pgrep -o -f "init=$tmp/program"
+}
+
+supervisor_pid() {
+	ps -o ppid= -p "$(kernel_pid)" | tr -d ' '
+}
+
+# A command that runs until it is killed, in the background; $launcher is its launcher.
+start_sleeper() {
+	"$VENEER" appliance exec sh -c "echo ready; ${1:-}exec sleep 1000" >"$tmp/sleeper" 2>&1 </dev/null &
+	launcher=$!
+	until_text "$tmp/sleeper" ready
+}
+
+streams_and_status() {
+	status 7 inside sh -c 'echo out; echo err >&2; exit 7'
+	is out "$out"
+	is err "$errors"
+	status 137 inside sh -c 'kill -9 $$'
+	status 127 inside no-such-program
+	has 'no-such-program: No such file' "$errors"
+	nothing_left
+}
+
+what_a_command_sees() {
+	mkdir -p "$tmp/a folder"
+	cd "$tmp/a folder"
+	umask 027
+	out=$(VAR=$'a\nb\xff' inside sh -c 'pwd; umask; printf %s "$VAR" | od -An -tx1; printf "<%s>" "$@"' sh '' $'x\ty' "$(printf '\376')")
+	is "$tmp/a folder
+0027
+ 61 0a 62 ff
+<><x	y><$(printf '\376')>" "$out"
+	inside sh -c 'echo made >file'
+	is made "$(cat file)"
+	is 640 "$(stat -c %a file)"
+	is "$(hostname)" "$(inside hostname)"
+}
+
+standard_input() {
+	head -c 40000000 /dev/urandom >"$tmp/bytes"
+	sum=$(sha256sum <"$tmp/bytes")
+	is "$sum" "$(sed '' "$tmp/bytes" | inside sha256sum)"
+	is "$sum" "$(inside sha256sum <"$tmp/bytes")"
+	is "$sum" "$(inside cat "$tmp/bytes" | sha256sum)"
+	is 'a
+b' "$(printf 'a\nb\n' | inside cat)"
+	is '' "$(inside cat </dev/null)"
+	is '' "$(inside cat <&-)"
+	# What a command does not read of a file is there for the next.
+	printf '123456789\n' >"$tmp/digits"
+	is 123456789 "$({ inside head -c 3; cat; } <"$tmp/digits")"
+	# One that is known to read nothing takes nothing of a pipe either.
+	is kept "$(echo kept | { "$VENEER" images >/dev/null; cat; })"
+	rm "$tmp/bytes"
+	nothing_left
+}
+
+reader_that_goes_away() {
+	is y "$(timeout 60 "$VENEER" appliance exec yes | head -n 1)"
+	status 1 inside echo text >/dev/full
+	has 'No space left' "$(inside echo text 2>&1 >/dev/full || true)"
+	nothing_left
+}
+
+terminal() {
+	python3 "$here/terminal.py" "$VENEER"
+	nothing_left
+}
+
+signals() {
+	start_sleeper 'trap "echo caught; exit 5" TERM; sleep 1000 & wait; '
+	kill -TERM "$launcher"
+	got=0
+	wait "$launcher" || got=$?
+	is 5 "$got"
+	has caught "$(cat "$tmp/sleeper")"
+	start_sleeper
+	kill -HUP "$launcher"
+	wait "$launcher" || got=$?
+	is 129 "$got"
+	# Before the command runs.
+	inside sleep 1000 </dev/null >/dev/null 2>&1 &
+	launcher=$!
+	sleep 0.2
+	pkill -TERM -P "$launcher" || kill -TERM "$launcher"
+	wait "$launcher" || got=$?
+	is 143 "$got"
+	nothing_left
+}
+
+two_at_once() {
+	inside sh -c 'echo first; sleep 1; echo first' </dev/null >"$tmp/both" &
+	inside sh -c 'echo second; sleep 1; echo second' </dev/null >>"$tmp/both.2" &
+	third=$(inside echo third)
+	wait
+	is third "$third"
+	is 'first
+first' "$(cat "$tmp/both")"
+	is 'second
+second' "$(cat "$tmp/both.2")"
+	rm "$tmp/both" "$tmp/both.2"
+	nothing_left
+}
+
+launcher_dies() {
+	start_sleeper
+	kill -9 "$launcher"
+	nothing_left
+	is again "$(inside echo again)"
+}
+
+supervisor_dies() {
+	start_sleeper
+	kill -9 "$(supervisor_pid)"
+	! wait "$launcher"
+	has 'ended unexpectedly' "$(cat "$tmp/sleeper")"
+	sleep 0.5
+	is '' "$(kernel_processes)"
+	is again "$(inside echo again)"
+	nothing_left
+}
+
+kernel_dies() {
+	start_sleeper
+	kill -9 "$(kernel_pid)"
+	! wait "$launcher"
+	has 'ended unexpectedly' "$(cat "$tmp/sleeper")"
+	nothing_left
+	status 1 inside sh -c 'echo c >/proc/sysrq-trigger'
+	has 'Kernel panic' "$errors"
+	nothing_left
+	is again "$(inside echo again)"
+}
+
+# A device-mapper device with the name of a volume stands for a mount.
+attach() {
+	inside dmsetup create veneer-test-1 --noudevsync --table '0 8192 zero'
+}
+
+detach() {
+	inside dmsetup remove --noudevsync veneer-test-1
+}
+
+stays_for_a_mount() {
+	"$VENEER" appliance status >/dev/null && { echo 'runs already'; return 1; }
+	attach
+	before=$(kernel_pid)
+	has 'attached:  1' "$("$VENEER" appliance status)"
+	inside sh -c 'echo 1 >/run/kept'
+	is 1 "$(inside cat /run/kept)"
+	# A file of the host that changes meanwhile
+	echo one >"$tmp/changing"
+	is one "$(inside cat "$tmp/changing")"
+	echo three >"$tmp/changing"
+	is three "$(inside cat "$tmp/changing")"
+	status 1 "$VENEER" appliance stop
+	has 'unmount' "$errors"
+	is "$before" "$(kernel_pid)"
+	detach
+	nothing_left
+	attach
+	"$VENEER" appliance stop --force
+	nothing_left
+}
+
+death_while_it_stays() {
+	attach
+	start_sleeper
+	kill -9 "$launcher"
+	is '' "$(inside sh -c 'ps ax | grep "[s]leep 1000"' || true)"
+	has veneer-test-1 "$(inside dmsetup ls)"
+	# A launcher that dies after the last volume is gone
+	start_sleeper 'dmsetup remove --noudevsync veneer-test-1; '
+	kill -9 "$launcher"
+	sleep 6
+	nothing_left
+	attach
+	kill -9 "$(kernel_pid)"
+	is again "$(inside echo again)"
+	nothing_left
+}
+
+further_disks() {
+	truncate -s 1G "$tmp/disk one"
+	status 1 "$VENEER" pool create --data "$tmp/no such disk"
+	"$VENEER" pool create --data "$tmp/disk one"
+	has "$tmp/disk one" "$("$VENEER" pool status)"
+	has "$tmp/disk one" "$(cat "$VENEER_ROOT/appliance/disks")"
+	"$VENEER" pool destroy --force
+	is '' "$(cat "$VENEER_ROOT/appliance/disks")"
+	rm "$tmp/disk one"
+	nothing_left
+}
+
+room_comes_back() {
+	# shellcheck disable=SC2016
+	inside sh -c 'head -c 60000000 /dev/urandom >$VENEER_ROOT/junk'
+	full=$(du -m "$VENEER_ROOT/appliance/store.img" | cut -f 1)
+	# shellcheck disable=SC2016
+	inside sh -c 'rm $VENEER_ROOT/junk'
+	empty=$(du -m "$VENEER_ROOT/appliance/store.img" | cut -f 1)
+	[ $((full - empty)) -gt 50 ] || { echo "before $full MB, after $empty MB"; return 1; }
+}
+
+ordinary_user() {
+	mkdir -p "$tmp/user"
+	chown 65534:65534 "$tmp/user"
+	as_user() {
+		VENEER_ROOT=$tmp/user/root HOME=$tmp/user setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+	}
+	is 0 "$(as_user "$VENEER" appliance exec id -u)"
+	as_user "$VENEER" appliance exec touch "$tmp/user/file"
+	is 65534 "$(stat -c %u "$tmp/user/file")"
+	! as_user "$VENEER" appliance exec touch "$tmp/file" || return 1
+	! as_user "$VENEER" appliance exec cat /etc/shadow || return 1
+	as_user "$VENEER" images
+	is '' "$(kernel_processes)"
+}
+
+memory_folder() {
+	hostile() {
+		# shellcheck disable=SC2016
+		unshare -m sh -c 'mount -t tmpfs -o "$1" none /dev/shm && exec "$2" appliance exec true' sh "$1" "$VENEER"
+	}
+	status 1 hostile noexec
+	has 'mounted noexec' "$errors"
+	status 1 hostile size=64M
+	has 'MiB left' "$errors"
+	status 0 hostile size=300M
+	nothing_left
+}
+
+no_kernel() {
+	printf '{ "appliance": { "kernel": "/nonexistent" } }\n' >"$tmp/conf.json"
+	status 1 "$VENEER" --config "$tmp/conf.json" images
+	has 'user-mode-linux' "$errors"
+}
+
+case_() {
+	local name=$1 output result
+	shift
+	case $name in *"$pattern"*) ;; *) return ;; esac
+	output=$(set -e; "$@" 2>&1)
+	result=$?
+	if [ $result = 0 ]; then
+		printf 'ok %s\n' "$name"
+		passed=$((passed + 1))
+	else
+		printf 'not ok %s\n' "$name"
+		printf '%s\n' "$output" | sed 's/^/    /'
+		failed=$((failed + 1))
+		"$VENEER" appliance stop --force >/dev/null 2>&1
+	fi
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		case_ "$@"
+	else
+		printf 'skip %s: not root\n' "$1"
+		skipped=$((skipped + 1))
+	fi
+}
+
+case_ 'streams and exit status pass through' streams_and_status
+case_ 'a command sees the folder, the words and the variables of its caller' what_a_command_sees
+case_ 'standard input comes from pipes and files' standard_input
+case_ 'a reader that goes away ends the writer' reader_that_goes_away
+case_ 'a terminal is a terminal inside' terminal
+case_ 'signals are passed on' signals
+case_ 'two at once wait for each other' two_at_once
+case_ 'a killed launcher takes its kernel along' launcher_dies
+case_ 'a killed supervisor takes its kernel along' supervisor_dies
+case_ 'a dead kernel is told of' kernel_dies
+case_ 'the kernel stays for a mount and ends after it' stays_for_a_mount
+case_ 'deaths while the kernel stays' death_while_it_stays
+case_ 'a pool on a further disk is found again' further_disks
+case_ 'room comes back to the host' room_comes_back
+case_ 'a missing kernel is told of' no_kernel
+as_root 'an ordinary user has the rights it has outside' ordinary_user
+as_root 'a folder that cannot hold the memory is told of' memory_folder
+
+printf 'appliance: %d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ] && { [ -z "${APPLIANCE_MUST_WORK:-}" ] || [ "$skipped" = 0 ]; }

@@ -1,0 +1,272 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 300
+# Damages made on purpose: check finds them, --repair mends them, --rebuild makes a catalogue anew.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+mnt=$WORK/mnt
+mkdir -p "$mnt"
+
+loaded() {
+	[ "$("$VENEER" images -q)" != '' ] || "$VENEER" load -q -i "$IMAGES/oci.tar" >/dev/null
+}
+device() { # data, meta or pool
+	dmsetup ls | awk -v part="-$1$" '$1 ~ part { print $1 }'
+}
+message() {
+	dmsetup message "$(device pool)" 0 "$@"
+}
+thin_ids() { # of the layers, base first
+	"$VENEER" layers --format '{{.ThinID}}'
+}
+config_blob() {
+	local id
+	id=$("$VENEER" images -q --no-trunc)
+	printf '%s/blobs/sha256/%s' "$VENEER_ROOT" "${id#sha256:}"
+}
+
+# found TEXT - check finds it, --repair mends and names it, then check has nothing to say
+found_and_mended() {
+	local report
+	report=$("$VENEER" check) && { echo "check finds nothing"; return 1; }
+	contains "$1" "$report"
+	report=$("$VENEER" check --repair)
+	contains "$1" "$report"
+	contains '(mended)' "$report"
+	is '' "$("$VENEER" check)" 'findings after the repair'
+	no_leftovers
+}
+
+missing_layer() {
+	loaded
+	message "delete $(thin_ids | tail -n 1)"
+	found_and_mended 'it is not in the pool'
+	is '' "$("$VENEER" images -q)" images
+	is '' "$(ls "$VENEER_ROOT/blobs/sha256")" blobs
+}
+
+missing_base() {
+	loaded
+	"$VENEER" tag debian:12 second:1
+	message "delete $(thin_ids | head -n 1)"
+	found_and_mended 'it is not in the pool'
+	is '' "$("$VENEER" images -q)" images
+}
+
+missing_and_mounted() {
+	loaded
+	"$VENEER" mount debian:12 "$mnt"
+	message "delete $(thin_ids | head -n 1)"
+	fails 1 "$VENEER" check --repair
+	contains 'unmount or detach its images first' "$("$VENEER" check --repair || true)"
+	"$VENEER" unmount "$mnt"
+	"$VENEER" check --repair
+	healthy
+}
+
+stranger() {
+	loaded
+	message 'create_thin 4242'
+	found_and_mended 'thin id 4242 is in the pool, but not in the catalogue'
+	fails 1 message 'delete 4242'
+}
+
+lost_config() {
+	loaded
+	rm "$(config_blob)"
+	found_and_mended 'image sha256:'
+	is '' "$("$VENEER" images -q)" images
+}
+
+damaged_config() {
+	loaded
+	printf x | dd of="$(config_blob)" bs=1 seek=10 conv=notrunc status=none
+	fails 1 "$VENEER" check
+	found_and_mended 'holds other bytes'
+}
+
+lost_layer_blob() {
+	local blobs
+	loaded
+	blobs=$(find "$VENEER_ROOT/blobs/sha256" -type f ! -path "$(config_blob)" | head -n 1)
+	rm "$blobs"
+	found_and_mended 'is missing'
+	"$VENEER" mount debian:12 "$mnt"
+	"$VENEER" unmount "$mnt"
+}
+
+overwritten_label() {
+	local id
+	loaded
+	id=$(thin_ids | tail -n 1)
+	echo "0 $((10 * 1024 * 1024 * 2)) thin /dev/mapper/$(device pool) $id" | dmsetup create veneer-test-label
+	dd if=/dev/zero of=/dev/mapper/veneer-test-label bs=1024 count=1 oflag=direct conv=notrunc status=none ||
+		dd if=/dev/zero of=/dev/mapper/veneer-test-label bs=1024 count=1 conv=notrunc,fsync status=none
+	dmsetup remove veneer-test-label
+	found_and_mended 'it has no label'
+}
+
+stray_blob() {
+	loaded
+	echo stray >"$VENEER_ROOT/blobs/sha256/$(echo stray | sha256sum | cut -d' ' -f1)"
+	found_and_mended 'belongs to nothing'
+	is debian:12 "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}')"
+}
+
+transaction_id() {
+	loaded
+	"$VENEER" pool status --format '{{.TransactionID}}' >"$WORK/txid" ||
+		dmsetup status "$(device pool)" | awk '{ print $4 }' >"$WORK/txid"
+	message "set_transaction_id $(cat "$WORK/txid") 1000"
+	fails 1 "$VENEER" rmi debian:12
+	contains "pool is at transaction 1000" "$stderr"
+	contains "veneer check" "$stderr"
+	fails 1 "$VENEER" mount debian:12 "$mnt"
+	is debian:12 "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}')"
+	"$VENEER" history debian:12 >/dev/null
+	found_and_mended 'the pool is at transaction 1000'
+	"$VENEER" mount debian:12 "$mnt"
+	"$VENEER" unmount "$mnt"
+	# With a volume that the catalogue does not know, it may be the catalogue that is old.
+	message 'set_transaction_id 1000 2000'
+	message 'create_thin 4243'
+	fails 1 "$VENEER" check --repair
+	contains 'not mended, since volumes differ' "$("$VENEER" check --repair || true)"
+	"$VENEER" check --rebuild
+	is 1 "$("$VENEER" images -q | wc -l)" images
+	"$VENEER" check --repair
+	healthy
+}
+
+# What the pool and the documents know of the images.
+essence() {
+	"$VENEER" images -q --no-trunc
+	"$VENEER" layers --no-trunc --human=false --format '{{.ChainID}} {{.DiffID}} {{.ThinID}} {{.OwnSize}} {{.TarSize}}'
+}
+
+rebuilt() {
+	local before
+	"$VENEER" rmi -f "$("$VENEER" images -q)" >/dev/null
+	loaded
+	before=$(essence)
+	case $1 in
+	removed) rm "$VENEER_ROOT/catalogue.db"* ;;
+	garbage) head -c 100000 /dev/urandom >"$VENEER_ROOT/catalogue.db" ;;
+	cut) truncate -s 5000 "$VENEER_ROOT/catalogue.db" ;;
+	esac
+	fails 1 "$VENEER" load -q -i "$IMAGES/oci.tar"
+	contains 'veneer check --rebuild' "$stderr"
+	report=$("$VENEER" check --rebuild)
+	contains 'is back, without its names' "$report"
+	contains 'Layers found: 2' "$report"
+	is "$before" "$(essence)"
+	is '<none>:<none>' "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}')"
+	"$VENEER" tag "$("$VENEER" images -q)" debian:12
+	"$VENEER" mount debian:12 "$mnt"
+	is veneer-test "$(cat "$mnt/etc/hostname")"
+	"$VENEER" unmount "$mnt"
+	healthy
+	ls "$VENEER_ROOT"/catalogue.db.* >/dev/null
+	rm -f "$VENEER_ROOT"/catalogue.db.[0-9]*
+}
+
+rebuilt_with_view() {
+	local link
+	link=$("$VENEER" attach --rw debian:12)
+	"$VENEER" detach "$link"
+	"$VENEER" mount --rw debian:12 "$mnt"
+	umount "$mnt" # as a reboot would
+	"$VENEER" pool deactivate
+	rm "$VENEER_ROOT/catalogue.db"*
+	"$VENEER" check --rebuild
+	fails 1 "$VENEER" check
+	"$VENEER" check --repair
+	healthy
+	rm -f "$VENEER_ROOT"/catalogue.db.[0-9]*
+	"$VENEER" tag "$("$VENEER" images -q)" debian:12
+}
+
+# What the kernel writes after a failed commit: flag 1 of the superblock, with its checksum.
+set_needs_check() {
+	perl - "$VENEER_ROOT/pool/meta" <<'END'
+open(my $file, '+<:raw', $ARGV[0]) or die;
+seek($file, 1 << 20, 0); # behind the header
+read($file, my $block, 4096) == 4096 or die;
+substr($block, 4, 4) = pack('V', unpack('V', substr($block, 4, 4)) | 1);
+my $crc = 0xffffffff;
+for my $byte (unpack('C*', substr($block, 4))) {
+	$crc ^= $byte;
+	$crc = $crc & 1 ? ($crc >> 1) ^ 0x82f63b78 : $crc >> 1 for 1 .. 8;
+}
+substr($block, 0, 4) = pack('V', $crc ^ 160774);
+seek($file, 1 << 20, 0);
+print $file $block;
+END
+}
+
+needs_check() {
+	loaded
+	"$VENEER" pool deactivate
+	set_needs_check
+	fails 1 "$VENEER" mount debian:12 "$mnt"
+	contains "veneer check --repair" "$stderr"
+	fails 1 "$VENEER" check
+	contains "veneer check --repair" "$stderr"
+	is 1 "$("$VENEER" images -q | wc -l)" images
+	"$VENEER" check --repair
+	is '' "$("$VENEER" check)"
+	"$VENEER" mount debian:12 "$mnt"
+	"$VENEER" unmount "$mnt"
+}
+
+damaged_metadata() {
+	loaded
+	"$VENEER" pool deactivate
+	# A node of the mapping tree that is no superblock: whatever is there, it is damaged then.
+	root=$(dd if="$VENEER_ROOT/pool/meta" bs=1 skip=$(((1 << 20) + 320)) count=8 status=none | od -An -tu8)
+	dd if=/dev/urandom of="$VENEER_ROOT/pool/meta" bs=4096 seek=$((256 + root)) count=1 conv=notrunc status=none
+	fails 1 "$VENEER" check
+	contains 'veneer check --repair' "$stderr"
+	report=$("$VENEER" check --repair)
+	contains "the pool's metadata was damaged" "$report"
+	is '' "$("$VENEER" check)"
+	"$VENEER" load -q -i "$IMAGES/oci.tar" >/dev/null
+	"$VENEER" mount debian:12 "$mnt"
+	"$VENEER" unmount "$mnt"
+	healthy
+}
+
+no_pool_at_all() {
+	"$VENEER" pool destroy --force
+	"$VENEER" check
+	check 'check makes no pool' test ! -e "$VENEER_ROOT/pool.json"
+	fresh_store 2G
+	loaded
+	"$VENEER" pool deactivate
+	mv "$VENEER_ROOT/pool.json" "$WORK/"
+	fails 1 "$VENEER" check
+	contains 'pool that is gone' "$("$VENEER" check || true)"
+	check 'the files are there' test -e "$VENEER_ROOT/pool/data"
+	mv "$WORK/pool.json" "$VENEER_ROOT/"
+	"$VENEER" check
+}
+
+fresh_store 2G
+case_ 'a layer is gone from the pool' missing_layer
+case_ 'a base layer is gone from the pool' missing_base
+case_ 'a layer is gone while its image is mounted' missing_and_mounted
+case_ 'a volume that the catalogue does not know' stranger
+case_ 'a config document is gone' lost_config
+case_ 'a config document is damaged' damaged_config
+case_ 'a layer blob is gone' lost_layer_blob
+case_ 'a label is overwritten' overwritten_label
+case_ 'a blob that belongs to nothing' stray_blob
+case_ 'a transaction id that does not fit' transaction_id
+case_ 'a catalogue that was removed is made again' rebuilt removed
+case_ 'a catalogue that is garbage is made again' rebuilt garbage
+case_ 'a catalogue that was cut is made again' rebuilt cut
+case_ 'a writable view without a catalogue' rebuilt_with_view
+case_ 'a pool that must be checked' needs_check
+case_ 'a pool whose metadata is damaged' damaged_metadata
+case_ 'no pool' no_pool_at_all

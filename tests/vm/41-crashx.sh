@@ -1,0 +1,252 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 420
+# A kill at every crash point and at random moments: the next command finds the old state or
+# the new one, and a repeated command succeeds.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+mnt=$WORK/mnt
+mkdir -p "$mnt"
+
+# make_archive NAME FILE - two small gzip layers; the second has a whiteout
+make_archive() {
+	local dir=$WORK/make-$1 diffs=() files=() n
+	mkdir -p "$dir/1/etc" "$dir/1/data" "$dir/2/etc"
+	echo "$1" >"$dir/1/etc/name"
+	head -c "${3:-300000}" /dev/urandom >"$dir/1/data/random"
+	echo "$1 changed" >"$dir/2/etc/hostname"
+	: >"$dir/2/.wh.data"
+	for n in 1 2; do
+		tar --create --numeric-owner --owner=0 --group=0 -C "$dir/$n" -f "$dir/$n.tar" .
+		diffs+=("\"sha256:$(sha256sum <"$dir/$n.tar" | cut -d' ' -f1)\"")
+		gzip -1 "$dir/$n.tar"
+		files+=("\"$n.tar.gz\"")
+	done
+	printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[%s,%s]}}' \
+		"${diffs[@]}" >"$dir/config.json"
+	printf '[{"Config":"config.json","RepoTags":["%s:1"],"Layers":[%s,%s]}]' "$1" "${files[@]}" \
+		>"$dir/manifest.json"
+	tar --create -C "$dir" -f "$2" manifest.json config.json 1.tar.gz 2.tar.gz
+	rm -rf "$dir"
+}
+
+# Blocks of data that the pool has in use.
+blocks_used() {
+	dmsetup status --noflush "$(dmsetup ls | awk '/-pool/ { print $1 }')" | awk '{ print $6 }'
+}
+
+# What a store is, without asking it: a command takes long in this kernel.
+state() {
+	[ ! -e "$VENEER_ROOT/pool.json" ] || blocks_used
+	ls "$VENEER_ROOT/blobs/sha256"
+	view_of "$mnt" | wc -l
+	ls /dev/veneer 2>/dev/null || true
+}
+
+# As no_leftovers, but what is recorded as mounted or attached may be there.
+tidy() {
+	is '' "$(ls "$VENEER_ROOT/sessions")" 'sessions left'
+	is '' "$(ls "$VENEER_ROOT/tmp")" 'temporary files left'
+	is '' "$(ls "$VENEER_ROOT/chains")" 'locks left'
+	is '' "$(dmsetup ls 2>/dev/null | awk '/^veneer-/ { print $1 }' | while read -r name; do
+		dmsetup info -c --noheadings -o suspended "$name" | grep -x Suspended
+	done)" 'suspended devices'
+	[ "$(ls "$VENEER_ROOT/mounts")" = '' ] || is mounts none 'mount points'
+}
+
+# Which passages of crash points are worth a kill, as "*:NUMBER": the last of each point, and the
+# first of the journal's. ONLY is a pattern for the names.
+passages() {
+	VENEER_CRASH_AT='?' VENEER=$VENEER_CRASH "$@" 2>&1 >/dev/null |
+		awk -v only="${ONLY:-.}" '$1 == "crash" { nr++ }
+			$1 == "crash" && $3 ~ only { if (!($3 in first)) first[$3] = nr; last[$3] = nr }
+			END { for (n in last) { print last[n]; if (n ~ /^journal/) print first[n] } }' |
+		sort -n -u
+}
+
+# kill_everywhere PREPARE COMMAND... - a kill at every crash point
+#
+# PREPARE brings the store to the old state; it runs again whenever the new one was found.
+kill_everywhere() {
+	local prepare=$1 n old new now got where
+	shift
+	$prepare
+	old=$(state)
+	passages "$@" >"$WORK/passages"
+	new=$(state)
+	$prepare
+	is "$old" "$(state)" 'prepared state'
+	while read -r n; do
+		got=0
+		where=$(VENEER=$VENEER_CRASH VENEER_CRASH_AT="*:$n" "$@" 2>&1 >/dev/null) || got=$?
+		where="point $n, ${where##*crash point }"
+		is 137 $got "exit status at $where"
+		"$VENEER" check >"$WORK/check" 2>&1 || { echo "after $where:"; cat "$WORK/check"; return 1; }
+		tidy || { echo "after $where"; return 1; }
+		now=$(state)
+		if [ "$now" = "$new" ]; then
+			$prepare
+			is "$old" "$(state)" "prepared state after $where"
+		elif [ "$now" != "$old" ]; then
+			printf 'neither old nor new state after %s\nold:\n%s\nnew:\n%s\nnow:\n%s\n' \
+				"$where" "$old" "$new" "$now"
+			return 1
+		fi
+	done <"$WORK/passages"
+	"$@" >/dev/null
+	is "$new" "$(state)" 'state at the end'
+	"$VENEER" check
+	tidy
+}
+
+run() { "$VENEER" "$@"; }
+
+view_of() {
+	awk -v dir="$1" '$2 == dir { print $1 }' /proc/mounts
+}
+empty() {
+	[ "$(view_of "$mnt")" = '' ] || "$VENEER" unmount "$mnt"
+	[ ! -L /dev/veneer/name ] || "$VENEER" detach name
+	[ "$(ls "$VENEER_ROOT/blobs/sha256")" = '' ] || "$VENEER" rmi -f small:1 >/dev/null
+}
+loaded() {
+	[ "$(view_of "$mnt")" = '' ] || "$VENEER" unmount "$mnt"
+	[ ! -L /dev/veneer/name ] || "$VENEER" detach name
+	[ "$(ls "$VENEER_ROOT/blobs/sha256")" != '' ] || "$VENEER" load -q -i "$WORK/small.tar" >/dev/null
+}
+mounted() {
+	loaded
+	"$VENEER" mount --rw small:1 "$mnt" >/dev/null
+}
+attached() {
+	loaded
+	"$VENEER" attach --rw --name name small:1 >/dev/null
+}
+no_pool() {
+	[ ! -e "$VENEER_ROOT/pool.json" ] || "$VENEER" pool destroy --force >/dev/null
+}
+
+# What a kill leaves while it was itself taken away: every point of the recovery, until it ends well.
+recovery_is_killed() {
+	local n=0 got=137
+	empty
+	VENEER_CRASH_AT=$1 fails 137 "$VENEER_CRASH" load -i "$WORK/small.tar"
+	while [ $got = 137 ]; do
+		n=$((n + 1))
+		got=0
+		VENEER_CRASH_AT="*:$((n % 4 + 1))" "$VENEER_CRASH" check >/dev/null 2>&1 || got=$?
+		[ $n -lt 40 ]
+	done
+	is 0 $got 'exit status of check'
+	tidy
+	is '' "$(ls "$VENEER_ROOT/blobs/sha256")" blobs
+}
+
+# While one load is killed, with its volume frozen, another goes on.
+two_loads() {
+	local got=0 other=0
+	empty
+	make_archive other "$WORK/other.tar" 20000000
+	"$VENEER" load -q -i "$WORK/other.tar" >"$WORK/other.out" 2>&1 &
+	VENEER_CRASH_AT=volume-frozen:2 fails 137 "$VENEER_CRASH" load -i "$WORK/small.tar"
+	wait $! || other=$?
+	is 0 $other "status of the other load: $(cat "$WORK/other.out")"
+	is 'other:1' "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}')"
+	"$VENEER" check
+	tidy
+	"$VENEER" rmi other:1
+	is '' "$(ls "$VENEER_ROOT/blobs/sha256")" blobs
+}
+
+# A volume that somebody left suspended: nobody may hang on it.
+left_suspended() {
+	local device
+	loaded
+	"$VENEER" mount --rw small:1 "$mnt"
+	device=$(basename "$(view_of "$mnt")")
+	dmsetup suspend "$(cat "/sys/block/$device/dm/name")"
+	timeout 30 "$VENEER" check
+	is Active "$(dmsetup info -c --noheadings -o suspended "$(cat "/sys/block/$device/dm/name")")"
+	timeout 10 touch "$mnt/alive"
+	"$VENEER" unmount "$mnt"
+}
+
+random_kills() {
+	local before n got delay
+	empty
+	before=$(blocks_used)
+	for n in 1 2 3 4 5 6; do
+		got=0
+		delay=$(printf '%d.%03d' $((RANDOM % 3)) $((RANDOM % 1000)))
+		timeout -s KILL "$delay" "$VENEER" load -q -i "$WORK/other.tar" >/dev/null 2>&1 || got=$?
+		"$VENEER" check || { echo "killed after $delay s"; return 1; }
+		tidy || { echo "killed after $delay s"; return 1; }
+		if [ "$(ls "$VENEER_ROOT/blobs/sha256")" = '' ]; then
+			is "$before" "$(blocks_used)" "blocks after a kill after $delay s"
+		else
+			is 'other:1' "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}')"
+			"$VENEER" rmi other:1 >/dev/null
+		fi
+	done
+	"$VENEER" load -q -i "$WORK/other.tar"
+	"$VENEER" rmi other:1 >/dev/null
+	is "$before" "$(blocks_used)" 'blocks at the end'
+}
+
+# Whatever a killed 'pool create' or 'pool destroy' leaves, the next command finds a pool or none.
+pool_is_whole() {
+	if [ -e "$VENEER_ROOT/pool.json" ]; then
+		"$VENEER" pool status >/dev/null
+		return
+	fi
+	is '' "$(dmsetup ls | grep veneer-)" devices
+	is '' "$(losetup -l --noheadings)" 'loop devices'
+	is '' "$(find "$VENEER_ROOT" -path '*/pool*' -o -path '*/blobs/*/*')" files
+}
+
+kill_pool_command() {
+	local prepare=$1 n where
+	shift
+	$prepare
+	passages "$@" >"$WORK/passages"
+	while read -r n; do
+		$prepare
+		VENEER_CRASH_AT="*:$n" VENEER=$VENEER_CRASH fails 137 "$@"
+		# shellcheck disable=SC2154 # fails() sets it
+		where="${stderr##*crash point }"
+		"$VENEER" check || { echo "after $where"; return 1; }
+		tidy || { echo "after $where"; return 1; }
+		pool_is_whole || { echo "after $where"; return 1; }
+	done <"$WORK/passages"
+	$prepare
+	"$@"
+	"$VENEER" check
+	pool_is_whole
+}
+create() { "$VENEER" pool create --files 256M --volume-size 256M; }
+destroy() { "$VENEER" pool destroy --force; }
+small_pool() {
+	[ -e "$VENEER_ROOT/pool.json" ] || "$VENEER" pool create --files 256M --volume-size 256M
+	loaded
+}
+
+t() { local s=$SECONDS; "$@"; echo "# $((SECONDS - s)) s $(wc -l <$WORK/passages)"; }; fresh_store 1G
+make_archive small "$WORK/small.tar"
+t case_ 'load, killed at every point' kill_everywhere empty run load -i "$WORK/small.tar"
+t case_ 'a recovery that is killed goes on with the next one' recovery_is_killed volume-frozen:2
+t case_ 'a load is killed while another goes on' two_loads
+t case_ 'a volume left suspended is resumed' left_suspended
+t case_ 'load, killed at random moments' random_kills
+t case_ 'rmi, killed at every point' kill_everywhere loaded run rmi small:1
+# From here on only what is not the same for all of them.
+ONLY='^(remove|blob|view|pool|catalogue|journal-(intent|advanced))'
+t case_ 'image prune, killed at every point of its own' kill_everywhere loaded run image prune -af
+t case_ 'a writable mount, killed at every point of its own' kill_everywhere loaded run mount --rw small:1 "$mnt"
+t case_ 'unmount, killed at every point of its own' kill_everywhere mounted run unmount "$mnt"
+t case_ 'attach, killed at every point of its own' kill_everywhere loaded run attach --rw --name name small:1
+t case_ 'detach, killed at every point of its own' kill_everywhere attached run detach name
+no_pool
+ONLY=^pool
+t case_ 'pool create, killed at every point of its own' kill_pool_command no_pool create
+t case_ 'pool destroy, killed at every point of its own' kill_pool_command small_pool destroy
