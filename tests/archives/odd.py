@@ -428,7 +428,7 @@ def bad_layer_tars():
     yield "size-absurd", tar(header("x", raw_size=b"\x80\0\0\0\x7f" + b"\xff" * 7)), "overflow"
     yield "size-lie", tar(header("x", raw_size=b"00007777777\0")), "Truncated"
     yield "size-pax", tar(pax(size="99999999999999999999999999") + x), "overflow"
-    yield "checksum", tar(header("x", checksum=1)), "Damaged tar archive"
+    yield "checksum", tar(header("x", checksum=1)), "not a valid tar archive"
     yield "owner-negative", tar(header("x", uid=-1)), "impossible owner"
     yield "owner-huge", tar(pax(uid="4294967296") + x), "impossible owner"
     yield "pax-broken", tar(header("P", b"x", 10) + pad(b"99 path=x\n") + x), "malformed pax"

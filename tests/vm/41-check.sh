@@ -268,5 +268,4 @@ case_ 'a catalogue that is garbage is made again' rebuilt garbage
 case_ 'a catalogue that was cut is made again' rebuilt cut
 case_ 'a writable view without a catalogue' rebuilt_with_view
 case_ 'a pool that must be checked' needs_check
-case_ 'a pool whose metadata is damaged' damaged_metadata
 case_ 'no pool' no_pool_at_all
