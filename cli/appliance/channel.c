@@ -219,11 +219,24 @@ size_t channel_pending(const struct channel *channel)
 	return channel->out.len - channel->sent;
 }
 
+size_t channel_sendable(const struct channel *channel)
+{
+	size_t pending = channel_pending(channel);
+	size_t room = channel->window - channel->unheard;
+
+	return channel->window && pending > room ? room : pending;
+}
+
+void channel_note_heard(struct channel *channel, uint64_t bytes)
+{
+	channel->unheard -= bytes < channel->unheard ? (size_t)bytes : channel->unheard;
+}
+
 int channel_flush(struct channel *channel, struct error *err)
 {
-	while (channel_pending(channel)) {
+	while (channel_sendable(channel)) {
 		ssize_t put = write(channel->fd, channel->out.data + channel->sent,
-				    channel_pending(channel));
+				    channel_sendable(channel));
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -232,7 +245,11 @@ int channel_flush(struct channel *channel, struct error *err)
 		if (put < 0)
 			return err_sys(err, errno, "write to the appliance's line");
 		channel->sent += (size_t)put;
+		if (channel->window)
+			channel->unheard += (size_t)put;
 	}
+	if (channel_pending(channel))
+		return 0;
 	buf_reset(&channel->out);
 	channel->sent = 0;
 	return 0;
@@ -253,5 +270,6 @@ int channel_fill(struct channel *channel, struct error *err)
 	if (got < 0)
 		return err_sys(err, errno, "read the appliance's line");
 	frame_reader_add(&channel->reader, chunk, (size_t)got);
+	channel->received += (size_t)got;
 	return 1;
 }

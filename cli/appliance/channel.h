@@ -7,11 +7,14 @@
  * nonce. What the launcher reads before that belongs to a dead predecessor. Then
  * START, and the streams until EXIT or FAILED.
  *
- * The line is slow towards the guest (the kernel reads it byte by byte), so
- * standard input in bulk goes through files: the launcher writes appliance/run/N
- * and announces it. Nothing is sent before there is room for it: each direction
- * of each stream has a window, which the receiver opens again by saying how much
- * it has passed on.
+ * Standard input in bulk goes through files: the launcher writes
+ * appliance/run/in-N and announces it. Nothing is sent before there is room for
+ * it: each stream has a window, which the receiver opens again by saying how
+ * much it has passed on.
+ *
+ * So has the line itself towards the guest. Its terminal buffer holds 4096
+ * bytes, and the kernel's driver, told to pause by a full one, never reads its
+ * line again (deactivate_chan() in arch/um/drivers/line.c has no counterpart).
  */
 #ifndef APPLIANCE_CHANNEL_H
 #define APPLIANCE_CHANNEL_H
@@ -24,6 +27,8 @@
 
 #define CHANNEL_VERSION	     1
 #define CHANNEL_NONCE_BYTES  16
+#define CHANNEL_LINE_BYTES   1536u	   /* to the guest, unheard; twice that fits the buffer */
+#define CHANNEL_HEARD_BYTES  256u	   /* heard, before the guest says so */
 #define CHANNEL_WINDOW_BYTES (256u * 1024) /* of standard output, and of standard error */
 
 enum channel_type {
@@ -49,6 +54,7 @@ enum channel_type {
 	CHANNEL_INPUT_TAKEN,  /* u64 bytes of standard input that were passed on */
 	CHANNEL_INPUT_CLOSED, /* the command closed its standard input */
 	CHANNEL_HERE,	      /* I am */
+	CHANNEL_HEARD,	      /* u64 bytes that were read from the line */
 	CHANNEL_EXIT,	      /* struct channel_exit; the last word about a command */
 	CHANNEL_FAILED,	      /* u64 enum err_kind; u64 stays; text. Instead of EXIT */
 };
@@ -104,7 +110,10 @@ struct channel {
 	int fd; /* non-blocking; borrowed */
 	struct frame_reader reader;
 	struct buf out;
-	size_t sent; /* bytes of out that are gone */
+	size_t sent;	 /* bytes of out that are gone */
+	size_t window;	 /* how many may be unheard; 0: any number */
+	size_t unheard;	 /* how many are, with a window */
+	size_t received; /* bytes ever read */
 };
 
 void channel_init(struct channel *channel, int fd, const struct frame_key *key);
@@ -120,6 +129,10 @@ bool channel_numbers(const struct frame *frame, uint64_t *ret, size_t nr);
 
 /* Bytes that wait to be sent. */
 size_t channel_pending(const struct channel *channel);
+/* Of them, those that the window has room for. */
+size_t channel_sendable(const struct channel *channel);
+/* The other end has read so many. */
+void channel_note_heard(struct channel *channel, uint64_t bytes);
 /* Sends what the line takes without waiting. */
 int channel_flush(struct channel *channel, struct error *err);
 /* Reads what is there. Returns 1, 0 when the other end is gone, or -1. */

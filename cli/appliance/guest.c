@@ -31,6 +31,7 @@ struct guest {
 	bool set_up;
 	char *root; /* NULL until it is mounted */
 	struct strlist disks;
+	size_t told;		 /* bytes of the line that the launcher knows to be heard */
 	int64_t lonely_since_ms; /* 0: somebody is there, or nobody is expected */
 };
 
@@ -193,12 +194,20 @@ static void hear_key(struct guest *guest)
 		job_free(guest->job);
 		guest->job = NULL;
 	}
-	if (guest->channel.sent) {
-		/* A frame that is half gone is of no use to the next, who waits for the key. */
-		guest->channel.sent = 0;
-	}
+	/* Also a frame that is half gone: the next waits for the key. */
+	guest->channel.sent = 0;
 	buf_reset(&guest->channel.out);
 	guest->lonely_since_ms = now_ms();
+}
+
+static void tell_heard(struct guest *guest)
+{
+	uint64_t bytes = guest->channel.received - guest->told;
+
+	if (bytes < CHANNEL_HEARD_BYTES)
+		return;
+	channel_put_numbers(&guest->channel, CHANNEL_HEARD, &bytes, 1);
+	guest->told = guest->channel.received;
 }
 
 static void hear_line(struct guest *guest)
@@ -215,6 +224,7 @@ static void hear_line(struct guest *guest)
 		else
 			hear_frame(guest, &frame);
 	}
+	tell_heard(guest); /* last: a key drops what was to be said */
 }
 
 static void reap(struct guest *guest)

@@ -28,6 +28,7 @@
 #define WINDOW_OPEN   (16u << 20) /* once it reads */
 #define WRITE_STEP    4096u	  /* a pipe that poll() calls writable takes this much */
 #define TELL_BYTES    (32u << 10)
+#define PIPE_BYTES    (1 << 20)
 #define PENDING_BYTES (1u << 20)
 
 static int64_t now_ms(void)
@@ -44,6 +45,7 @@ void talk_init(struct talk *talk, const struct place *place, int line_fd,
 	*talk = (struct talk){ .place = place, .conn_fd = conn_fd, .signal_fd = signal_fd };
 	talk->terminal.fd = -1;
 	channel_init(&talk->channel, line_fd, key);
+	talk->channel.window = CHANNEL_LINE_BYTES;
 	for (int i = 0; i < 2; i++) {
 		struct stat st;
 
@@ -175,6 +177,7 @@ static int hear_ready(struct talk *talk, const struct frame *frame, struct error
 			       "the running appliance was started by another version of veneer; "
 			       "unmount and detach with that, or end it ('veneer appliance stop')");
 	talk->nr_attached = numbers[1];
+	talk->channel.unheard = 0; /* it has read our greeting, and all before it */
 	talk->ready = true;
 	return 0;
 }
@@ -195,6 +198,10 @@ static int hear_frame(struct talk *talk, const struct frame *frame, struct error
 	case CHANNEL_INPUT_TAKEN:
 		if (channel_numbers(frame, &bytes, 1))
 			talk->input.taken_bytes += bytes;
+		break;
+	case CHANNEL_HEARD:
+		if (channel_numbers(frame, &bytes, 1))
+			channel_note_heard(&talk->channel, bytes);
 		break;
 	case CHANNEL_INPUT_CLOSED:
 		talk->input.open = false;
@@ -381,7 +388,7 @@ static void prepare_waits(const struct talk *talk, struct pollfd waits[NR_WAITS]
 {
 	waits[AT_LINE] =
 		(struct pollfd){ .fd = talk->hung_up ? -1 : talk->channel.fd, .events = POLLIN };
-	if (channel_pending(&talk->channel))
+	if (channel_sendable(&talk->channel))
 		waits[AT_LINE].events |= POLLOUT;
 	waits[AT_CONN] = (struct pollfd){ .fd = talk->gone ? -1 : talk->conn_fd, .events = POLLIN };
 	waits[AT_SIGNAL] = (struct pollfd){ .fd = talk->signal_fd, .events = POLLIN };
@@ -508,6 +515,7 @@ static void choose_input(struct talk *talk, bool reads_stdin, struct channel_sta
 	}
 	start->input = CHANNEL_INPUT_STREAM;
 	talk->input.open = true;
+	fcntl(STDIN_FILENO, F_SETPIPE_SZ, PIPE_BYTES); /* fewer and larger files */
 }
 
 int talk_run(struct talk *talk, struct channel_start *start, bool reads_stdin, struct error *err)

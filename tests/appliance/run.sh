@@ -209,7 +209,7 @@ launcher_dies() {
 supervisor_dies() {
 	start_sleeper
 	kill -9 "$(supervisor_pid)"
-	! wait "$launcher"
+	wait "$launcher" && return 1
 	has 'ended unexpectedly' "$(cat "$tmp/sleeper")"
 	sleep 0.5
 	is '' "$(kernel_processes)"
@@ -220,7 +220,7 @@ supervisor_dies() {
 kernel_dies() {
 	start_sleeper
 	kill -9 "$(kernel_pid)"
-	! wait "$launcher"
+	wait "$launcher" && return 1
 	has 'ended unexpectedly' "$(cat "$tmp/sleeper")"
 	nothing_left
 	status 1 inside sh -c 'echo c >/proc/sysrq-trigger'

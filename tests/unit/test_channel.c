@@ -160,7 +160,41 @@ static void test_two_ends_of_a_line(void)
 	channel_done(&there);
 }
 
+static void test_no_more_is_sent_than_the_window_allows(void)
+{
+	char received[4096];
+	struct frame_key key;
+	struct channel channel;
+	auto_buf struct buf big = { 0 };
+	struct error err;
+	int pair[2];
+
+	CU_ASSERT_EQUAL_FATAL(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair));
+	frame_key_make(&key);
+	channel_init(&channel, pair[0], &key);
+	channel.window = 1000;
+	for (int i = 0; i < 150; i++)
+		buf_puts(&big, "0123456789");
+	channel_put(&channel, CHANNEL_INPUT, big.data, big.len);
+	CU_ASSERT_EQUAL(0, channel_flush(&channel, &err));
+	CU_ASSERT_EQUAL(1000, read(pair[1], received, sizeof(received)));
+	CU_ASSERT_EQUAL(506, channel_pending(&channel));
+	CU_ASSERT_EQUAL(0, channel_sendable(&channel));
+	channel_note_heard(&channel, 300);
+	CU_ASSERT_EQUAL(300, channel_sendable(&channel));
+	channel_note_heard(&channel, 5000);
+	CU_ASSERT_EQUAL(506, channel_sendable(&channel));
+	CU_ASSERT_EQUAL(0, channel_flush(&channel, &err));
+	CU_ASSERT_EQUAL(506, read(pair[1], received, sizeof(received)));
+	CU_ASSERT_EQUAL(0, channel_pending(&channel));
+	channel_done(&channel);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 UNIT_SUITE(channel, { "a command arrives as it was sent", test_a_command_arrives_as_it_was_sent },
 	   { "a broken command is refused", test_a_broken_command_is_refused },
 	   { "an exit arrives", test_an_exit_arrives },
-	   { "two ends of a line", test_two_ends_of_a_line });
+	   { "two ends of a line", test_two_ends_of_a_line },
+	   { "no more is sent than the window allows",
+	     test_no_more_is_sent_than_the_window_allows });
