@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -27,6 +29,9 @@
 
 /* For programs that look at every new device; a real holder stays longer. */
 #define PROBE_WAIT_MS 500
+
+/* Of the disk below a pool on files: the catalogue and the pool's metadata lie there too. */
+#define DISK_RESERVE_BYTES (8 * MIB)
 
 struct volume_pool {
 	char *root;
@@ -131,6 +136,60 @@ static int check_part(const char *what, uint64_t used, uint64_t total, uint64_t 
 		       "the pool has %" PRIu64 " KiB of %s left, and keeps %" PRIu64
 		       " KiB in reserve: remove images, or run 'veneer pool grow'",
 		       free_bytes / KIB, what, reserve / KIB);
+}
+
+/* How far a sparse file can be filled: the blocks that it has, and what the disk has free. */
+static int disk_room(struct volume_pool *pool, const struct pool_status *status, uint64_t *ret,
+		     struct error *err)
+{
+	const char *path = pool->config->data_path;
+	uint64_t owned, room;
+	struct statvfs disk;
+	struct stat file;
+
+	if (stat(path, &file) < 0 || statvfs(path, &disk) < 0)
+		return err_sys(err, errno, "look at '%s'", path);
+	owned = (uint64_t)file.st_blocks * SECTOR_BYTES;
+	room = (uint64_t)disk.f_bavail * disk.f_frsize;
+	room = room > DISK_RESERVE_BYTES ? room - DISK_RESERVE_BYTES : 0;
+	*ret = room + (owned > status->data_used_bytes ? owned - status->data_used_bytes : 0);
+	return 0;
+}
+
+static int pool_is_full(const struct pool_status *status, struct error *err)
+{
+	return err_set(err, ERR_NO_SPACE,
+		       "no space left in the pool: %" PRIu64 " of %" PRIu64
+		       " MiB are in use; remove images, or run 'veneer pool grow'",
+		       status->data_used_bytes / MIB, status->data_total_bytes / MIB);
+}
+
+static int disk_is_full(const struct volume_pool *pool, struct error *err)
+{
+	return err_set(err, ERR_NO_SPACE,
+		       "no space left on the disk that holds the pool's files ('%s')",
+		       pool->config->data_path);
+}
+
+int volume_pool_room(struct volume_pool *pool, uint64_t min_bytes, uint64_t *ret_bytes,
+		     struct error *err)
+{
+	struct pool_status status;
+	uint64_t total, taken, room, on_disk = UINT64_MAX;
+
+	if (pool_status(pool->pool, &status, err) < 0)
+		return -1;
+	total = status.data_total_bytes;
+	taken = status.data_used_bytes + sizing_data_reserve_bytes(total);
+	room = total > taken ? total - taken : 0;
+	if (room < min_bytes)
+		return pool_is_full(&status, err);
+	if (pool->config->on_files && disk_room(pool, &status, &on_disk, err) < 0)
+		return -1;
+	if (on_disk < min_bytes)
+		return disk_is_full(pool, err);
+	*ret_bytes = on_disk < room ? on_disk : room;
+	return 0;
 }
 
 int volume_pool_check_reserve(struct volume_pool *pool, struct error *err)
@@ -341,19 +400,32 @@ bool volume_is_mounted(struct volume_pool *pool, uint32_t id)
 	return false;
 }
 
-/* What the file system could not write says EIO or nothing; the pool knows better. */
-static int explain(struct volume *volume, struct error *err)
+int volume_explain(struct volume *volume, struct error *err)
 {
+	struct volume_pool *pool = volume->pool;
 	struct pool_status status;
 	struct error why;
+	uint64_t room;
 
-	if (pool_status(volume->pool->pool, &status, &why) == 0 && status.stat.out_of_data)
-		err_set(err, ERR_NO_SPACE,
-			"the pool is full: %" PRIu64
-			" MiB of data are in use; remove images, or run "
-			"'veneer pool grow'",
-			status.data_used_bytes / MIB);
+	if (pool_status(pool->pool, &status, &why) < 0)
+		return -1;
+	if (status.stat.out_of_data)
+		return pool_is_full(&status, err);
+	/* A loop device says EIO whatever its file's disk says. */
+	if (pool->config->on_files && disk_room(pool, &status, &room, &why) == 0 && room == 0)
+		return disk_is_full(pool, err);
+	return -1;
+}
+
+static int explain(struct volume *volume, struct error *err)
+{
+	volume_explain(volume, err);
 	return err_add(err, "volume %" PRIu32, volume->id);
+}
+
+void volume_abandon(int mount_fd)
+{
+	mount_abandon(mount_fd);
 }
 
 static int refuse_full(struct volume *volume, struct error *err)

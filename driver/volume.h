@@ -79,6 +79,14 @@ int volume_pool_repair(const char *root, struct buf *ret_report, struct error *e
 int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err);
 
 /*
+ * Bytes of new data that may still be written: what the pool has above its
+ * reserve and, for a pool on sparse files, what their disk lets these grow.
+ * ERR_NO_SPACE when these are less than min_bytes.
+ */
+int volume_pool_room(struct volume_pool *pool, uint64_t min_bytes, uint64_t *ret_bytes,
+		     struct error *err);
+
+/*
  * Fails with ERR_NO_SPACE when metadata (or data) is below the reserve that a
  * new volume needs, and with ERR_DENIED when the pool cannot be written to.
  */
@@ -168,6 +176,14 @@ bool volume_is_mounted(struct volume_pool *pool, uint32_t id);
  */
 int volume_freeze(struct volume *volume, int mount_fd, bool trim, struct error *err);
 int volume_thaw(struct volume *volume, struct error *err);
+
+/*
+ * Writing to a mounted volume failed with err, which may say EIO or nothing: where the pool, or the
+ * disk below it, is full, err becomes ERR_NO_SPACE and says so, else it stays. Returns -1.
+ */
+int volume_explain(struct volume *volume, struct error *err);
+/* The volume will be deleted: the unmount need not write what is not written yet. */
+void volume_abandon(int mount_fd);
 
 /* Writes or reads the VOLUME_LABEL_BYTES that the file system leaves alone; mounted or not. */
 int volume_write_label(struct volume *volume, const char label[VOLUME_LABEL_BYTES],

@@ -15,6 +15,11 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/log.h"
+
+/* FS_IOC_SHUTDOWN of ext4 and XFS_IOC_GOINGDOWN are the same; no header has both. */
+#define IOC_SHUTDOWN	      _IOR('X', 125, uint32_t)
+#define SHUTDOWN_NO_LOG_FLUSH 2u
 
 #define MESSAGE_MAX 512
 
@@ -158,6 +163,17 @@ int mount_sync(int mount_fd, struct error *err)
 	if (syncfs(fd) < 0)
 		return err_sys(err, errno, "write the file system to its volume");
 	return 0;
+}
+
+void mount_abandon(int mount_fd)
+{
+	uint32_t flags = SHUTDOWN_NO_LOG_FLUSH;
+	struct error err;
+	auto_fd int fd = mount_open_root(mount_fd, &err);
+
+	if (fd < 0 || ioctl(fd, IOC_SHUTDOWN, &flags) < 0)
+		log_debug("the file system cannot be abandoned: %s",
+			  fd < 0 ? err.text : strerror(errno));
 }
 
 int mount_trim(int mount_fd, struct error *err)

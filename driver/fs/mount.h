@@ -42,6 +42,12 @@ int mount_open_root(int mount_fd, struct error *err);
 /* All data and metadata written to the device; reports what failed earlier, too. */
 int mount_sync(int mount_fd, struct error *err);
 
+/*
+ * The file system is about to be thrown away: what is not written yet need not be any more. It
+ * can be unmounted afterwards, and nothing else. Not being able to is no error.
+ */
+void mount_abandon(int mount_fd);
+
 /* Tells the device which blocks hold nothing. Not being able to is no error. */
 int mount_trim(int mount_fd, struct error *err);
 

@@ -22,6 +22,7 @@
 #include "db/journal.h"
 #include "layer/inflate.h"
 #include "layer/label.h"
+#include "layer/space.h"
 #include "layer/tar_apply.h"
 #include "layer/tree_fs.h"
 #include "oci/config.h"
@@ -39,6 +40,7 @@ struct layer_builder {
 	struct volume *volume;
 	int mount_fd;
 	struct tree_writer *tree;
+	bool discard; /* what the working volume holds is of no use */
 };
 
 int layer_builder_new(struct store *store, struct layer_builder **ret, struct error *err)
@@ -57,6 +59,8 @@ int layer_builder_new(struct store *store, struct layer_builder **ret, struct er
 static void stop_work(struct layer_builder *builder)
 {
 	tree_fs_free(take_ptr(builder->tree));
+	if (builder->discard && builder->mount_fd >= 0)
+		volume_abandon(builder->mount_fd);
 	if (builder->mount_fd >= 0)
 		close(take_fd(builder->mount_fd));
 	volume_free(take_ptr(builder->volume));
@@ -137,6 +141,7 @@ static int create_work(struct layer_builder *builder, const struct digest *chain
 		return -1;
 	builder->work_id = id;
 	builder->work_chain = *chain;
+	builder->discard = false;
 	crash_point("work-created");
 	return volume_activate(builder->pool, id, VOLUME_READ_WRITE, &builder->volume, err);
 }
@@ -207,8 +212,11 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 		.kinds = INFLATE_ALL_KINDS,
 	};
 	char item[13];
+	struct space space = { .pool = builder->pool, .mount_fd = builder->mount_fd };
 	struct tar_apply_args args = {
 		.tree = builder->tree,
+		.take_space = space_take,
+		.take_space_ctx = &space,
 		.base = !digest_is_set(&source->parent),
 		.progress = source->progress,
 		.progress_item = item,
@@ -220,8 +228,11 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 	if (stream_open(&options, &stream, err) < 0)
 		return -1;
 	args.stream = stream;
-	if (tar_apply(&args, ret, err) < 0)
+	if (tar_apply(&args, ret, err) < 0) {
+		if (err->sys_errno == EIO || err->sys_errno == EROFS)
+			volume_explain(builder->volume, err);
 		return err_add(err, "failed to register layer %zu", source->index);
+	}
 	if (check_digests(source, &ret->stream, err) < 0)
 		return -1;
 	crash_point("layer-unpacked");
@@ -270,16 +281,6 @@ static int intend_layer(struct store *store, uint32_t work_id, struct layer_row 
 	return db_commit(&tx, err);
 }
 
-/* The descriptor of a detached mount is O_PATH: good for looking up, not for syncfs(2). */
-static int flush(struct layer_builder *builder, struct error *err)
-{
-	auto_fd int fd = openat(builder->mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || syncfs(fd) < 0)
-		return err_sys(err, errno, "write to the working volume");
-	return 0;
-}
-
 /* The boundary: the working volume as it stands becomes the layer of row. */
 static int commit_layer(struct layer_builder *builder, struct layer_row *row, bool trim,
 			struct keeper *keeper, struct error *err)
@@ -292,8 +293,10 @@ static int commit_layer(struct layer_builder *builder, struct layer_row *row, bo
 	uint64_t txid;
 
 	/* The bulk of the writing, without the lock. */
-	if (flush(builder, err) < 0)
+	if (space_flush(builder->mount_fd, err) < 0) {
+		volume_explain(builder->volume, err);
 		return err_add(err, "layer %s", row->diff_id.text);
+	}
 	if (keeper->writer && blob_finish(keeper->writer, &row->blob, err) < 0)
 		return -1;
 	if (store_lock_pool(store, &held, err) < 0)
@@ -373,6 +376,7 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 		/* Only now is it known which layer this is; the store may have it. */
 		int got = take_existing(builder->store, &row.chain_id, ret, err);
 
+		builder->discard = got > 0;
 		if (got)
 			return got < 0 ? -1 : drop_work(builder, err);
 	}
@@ -383,8 +387,8 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 	return 0;
 }
 
-int layer_add(struct layer_builder *builder, const struct layer_source *source,
-	      struct layer_row *ret, struct error *err)
+static int add(struct layer_builder *builder, const struct layer_source *source,
+	       struct layer_row *ret, struct error *err)
 {
 	struct store *store = builder->store;
 	struct digest chain_id;
@@ -405,4 +409,13 @@ int layer_add(struct layer_builder *builder, const struct layer_source *source,
 		got = unpack_and_commit(builder, source, ret, err);
 	unlock_chain(store, &chain_id);
 	return got < 0 ? -1 : 0;
+}
+
+int layer_add(struct layer_builder *builder, const struct layer_source *source,
+	      struct layer_row *ret, struct error *err)
+{
+	int result = add(builder, source, ret, err);
+
+	builder->discard = result < 0;
+	return result;
 }

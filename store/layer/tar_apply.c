@@ -14,6 +14,9 @@
 #include "layer/whiteout.h"
 #include "limits.h"
 
+/* An inode, its name, and half a block that the file's end leaves empty. */
+#define ENTRY_BYTES 2560
+
 struct apply {
 	const struct tar_apply_args *args;
 	struct tree_writer *tree;
@@ -156,6 +159,13 @@ static int next_data(struct apply *apply, uint64_t done, const void **ret, size_
 	return 1;
 }
 
+static int take_space(struct apply *apply, uint64_t bytes, struct error *err)
+{
+	const struct tar_apply_args *args = apply->args;
+
+	return args->take_space ? args->take_space(args->take_space_ctx, bytes, err) : 0;
+}
+
 static int apply_file(struct apply *apply, struct error *err)
 {
 	const struct tree_writer_ops *ops = apply->tree->ops;
@@ -174,6 +184,8 @@ static int apply_file(struct apply *apply, struct error *err)
 			return -1;
 		if (!more)
 			break;
+		if (take_space(apply, len, err) < 0)
+			return -1;
 		if (len && ops->write_file(apply->tree, data, len, offset, err) < 0)
 			return -1;
 		done = offset + len;
@@ -271,6 +283,8 @@ static int apply_header(struct apply *apply, struct archive_entry *header, struc
 	if (!apply->entry.path.len)
 		return 0; /* "./": the root is the volume's own */
 	if (whiteout_parse(apply->entry.path.data, &whiteout, &hidden, err) < 0)
+		return -1;
+	if (take_space(apply, ENTRY_BYTES, err) < 0)
 		return -1;
 	apply->result.entries++;
 	switch (whiteout) {

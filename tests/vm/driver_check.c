@@ -370,7 +370,7 @@ static void case_full_pool(struct check *check)
 		return;
 	write_file(check, work.mount_fd, "big", POOL_BYTES + 64 * MIB, 'x');
 	REFUSES(ERR_NO_SPACE, volume_freeze(work.volume, work.mount_fd, true, &check->err));
-	IS(strstr(check->err.text, "pool is full") != NULL);
+	IS(strstr(check->err.text, "no space left in the pool") != NULL);
 	REFUSES(ERR_NO_SPACE, volume_pool_check_reserve(pool, &check->err));
 	IS(size_in_view(check, pool, LAYER1, "a") == 20 * MIB);
 	work_done(&work);

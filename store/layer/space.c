@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layer/space.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* Less room than this is none: file systems write more than they are given. */
+#define MIN_ROOM_BYTES (UINT64_C(1) << 20)
+
+/* The descriptor of a detached mount is O_PATH: good for looking up, not for syncfs(2). */
+int space_flush(int mount_fd, struct error *err)
+{
+	auto_fd int fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		return err_sys(err, errno, "write to the working volume");
+	return 0;
+}
+
+int space_take(void *ctx, uint64_t bytes, struct error *err)
+{
+	struct space *space = ctx;
+	uint64_t room;
+
+	if (bytes <= space->left_bytes) {
+		space->left_bytes -= bytes;
+		return 0;
+	}
+	if (space->asked && space_flush(space->mount_fd, err) < 0)
+		return -1;
+	space->asked = true;
+	if (volume_pool_room(space->pool, 2 * bytes + MIN_ROOM_BYTES, &room, err) < 0)
+		return -1;
+	space->left_bytes = room / 2 - bytes;
+	return 0;
+}
