@@ -211,6 +211,17 @@ static bool ends_with_slash(const char *name)
 	return len && name[len - 1] == '/';
 }
 
+/* Old tars have no type for folders; libarchive misses some of them. */
+static bool is_folder(struct archive_entry *header)
+{
+	mode_t type = archive_entry_filetype(header);
+
+	if (archive_entry_hardlink(header))
+		return false;
+	return type == AE_IFDIR ||
+	       (type == AE_IFREG && ends_with_slash(archive_entry_pathname(header)));
+}
+
 static int apply_entry(struct apply *apply, struct archive_entry *header, struct error *err)
 {
 	const struct tree_writer_ops *ops = apply->tree->ops;
@@ -220,14 +231,11 @@ static int apply_entry(struct apply *apply, struct archive_entry *header, struct
 
 	if (archive_entry_hardlink(header))
 		return apply_link(apply, err);
-	/* Old tars have no type for folders; libarchive misses some of them. */
-	if (type == AE_IFREG && ends_with_slash(archive_entry_pathname(header)))
-		type = AE_IFDIR;
+	if (is_folder(header))
+		return ops->make_dir(apply->tree, path, &entry->attr, err);
 	switch (type) {
 	case AE_IFREG:
 		return apply_file(apply, err);
-	case AE_IFDIR:
-		return ops->make_dir(apply->tree, path, &entry->attr, err);
 	case AE_IFLNK:
 		return ops->make_symlink(apply->tree, path, entry->link.data, &entry->attr, err);
 	case AE_IFCHR:
@@ -280,8 +288,8 @@ static int apply_header(struct apply *apply, struct archive_entry *header, struc
 
 	if (tar_entry_fill(&apply->entry, header, err) < 0)
 		return -1;
-	if (!apply->entry.path.len)
-		return 0; /* "./": the root is the volume's own */
+	if (!apply->entry.path.len && !is_folder(header))
+		return 0; /* the root stays what it is: only its attributes are anybody's to set */
 	if (whiteout_parse(apply->entry.path.data, &whiteout, &hidden, err) < 0)
 		return -1;
 	if (take_space(apply, ENTRY_BYTES, err) < 0)

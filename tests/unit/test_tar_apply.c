@@ -32,7 +32,7 @@ static void test_kinds(void)
 	tar_put(&tar, (struct th){ "p", '6', .mode = 0600 });
 	result = box_apply(&box, &tar, true);
 	check_tree(&box, "b c d/ d/f d/l h p");
-	CU_ASSERT_EQUAL(result.entries, 7);
+	CU_ASSERT_EQUAL(result.entries, 8);
 	CU_ASSERT_EQUAL(result.content_bytes, 5);
 	CU_ASSERT_EQUAL(result.stream.tar_bytes, 8 * 512 + 512 + 1024);
 	CU_ASSERT_FALSE(result.removed);
@@ -47,6 +47,30 @@ static void test_kinds(void)
 	CU_ASSERT_EQUAL(stat_in(&box, "p").st_mode, S_IFIFO | 0600);
 	CU_ASSERT_EQUAL(stat_in(&box, "h").st_ino, stat_in(&box, "d/f").st_ino);
 	check_content(&box, "h", "hello");
+}
+
+/* Its attributes are the archive's, as with Docker; what is no folder does not become the root. */
+static void test_root(void)
+{
+	auto_box struct box box = box_new();
+	auto_buf struct buf tar = { 0 };
+	struct stat st;
+
+	if (skip_unless_root())
+		return;
+	tar_put(&tar, (struct th){ "./", '5', .mode = 0751, .uid = 7, .gid = 8, .mtime = 9 });
+	tar_file(&tar, "f", "1");
+	box_apply(&box, &tar, true);
+	st = stat_in(&box, ".");
+	CU_ASSERT_EQUAL(st.st_mode, S_IFDIR | 0751);
+	CU_ASSERT(st.st_uid == 7 && st.st_gid == 8);
+	check_mtime(&box, ".", 9);
+	tar_put(&tar, (struct th){ ".", '0', .mode = 0600, .data = "x" });
+	tar_put(&tar, (struct th){ "/", '2', .link = "f" });
+	tar_put(&tar, (struct th){ "/", '5', .mode = 0700 });
+	box_apply(&box, &tar, false);
+	CU_ASSERT_EQUAL(stat_in(&box, ".").st_mode, S_IFDIR | 0700);
+	check_tree(&box, "f");
 }
 
 /* The later header of an inode counts, as with a duplicate. */
@@ -502,6 +526,7 @@ static void test_progress(void)
 }
 
 UNIT_SUITE(tar_apply, { "every kind of entry", test_kinds },
+	   { "the root has the attributes that the archive says", test_root },
 	   { "a hard link's header is the later word", test_link_attributes },
 	   { "set-id bits stay and are not handed down", test_set_id },
 	   { "folders have their times in the end", test_folder_times },
