@@ -18,9 +18,9 @@
 #include "layer/tree_writer.h"
 
 struct tar_apply_args {
-	struct stream *stream;	    /* nothing taken from it yet */
-	struct tree_writer *tree;   /* borrowed */
-	bool base;		    /* the lowest layer of its image */
+	struct stream *stream;	  /* nothing taken from it yet */
+	struct tree_writer *tree; /* borrowed */
+	bool base;		  /* the lowest layer of its image */
 	/* Asked before bytes go into the tree, at least roughly; may be NULL. Returns 0 or -1. */
 	int (*take_space)(void *ctx, uint64_t bytes, struct error *err);
 	void *take_space_ctx;
