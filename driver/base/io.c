@@ -154,6 +154,8 @@ int io_make_dirs(const char *path, mode_t mode, struct error *err)
 	auto_free char *part = xstrdup(path);
 	struct stat st;
 
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
 	for (char *at = part + 1; *part && *at; at++) {
 		if (*at != '/')
 			continue;

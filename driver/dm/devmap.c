@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libdevmapper.h>
+#include <linux/close_range.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,21 +52,10 @@ static void log_line(int level, const char *file, int line, int dm_errno, const 
 	log_debug("libdevmapper: %s", text);
 }
 
-/* The library opens its control device without O_CLOEXEC and keeps it. */
+/* The library opens its control device without O_CLOEXEC and keeps it; all that is ours has it. */
 static void hide_control_from_children(void)
 {
-	auto_dir DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		char target[sizeof(CONTROL)] = "";
-		int fd = (int)strtol(entry->d_name, NULL, 10);
-
-		if (readlinkat(dirfd(dir), entry->d_name, target, sizeof(target)) ==
-			    sizeof(CONTROL) - 1 &&
-		    memcmp(target, CONTROL, sizeof(CONTROL) - 1) == 0)
-			fcntl(fd, F_SETFD, FD_CLOEXEC);
-	}
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 /* Did the library ever succeed? Then the kernel has device-mapper. */
