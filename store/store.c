@@ -304,7 +304,15 @@ static int create_default(struct store *store, struct error *err)
 	return 0;
 }
 
-int store_existing_pool(struct store *store, struct volume_pool **ret, struct error *err)
+static int open_or_create(struct store *store, struct error *err)
+{
+	if (open_locked(store, err) == 0)
+		return 0;
+	return err->kind == ERR_NOT_FOUND ? create_default(store, err) : -1;
+}
+
+static int get_pool(struct store *store, int (*open)(struct store *store, struct error *err),
+		    struct volume_pool **ret, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 
@@ -312,39 +320,32 @@ int store_existing_pool(struct store *store, struct volume_pool **ret, struct er
 		if (root_lock(&store->root, err) < 0)
 			return -1;
 		held = &store->root;
-		if (open_locked(store, err) < 0)
+		if (open(store, err) < 0)
 			return -1;
 	}
 	*ret = store->pool;
 	return 0;
 }
 
+int store_existing_pool(struct store *store, struct volume_pool **ret, struct error *err)
+{
+	return get_pool(store, open_locked, ret, err);
+}
+
 int store_pool(struct store *store, struct volume_pool **ret, struct error *err)
 {
-	auto_root_lock struct root *held = NULL;
-
-	if (!store->pool) {
-		if (root_lock(&store->root, err) < 0)
-			return -1;
-		held = &store->root;
-		if (open_locked(store, err) < 0 &&
-		    (err->kind != ERR_NOT_FOUND || create_default(store, err) < 0))
-			return -1;
-	}
-	*ret = store->pool;
-	return 0;
+	return get_pool(store, open_or_create, ret, err);
 }
 
 int store_lock_pool(struct store *store, struct root **ret_held, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
-	struct volume_pool *pool;
 
-	if (store_pool(store, &pool, err) < 0 || root_lock(&store->root, err) < 0)
+	if (root_lock(&store->root, err) < 0)
 		return -1;
 	held = &store->root;
-	/* Another process may have died between two steps since we opened. */
-	if (recover(store, err) < 0)
+	/* Opening recovers; later, another process may have died between two steps. */
+	if ((store->pool ? recover(store, err) : open_or_create(store, err)) < 0)
 		return -1;
 	*ret_held = take_ptr(held);
 	return 0;
