@@ -48,7 +48,7 @@ unit_of() {
 	make --no-print-directory -s "$@" print-unit
 }
 
-stage lint make --no-print-directory lint
+stage lint make --no-print-directory -j"$jobs" lint
 unit unit-gcc
 stage usage tests/cli/usage.sh build/plain/veneer
 unit unit-clang CC=clang
