@@ -51,10 +51,10 @@ ALL_LD   := $(CFLAGS) -pthread -no-pie -Wl,--as-needed $(if $(SANITIZE),-fsaniti
 # What costs the most at the start of a process is linked in: loading and relocating these
 # libraries, with the dozen that libarchive's other formats need, took two thirds of the start.
 # libkmod is loaded by the one caller that needs it (appliance/kmods.c).
-LINKED_IN := libarchive libcrypto sqlite3 jansson libzstd liblzma
+LINKED_IN := libarchive libcrypto sqlite3 jansson libzstd liblzma blkid ext2fs
 LIBS     := -Wl,-Bstatic $(shell pkg-config --libs $(LINKED_IN)) \
-            $(filter-out -ldl -pthread,$(shell pkg-config --static --libs libcrypto)) -lbz2 \
-            -Wl,-Bdynamic $(shell pkg-config --libs devmapper blkid ext2fs libisal) -ldl -lm
+            $(filter-out -ldl -pthread,$(shell pkg-config --static --libs libcrypto)) -lbz2 -lcom_err \
+            -Wl,-Bdynamic $(shell pkg-config --libs devmapper libisal) -ldl -lm
 
 # A layer sees itself and the layers below it: an upward #include does not compile.
 INC_driver := -Idriver
@@ -110,6 +110,12 @@ $(BENCH_TOOLS): $(OUT)/bench/%: $(OUT)/tests/bench/%.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
+
+# What a program pays that may use libdevmapper, before its first line.
+$(OUT)/bench/by_hand_dm: $(OUT)/tests/bench/by_hand.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LD) -o $@ $^ -Wl,--no-as-needed -ldevmapper
 
 # Only what prints the commit is built anew for it.
 $(OUT)/cli/main.o $(OUT)/cli/cmd_version.o: ALL_C += -DVENEER_COMMIT='"$(COMMIT)"'
@@ -200,7 +206,7 @@ bench: deps-bench ## measure veneer beside its peers, in the real kernel and nat
 	$(Q)VENEER=$(OUT)/$(NAME) tests/bench/run.sh
 
 .PHONY: bench-tools
-bench-tools: all $(BENCH_TOOLS)
+bench-tools: all $(BENCH_TOOLS) $(OUT)/bench/by_hand_dm
 
 IMAGES := build/images
 deps: ## install what building, testing and running need (Debian 12 and 13, root)

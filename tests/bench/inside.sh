@@ -191,9 +191,9 @@ run_mount() {
 	timed mount "$VENEER" mount bench:1 "$mnt" && "$VENEER" unmount "$mnt"
 }
 
-run_by_hand() {
-	timed by-hand "$TOOLS/by_hand" mount "$pool" 16000000 "$thin" "$sectors" "$mnt" >>"$RESULTS/by-hand-inner" &&
-		"$TOOLS/by_hand" unmount "$pool" 16000000 "$mnt"
+run_by_hand() { # NAME PROGRAM
+	timed "$1" "$TOOLS/$2" mount "$pool" 16000000 "$thin" "$sectors" "$mnt" >>"$RESULTS/$1-inner" &&
+		"$TOOLS/$2" unmount "$pool" 16000000 "$mnt"
 }
 
 part_mount() {
@@ -206,7 +206,8 @@ part_mount() {
 	sectors=$(blockdev --getsz "$device")
 	"$VENEER" detach "$device"
 	for ((round = 0; round < 2 * BENCH_RUNS + 1; round++)); do
-		shown run_by_hand
+		shown run_by_hand by-hand by_hand
+		shown run_by_hand by-hand-dm by_hand_dm
 		shown run_mount
 		timed nothing /bin/true
 		timed version "$VENEER" version >/dev/null
@@ -277,8 +278,9 @@ print_load() {
 
 print_mount() {
 	printf '\nMounting an image read-only (median of %s)\n' "$(runs mount)"
-	awk -v m="$(median mount)" -v h="$(median by-hand)" -v i="$(median by-hand-inner)" -v t="$(median nothing)" -v v="$(median version)" 'BEGIN {
+	awk -v m="$(median mount)" -v h="$(median by-hand)" -v i="$(median by-hand-inner)" -v t="$(median nothing)" -v v="$(median version)" -v d="$(median by-hand-dm)" 'BEGIN {
 		printf "  veneer mount %.1f ms; by hand, whole process %.1f ms, its ioctls and mount %.1f ms\n", m * 1e3, h * 1e3, i
+		printf "  the same by hand in a program that is linked with libdevmapper %.1f ms\n", d * 1e3
 		printf "  starting a process: /bin/true %.1f ms, veneer version %.1f ms\n", t * 1e3, v * 1e3 }'
 	target 'mount beyond the by-hand process, ms' "$(awk -v m="$(median mount)" -v h="$(median by-hand)" 'BEGIN { print (m - h) * 1e3 }')" 20
 }
