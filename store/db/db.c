@@ -146,7 +146,9 @@ void db_rollback(struct db_tx *tx)
 {
 	struct error ignored;
 
-	if (tx->db && run_script(tx->db, "ROLLBACK", &ignored) < 0)
+	/* A full disk, among others, makes SQLite roll back by itself. */
+	if (tx->db && !sqlite3_get_autocommit(tx->db->handle) &&
+	    run_script(tx->db, "ROLLBACK", &ignored) < 0)
 		log_warn("%s", ignored.text);
 	tx->db = NULL;
 }
