@@ -231,6 +231,8 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 	if (tar_apply(&args, ret, err) < 0) {
 		if (err->sys_errno == EIO || err->sys_errno == EROFS)
 			volume_explain(builder->volume, err);
+		else if (err->sys_errno == ENOSPC)
+			space_explain(builder->mount_fd, err);
 		return err_add(err, "failed to register layer %zu", source->index);
 	}
 	if (check_digests(source, &ret->stream, err) < 0)

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/size.h"
 
 /* Less room than this is none: file systems write more than they are given. */
-#define MIN_ROOM_BYTES (UINT64_C(1) << 20)
+#define MIN_ROOM_BYTES MIB
 
 /* The descriptor of a detached mount is O_PATH: good for looking up, not for syncfs(2). */
 int space_flush(int mount_fd, struct error *err)
@@ -18,6 +21,23 @@ int space_flush(int mount_fd, struct error *err)
 	if (fd < 0 || syncfs(fd) < 0)
 		return err_sys(err, errno, "write to the working volume");
 	return 0;
+}
+
+int space_explain(int mount_fd, struct error *err)
+{
+	struct statvfs fs;
+
+	/* It may have been another disk: that of the store, which keeps the layer's blob. */
+	if (fstatvfs(mount_fd, &fs) < 0 ||
+	    (fs.f_favail && (uint64_t)fs.f_bavail * fs.f_frsize > MIN_ROOM_BYTES))
+		return -1;
+	if (fs.f_favail == 0)
+		err_add(err, "a volume of this pool holds at most %" PRIu64 " files",
+			(uint64_t)fs.f_files);
+	else
+		err_add(err, "a volume of this pool holds at most %" PRIu64 " MiB",
+			(uint64_t)fs.f_blocks * fs.f_frsize / MIB);
+	return err_add(err, "the image needs a pool with a larger --volume-size");
 }
 
 int space_take(void *ctx, uint64_t bytes, struct error *err)

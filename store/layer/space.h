@@ -26,6 +26,12 @@ struct space {
 /* Returns 0, or -1 with ERR_NO_SPACE, or the error of writing back what was written before. */
 int space_take(void *space, uint64_t bytes, struct error *err);
 
+/*
+ * Writing to the mount failed with ENOSPC: where the volume has no blocks or no inodes left, err
+ * says so and what to do, else it stays. Returns -1.
+ */
+int space_explain(int mount_fd, struct error *err);
+
 /* Everything that was written to a mount is in its volume. */
 int space_flush(int mount_fd, struct error *err);
 
