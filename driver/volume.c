@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -138,9 +140,11 @@ static int check_part(const char *what, uint64_t used, uint64_t total, uint64_t 
 		       free_bytes / KIB, what, reserve / KIB);
 }
 
-/* How far a sparse file can be filled: the blocks that it has, and what the disk has free. */
-static int disk_room(struct volume_pool *pool, const struct pool_status *status, uint64_t *ret,
-		     struct error *err)
+/*
+ * How much can be written before the disk of a sparse file is full. What the file has already counts
+ * for nothing unless it has everything: dm-thin does not look for it.
+ */
+static int disk_room(struct volume_pool *pool, uint64_t *ret, struct error *err)
 {
 	const char *path = pool->config->data_path;
 	uint64_t owned, room;
@@ -152,7 +156,7 @@ static int disk_room(struct volume_pool *pool, const struct pool_status *status,
 	owned = (uint64_t)file.st_blocks * SECTOR_BYTES;
 	room = (uint64_t)disk.f_bavail * disk.f_frsize;
 	room = room > DISK_RESERVE_BYTES ? room - DISK_RESERVE_BYTES : 0;
-	*ret = room + (owned > status->data_used_bytes ? owned - status->data_used_bytes : 0);
+	*ret = (uint64_t)file.st_size <= owned + room ? UINT64_MAX : room;
 	return 0;
 }
 
@@ -184,7 +188,7 @@ int volume_pool_room(struct volume_pool *pool, uint64_t min_bytes, uint64_t *ret
 	room = total > taken ? total - taken : 0;
 	if (room < min_bytes)
 		return pool_is_full(&status, err);
-	if (pool->config->on_files && disk_room(pool, &status, &on_disk, err) < 0)
+	if (pool->config->on_files && disk_room(pool, &on_disk, err) < 0)
 		return -1;
 	if (on_disk < min_bytes)
 		return disk_is_full(pool, err);
@@ -227,8 +231,88 @@ int volume_snapshot(struct volume_pool *pool, uint32_t id, uint32_t origin_id, s
 	return 0;
 }
 
-int volume_delete(struct volume_pool *pool, uint32_t id, struct error *err)
+/* Pool blocks. */
+struct range {
+	uint64_t start, length;
+};
+
+struct range_list {
+	struct range *items;
+	size_t nr;
+};
+
+static void range_list_done(struct range_list *list)
 {
+	free(list->items);
+}
+#define auto_range_list __attribute__((cleanup(range_list_done)))
+
+static int add_own(void *ctx, enum tmeta_change change, uint64_t start, uint64_t length,
+		   struct error *err)
+{
+	struct range_list *list = ctx;
+
+	(void)err;
+	if (change == TMETA_DROPPED)
+		return 0;
+	if ((list->nr & (list->nr - 1)) == 0) /* full at 0, 1, 2, 4, ... */
+		list->items =
+			xrealloc(list->items, (list->nr ? 2 * list->nr : 1) * sizeof(*list->items));
+	list->items[list->nr++] = (struct range){ start, length };
+	return 0;
+}
+
+/* The metadata is held no longer than this takes: meanwhile nothing is freed. */
+static int find_own(struct volume_pool *pool, uint32_t id, uint32_t origin_id,
+		    struct range_list *ret, struct error *err)
+{
+	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
+	auto_tmeta struct tmeta *tmeta = NULL;
+	struct tmeta_delta delta;
+
+	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
+	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0)
+		return -1;
+	if (tmeta_delta_ranges(tmeta, origin_id, id, add_own, ret, &delta, err) == 0)
+		return 0;
+	/* The origin may be gone. */
+	return err->kind == ERR_NOT_FOUND && origin_id != TMETA_EMPTY
+		       ? tmeta_delta_ranges(tmeta, TMETA_EMPTY, id, add_own, ret, &delta, err)
+		       : -1;
+}
+
+static int discard_own(struct volume_pool *pool, uint32_t id, uint32_t origin_id, struct error *err)
+{
+	auto_range_list struct range_list own = { 0 };
+	auto_volume struct volume *volume = NULL;
+	uint64_t block_bytes = pool->config->block_bytes;
+	auto_fd int fd = -1;
+
+	if (find_own(pool, id, origin_id, &own, err) < 0)
+		return -1;
+	if (!own.nr)
+		return 0;
+	if (volume_activate(pool, id, VOLUME_READ_WRITE, &volume, err) < 0)
+		return -1;
+	fd = open(volume->node, O_RDWR | O_CLOEXEC);
+	for (size_t i = 0; i < own.nr; i++) {
+		uint64_t bytes[2] = { own.items[i].start * block_bytes,
+				      own.items[i].length * block_bytes };
+
+		if (fd < 0 || ioctl(fd, BLKDISCARD, bytes) < 0)
+			return err_sys(err, errno, "discard blocks of %s", volume->node);
+	}
+	return 0;
+}
+
+int volume_delete(struct volume_pool *pool, uint32_t id, uint32_t origin_id, struct error *err)
+{
+	struct error why;
+
+	if (thinvol_deactivate(pool->pool, id, PROBE_WAIT_MS, err) < 0)
+		return err_add(err, "delete volume %" PRIu32, id);
+	if (pool->config->on_files && discard_own(pool, id, origin_id, &why) < 0)
+		log_debug("%s", why.text);
 	if (thinvol_deactivate(pool->pool, id, PROBE_WAIT_MS, err) < 0 ||
 	    thinvol_delete(pool->pool, id, err) < 0)
 		return err_add(err, "delete volume %" PRIu32, id);
@@ -412,7 +496,7 @@ int volume_explain(struct volume *volume, struct error *err)
 	if (status.stat.out_of_data)
 		return pool_is_full(&status, err);
 	/* A loop device says EIO whatever its file's disk says. */
-	if (pool->config->on_files && disk_room(pool, &status, &room, &why) == 0 && room == 0)
+	if (pool->config->on_files && disk_room(pool, &room, &why) == 0 && room == 0)
 		return disk_is_full(pool, err);
 	return -1;
 }

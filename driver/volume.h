@@ -105,8 +105,12 @@ int volume_pool_advance(struct volume_pool *pool, uint64_t old_id, uint64_t new_
 int volume_create(struct volume_pool *pool, uint32_t id, struct error *err);
 /* The origin must be inactive, or frozen by the caller. */
 int volume_snapshot(struct volume_pool *pool, uint32_t id, uint32_t origin_id, struct error *err);
-/* Deactivates it first where nobody holds it open. */
-int volume_delete(struct volume_pool *pool, uint32_t id, struct error *err);
+/*
+ * Deactivates it first where nobody holds it open. The disk below a pool on sparse files has back
+ * what only this volume had.
+ * @origin_id: the volume whose blocks it shares, or 0: makes finding these blocks cheap
+ */
+int volume_delete(struct volume_pool *pool, uint32_t id, uint32_t origin_id, struct error *err);
 
 /* All thin ids in the pool, rising, from a metadata snapshot. *ret_ids is new (free it). */
 int volume_list(struct volume_pool *pool, uint32_t **ret_ids, size_t *ret_nr, struct error *err);

@@ -88,7 +88,10 @@ int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct erro
 		       (int64_t)id, (int64_t)txid);
 }
 
-/* Creations first: a deletion may free the space of what a snapshot still needs. */
+/*
+ * Creations first: a deletion may free the space of what a snapshot still needs. Of what goes away,
+ * snapshots go before what they are made from.
+ */
 static int read_intents(struct db *db, struct thin_ops *ret, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
@@ -96,7 +99,8 @@ static int read_intents(struct db *db, struct thin_ops *ret, struct error *err)
 
 	if (db_prepare(db,
 		       "SELECT id, origin, state = 'creating' FROM thin"
-		       " WHERE state <> 'live' ORDER BY state, id",
+		       " WHERE state <> 'live'"
+		       " ORDER BY state, iif(state = 'deleting', -id, id)",
 		       &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {
@@ -119,17 +123,17 @@ static int create_one(struct volume_pool *pool, const struct thin_op *op, struct
 }
 
 /* 1: it is gone from the pool, 0: still held open, -1: failure. */
-static int delete_one(struct volume_pool *pool, uint32_t id, struct error *err)
+static int delete_one(struct volume_pool *pool, const struct thin_op *op, struct error *err)
 {
 	struct error why;
 
-	if (volume_delete(pool, id, &why) == 0 || why.kind == ERR_NOT_FOUND)
+	if (volume_delete(pool, op->id, op->origin, &why) == 0 || why.kind == ERR_NOT_FOUND)
 		return 1;
 	if (why.kind != ERR_IN_USE) {
 		*err = why;
 		return -1;
 	}
-	log_debug("thin id %u stays for now: %s", id, why.text);
+	log_debug("thin id %u stays for now: %s", op->id, why.text);
 	return 0;
 }
 
@@ -149,7 +153,7 @@ static int undo_creations(struct db *db, struct volume_pool *pool, const struct 
 		if (!ops->items[i].create)
 			continue;
 		log_debug("undo creation of thin id %u", ops->items[i].id);
-		gone = delete_one(pool, ops->items[i].id, err);
+		gone = delete_one(pool, &ops->items[i], err);
 		if (gone < 0 || (gone && forget(db, ops->items[i].id, err) < 0))
 			return -1;
 		/* Held open: unreachable from now on, removed when it is free. */
@@ -168,7 +172,7 @@ static int send_messages(struct db *db, struct volume_pool *pool, const struct t
 		int gone = 0;
 
 		if (op->create ? create_one(pool, op, err) < 0
-			       : (gone = delete_one(pool, op->id, err)) < 0)
+			       : (gone = delete_one(pool, op, err)) < 0)
 			return -1;
 		if (gone && forget(db, op->id, err) < 0)
 			return -1;
@@ -223,7 +227,7 @@ static int collect_garbage(struct db *db, struct volume_pool *pool, const struct
 		if (ops->items[i].create)
 			continue;
 		log_debug("redo deletion of thin id %u", ops->items[i].id);
-		gone = delete_one(pool, ops->items[i].id, err);
+		gone = delete_one(pool, &ops->items[i], err);
 		if (gone < 0 || (gone && forget(db, ops->items[i].id, err) < 0))
 			return -1;
 	}

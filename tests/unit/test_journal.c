@@ -27,7 +27,7 @@ static struct volume_pool *const pool = (struct volume_pool *)&fake;
 
 int __wrap_volume_create(struct volume_pool *p, uint32_t id, struct error *err);
 int __wrap_volume_snapshot(struct volume_pool *p, uint32_t id, uint32_t origin, struct error *err);
-int __wrap_volume_delete(struct volume_pool *p, uint32_t id, struct error *err);
+int __wrap_volume_delete(struct volume_pool *p, uint32_t id, uint32_t origin, struct error *err);
 int __wrap_volume_pool_advance(struct volume_pool *p, uint64_t old_id, uint64_t new_id,
 			       struct error *err);
 int __wrap_volume_pool_info(struct volume_pool *p, struct volume_pool_info *ret, struct error *err);
@@ -50,9 +50,10 @@ int __wrap_volume_snapshot(struct volume_pool *p, uint32_t id, uint32_t origin, 
 	return __wrap_volume_create(p, id, err);
 }
 
-int __wrap_volume_delete(struct volume_pool *p, uint32_t id, struct error *err)
+int __wrap_volume_delete(struct volume_pool *p, uint32_t id, uint32_t origin, struct error *err)
 {
 	(void)p;
+	(void)origin;
 	if (!fake.there[id])
 		return err_set(err, ERR_NOT_FOUND, "thin id %u", id);
 	if (fake.busy[id])

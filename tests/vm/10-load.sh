@@ -97,6 +97,29 @@ sizes_are_exact() {
 	is "$empty" "$(pool_used)" 'after rmi'
 }
 
+# KiB of disk that the sparse file of the pool takes.
+disk_kib() {
+	sync
+	du -k "$VENEER_ROOT/pool/data" | cut -f 1
+}
+
+# dm-thin alone would keep them, and take others for the next image.
+gives_disk_back() {
+	local before
+	fresh_store 2G
+	before=$(disk_kib)
+	"$VENEER" load -q -i "$IMAGES/docker.tar" >/dev/null
+	check 'it takes some' test "$(disk_kib)" -gt $((before + 50000))
+	"$VENEER" mount --rw debian:12 "$mnt" >/dev/null
+	before_view=$(disk_kib)
+	head -c 20M /dev/urandom >"$mnt/large"
+	"$VENEER" unmount "$mnt"
+	check "as before the view: $before_view, $(disk_kib)" test "$(disk_kib)" -lt $((before_view + 1000))
+	"$VENEER" rmi debian:12 >/dev/null
+	check "as before the load: $before, $(disk_kib)" test "$(disk_kib)" -lt $((before + 1000))
+	healthy
+}
+
 imports() {
 	fresh_store 2G
 	id=$("$VENEER" import -c 'CMD ["sh"]' -m 'by hand' "$IMAGES/layer1.tar" my/base:1)
@@ -117,4 +140,5 @@ case_ 'the mounted tree is what GNU tar makes of it' equals_gnu_tar
 case_ 'layers are stored once' shares_layers
 case_ 'two loads of the same layers at once' two_at_once
 case_ 'own bytes agree with pool status and thin_ls' sizes_are_exact
+case_ 'the disk below the pool has its space back' gives_disk_back
 case_ 'import of a root file system' imports

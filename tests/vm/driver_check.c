@@ -209,10 +209,10 @@ static void case_live_boundary(struct check *check)
 	memcpy(label, "the second", 11);
 	DOES(volume_write_label(work.volume, label, &check->err));
 	boundary(check, pool, &work, LAYER2);
-	REFUSES(ERR_IN_USE, volume_delete(pool, WORKING, &check->err));
+	REFUSES(ERR_IN_USE, volume_delete(pool, WORKING, 0, &check->err));
 	work_done(&work);
 	work = (struct work){ .mount_fd = -1 };
-	DOES(volume_delete(pool, WORKING, &check->err));
+	DOES(volume_delete(pool, WORKING, 0, &check->err));
 	fsck(check, pool, LAYER1);
 	fsck(check, pool, LAYER2);
 	IS(size_in_view(check, pool, LAYER1, "a") == 20 * MIB);
@@ -353,7 +353,7 @@ static void case_killed_process(struct check *check)
 		return;
 	DOES(pool_status(raw, &status, &check->err));
 	IS(status.stat.held_block == 0);
-	DOES(volume_delete(pool, WORKING, &check->err));
+	DOES(volume_delete(pool, WORKING, 0, &check->err));
 }
 
 static void case_full_pool(struct check *check)
@@ -375,11 +375,11 @@ static void case_full_pool(struct check *check)
 	IS(size_in_view(check, pool, LAYER1, "a") == 20 * MIB);
 	work_done(&work);
 	work = (struct work){ .mount_fd = -1 };
-	DOES(volume_delete(pool, WORKING, &check->err));
+	DOES(volume_delete(pool, WORKING, 0, &check->err));
 	IS(data_used(check, pool) == before);
 	/* The kernel notices at its next commit. */
 	DOES(volume_create(pool, WORKING, &check->err));
-	DOES(volume_delete(pool, WORKING, &check->err));
+	DOES(volume_delete(pool, WORKING, 0, &check->err));
 	DOES(volume_pool_info(pool, &info, &check->err));
 	IS(!info.out_of_data && !info.read_only && !info.needs_check);
 	DOES(volume_pool_check_reserve(pool, &check->err));
@@ -404,7 +404,7 @@ static void case_grow(struct check *check)
 	work_done(&work);
 	work = (struct work){ .mount_fd = -1 };
 	fsck(check, pool, WORKING);
-	DOES(volume_delete(pool, WORKING, &check->err));
+	DOES(volume_delete(pool, WORKING, 0, &check->err));
 	DOES(pool_deactivate(check->root, &check->err));
 	DOES(pool_activate(check->root, &check->err));
 	DOES(volume_pool_info(pool, &info, &check->err));
