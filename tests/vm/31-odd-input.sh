@@ -2,38 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 400
 # Archives that are odd but legal, or large: the mounted tree is what they say, in little memory.
-# shellcheck source=tests/vm/lib.sh
-. "$(dirname "$0")/lib.sh"
-
-odd=$(cd "$(dirname "$0")/../archives" && pwd)/odd.py
-mnt=$WORK/mnt
-mkdir -p "$mnt" "$WORK/bad" "$WORK/legal" "$WORK/outside"
-echo canary >"$WORK/outside/canary"
-python3 "$odd" bad "$WORK/bad" && python3 "$odd" legal "$WORK/legal" || exit 1
-
-# The images and layers that were there stay, and the store is whole.
-untouched() {
-	is "keep:1 odd:0" "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}' | sort | xargs)"
-	is 2 "$(layer_field ChainID | wc -l)" layers
-	"$VENEER" mount keep:1 "$mnt"
-	is kept "$(cat "$mnt/kept")"
-	"$VENEER" unmount "$mnt"
-	healthy
-	is canary "$(cat "$WORK/outside/canary")"
-	for top in / "$WORK" "$WORK/outside" "$VENEER_ROOT" "$VENEER_ROOT/.." "$WORK/../.."; do
-		check 'nothing planted outside' test ! -e "$top/planted" -a ! -e "$top/outside/planted"
-	done
-}
-
-# A store with two images, one of which has the name that the archives of a kind bring.
-store_with_images() {
-	fresh_store "$1"
-	mkdir -p "$WORK/keep"
-	echo kept >"$WORK/keep/kept"
-	tar -C "$WORK/keep" -c . | "$VENEER" import - keep:1 >/dev/null
-	tar -C "$WORK/outside" -c . | "$VENEER" import - odd:0 >/dev/null
-	remember
-}
+# shellcheck disable=SC2154 # odd-lib.sh sets mnt and odd
+# shellcheck source=tests/vm/odd-lib.sh
+. "$(dirname "$0")/odd-lib.sh"
 
 no_terminal_input() {
 	out=$(script -qec "'$VENEER' load; echo status \$?" /dev/null)
@@ -143,6 +114,20 @@ greedy_documents() {
 	untouched
 }
 
+# More files than a volume has inodes, more bytes than it has blocks.
+full_volume() {
+	"$VENEER" pool destroy --force
+	"$VENEER" pool create --files 512M --volume-size 64M >/dev/null
+	tar -C "$WORK/keep" -c kept | "$VENEER" import - keep:1 >/dev/null
+	tar -C "$WORK/outside" -c . | "$VENEER" import - odd:0 >/dev/null
+	remember
+	python3 "$odd" tiny 9000 >"$WORK/tiny.tar"
+	refuse 'larger --volume-size: a volume of this pool holds at most 8192 files' \
+		"$VENEER" load -i "$WORK/tiny.tar"
+	refuse 'larger --volume-size: a volume of this pool holds at most 5' "$VENEER" load -i "$WORK/bomb.tar"
+	untouched
+}
+
 # A megabyte of archive that unpacks to more than the pool has.
 full_pool() {
 	store_with_images 256M
@@ -161,40 +146,44 @@ full_pool() {
 	untouched
 }
 
-# The store lies on a small disk: its pool's files cannot grow, or no member can wait there.
-full_disk() {
-	"$VENEER" pool destroy --force >/dev/null
-	rm -rf "$VENEER_ROOT"
+# on_small_disk CASE POOL_ARGUMENTS... - the store lies on a disk of 96 MiB of its own
+on_small_disk() {
+	local status=0 case=$1
+	shift
 	truncate -s 96M "$WORK/disk"
 	mkfs.ext4 -q -F "$WORK/disk"
 	mkdir -p "$WORK/small"
 	mount -o loop "$WORK/disk" "$WORK/small"
 	export VENEER_ROOT=$WORK/small/root
 	"$VENEER" pool create "$@" >/dev/null
-	store_images_here
-	head -c 150M /dev/zero | tr '\0' x >"$WORK/keep/large"
-	cp "$WORK/legal/merge.tar" "$WORK/large.tar"
-	tar -C "$WORK/keep" -rf "$WORK/large.tar" large
-	remember
-	refuse 'No space left on device' bash -c "cat $WORK/large.tar | '$VENEER' load"
-	rm "$WORK/keep/large"
-	untouched
-}
-
-store_images_here() {
 	tar -C "$WORK/keep" -c kept | "$VENEER" import - keep:1 >/dev/null
 	tar -C "$WORK/outside" -c . | "$VENEER" import - odd:0 >/dev/null
 	remember
+	"$case" || status=$?
+	"$VENEER" pool destroy --force
+	umount "$WORK/small"
+	return $status
 }
 
-full_disk_below_pool() {
-	refuse 'No space left' "$VENEER" load -i "$WORK/bomb.tar"
+# Of a pipe every member waits in the store until the manifest is there.
+no_room_to_wait() {
+	head -c 150M /dev/zero | tr '\0' x >"$WORK/large"
+	cp "$WORK/legal/merge.tar" "$WORK/large.tar"
+	tar -C "$WORK" -rf "$WORK/large.tar" large
+	refuse 'No space left on device' bash -c "cat $WORK/large.tar | '$VENEER' load"
+	rm "$WORK/large" "$WORK/large.tar"
 	untouched
 }
 
-end_of_full_disk() {
-	"$VENEER" pool destroy --force
-	umount "$WORK/small"
+# The pool's files cannot grow, although the pool has room.
+disk_below_pool() {
+	refuse 'no space left on the disk' "$VENEER" load -i "$WORK/bomb.tar"
+	untouched
+	remember
+	tree=$WORK/legal/merge.tree
+	takes -i "$WORK/legal/merge.tar"
+	"$VENEER" rmi odd:1 >/dev/null
+	nothing_left
 }
 
 store_with_images 512M
@@ -209,3 +198,7 @@ case_ 'a name moves to the new image' moves_name
 case_ 'greedy documents get little memory' greedy_documents
 case_ '100,000 tiny files in little memory' many_tiny_files
 case_ 'a pool that runs full' full_pool
+case_ 'a volume that runs full' full_volume
+"$VENEER" pool destroy --force
+case_ 'no room for what must wait' on_small_disk no_room_to_wait --data "$DISK1"
+case_ 'a disk that runs full below the pool' on_small_disk disk_below_pool --files 1G
