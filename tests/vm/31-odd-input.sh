@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 400
+# limit: 600
 # Archives that are odd but legal, or large: the mounted tree is what they say, in little memory.
 # shellcheck disable=SC2154 # odd-lib.sh sets mnt and odd
 # shellcheck source=tests/vm/odd-lib.sh
