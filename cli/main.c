@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "appliance/guest.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
@@ -257,7 +258,9 @@ static int start(const struct global_opts *global, const struct opts_words *word
 {
 	struct command_match match;
 	auto_buf struct buf text = { 0 };
+	auto_free char *refusal = NULL;
 	struct error err;
+	int status;
 
 	if (words->help) {
 		print_help(words, NULL);
@@ -279,6 +282,9 @@ static int start(const struct global_opts *global, const struct opts_words *word
 	command_find(words->items, &match);
 	if (match.command)
 		return start_command(global, &match, words->items + match.nr_words);
+	refusal = absent_refusal(words->items, &status);
+	if (refusal)
+		return usage_error(refusal, NULL, PROGRAM, status);
 	if (match.group)
 		return start_group(&match, words->items + match.nr_words);
 	auto_free char *message =

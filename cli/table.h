@@ -100,7 +100,7 @@ void command_find(const char *const *words, struct command_match *ret);
 /* "veneer images" or "veneer image ls": the path by which it was called. Returns new. */
 char *command_path(const struct command *command, bool by_top);
 
-/* Calls fn for each alias of command: the words of its aliases, in order. */
+/* Is name one of the words of its aliases? */
 bool command_has_alias(const struct command *command, const char *name);
 
 #endif

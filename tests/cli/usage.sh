@@ -68,6 +68,21 @@ says 1 "$(hint "veneer: 'veneer tag' requires 2 arguments" \
 
 says 1 "$(printf "veneer: unknown command: veneer foo\n\nRun 'veneer --help' for more information")" foo
 says 1 "$(hint 'veneer: unknown command: veneer image foo' 'veneer image COMMAND' 'veneer image')" image foo
+# absent FIRST-WORDS STATUS ARGUMENT... - refused by name, with something to do instead
+absent() {
+	local status=$2
+	"$veneer" "${@:3}" >"$work/out" 2>"$work/err" </dev/null
+	same "status of: ${*:3}" "$status" "$?"
+	same "stderr of: ${*:3}" "veneer: 'veneer $1' is not in this version: " \
+		"$(head -n 1 "$work/err" | grep -o '^.* is not in this version: ')"
+	same "stdout of: ${*:3}" '' "$(cat "$work/out")"
+}
+absent pull 1 pull debian
+absent 'image push' 1 image push x
+absent container 1 container ls
+absent run 125 run --rm debian true
+absent build 1 build --help
+same 'help of what is absent' "$("$veneer" pull 2>&1 | head -n 1)" "$("$veneer" help pull 2>&1)"
 says 1 'unknown help topic: foo bar' help foo bar
 says 1 'unable to parse logging level: loud' -l loud version
 says 64 'template parsing error: template: :1: unclosed action' version -f '{{'
