@@ -12,10 +12,10 @@ static const struct gotmpl_type health_type = {
 	.fields =
 		(const struct gotmpl_field[]){
 			{ "Test", &gotmpl_strings },
-			{ "Interval", &gotmpl_int64 },
-			{ "Timeout", &gotmpl_int64 },
-			{ "StartPeriod", &gotmpl_int64 },
-			{ "StartInterval", &gotmpl_int64 },
+			{ "Interval", &gotmpl_duration },
+			{ "Timeout", &gotmpl_duration },
+			{ "StartPeriod", &gotmpl_duration },
+			{ "StartInterval", &gotmpl_duration },
 			{ "Retries", &gotmpl_int },
 			{ 0 },
 		},
@@ -55,8 +55,8 @@ static const struct gotmpl_type driver_type = {
 	.name = "*storage.DriverData",
 	.fields =
 		(const struct gotmpl_field[]){
-			{ "Name", &gotmpl_string },
 			{ "Data", &gotmpl_string_map },
+			{ "Name", &gotmpl_string },
 			{ 0 },
 		},
 };
@@ -72,12 +72,30 @@ static const struct gotmpl_type rootfs_type = {
 		},
 };
 
+/* "2006-01-02T15:04:05.9Z" in JSON, "2006-01-02 15:04:05.9 +0000 UTC" in a text. */
+static char *time_text(const json_t *time)
+{
+	const char *text = json_string_value(time);
+	size_t date = strcspn(text, "T"), end = strcspn(text, "Z");
+
+	if (date >= end)
+		return xstrdup(text);
+	return xasprintf("%.*s %.*s +0000 UTC", (int)date, text, (int)(end - date - 1),
+			 text + date + 1);
+}
+
+static const struct gotmpl_type time_type = {
+	.kind = GOTMPL_STRING,
+	.name = "time.Time",
+	.text = time_text,
+};
+
 static const struct gotmpl_type metadata_type = {
 	.kind = GOTMPL_STRUCT,
 	.name = "image.Metadata",
 	.fields =
 		(const struct gotmpl_field[]){
-			{ "LastTagTime", &gotmpl_string },
+			{ "LastTagTime", &time_type },
 			{ 0 },
 		},
 };
@@ -243,9 +261,9 @@ json_t *imagejson_new(const struct image *image, const struct image_config *conf
 	put_text(ret, "OsVersion", config->os_version);
 	json_object_set_new(ret, "Size", json_integer(image->size_bytes));
 	json_object_set_new(ret, "GraphDriver",
-			    json_pack("{s:s, s:{s:s, s:s, s:s}}", "Name", "devicemapper", "Data",
-				      "DeviceId", device->id, "DeviceName", device->name,
-				      "DeviceSize", device->size));
+			    json_pack("{s:{s:s, s:s, s:s}, s:s}", "Data", "DeviceId", device->id,
+				      "DeviceName", device->name, "DeviceSize", device->size,
+				      "Name", "devicemapper"));
 	json_object_set_new(
 		ret, "RootFS",
 		json_pack("{s:s, s:o}", "Type", "layers", "Layers", layers_json(config)));

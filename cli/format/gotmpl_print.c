@@ -179,6 +179,12 @@ static void put_struct(struct buf *out, const struct govalue *object)
 /* %v without flags */
 static void put_nested(struct buf *out, const struct govalue *value)
 {
+	auto_free char *text = govalue_text(value);
+
+	if (text) {
+		buf_puts(out, text);
+		return;
+	}
 	switch (govalue_kind(value)) {
 	case GO_NONE:
 	case GO_NIL:

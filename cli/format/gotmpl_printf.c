@@ -374,11 +374,29 @@ static void put_bool(struct printer *p, const struct govalue *value, uint32_t ve
 		put_padded(p, "false", 5);
 }
 
+/* What has a String() method is the text that this returns, where a text is wanted. */
+static bool put_text(struct printer *p, const struct govalue *value, uint32_t verb)
+{
+	auto_free char *text = NULL;
+	auto_govalue struct govalue shown = { 0 };
+
+	if (p->sharp_v || verb > 'x' || !strchr("vsxXq", (int)verb))
+		return false;
+	text = govalue_text(value);
+	if (!text)
+		return false;
+	shown = govalue_string(text, strlen(text));
+	put_string(p, &shown, verb);
+	return true;
+}
+
 static void put_arg(struct printer *p, const struct govalue *value, uint32_t verb, bool nested)
 {
 	enum gokind kind = govalue_kind(value);
 
 	if (full(p))
+		return;
+	if (put_text(p, value, verb))
 		return;
 	if (verb == 'T' && !nested && kind != GO_NONE && kind != GO_NIL) {
 		const char *name = govalue_type_name(value);

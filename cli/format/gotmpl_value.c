@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "format/human.h"
 
 const struct gotmpl_type gotmpl_any = { .kind = GOTMPL_ANY };
 const struct gotmpl_type gotmpl_bool = { .kind = GOTMPL_BOOL, .name = "bool" };
@@ -19,6 +20,17 @@ const struct gotmpl_type gotmpl_strings = { .kind = GOTMPL_LIST,
 const struct gotmpl_type gotmpl_string_map = { .kind = GOTMPL_MAP,
 					       .name = "map[string]string",
 					       .elem = &gotmpl_string };
+
+static char *duration_text(const json_t *ns)
+{
+	return xstrdup(human_go_duration(json_integer_value(ns)).text);
+}
+
+const struct gotmpl_type gotmpl_duration = {
+	.kind = GOTMPL_INT,
+	.name = "time.Duration",
+	.text = duration_text,
+};
 
 void govalue_done(struct govalue *value)
 {
@@ -122,6 +134,13 @@ const char *govalue_type_name(const struct govalue *value)
 	enum gokind kind = govalue_kind(value);
 
 	return type_fits(value, kind) ? value->type->name : names[kind];
+}
+
+char *govalue_text(const struct govalue *value)
+{
+	if (!value->type || !value->type->text || !type_fits(value, govalue_kind(value)))
+		return NULL;
+	return value->type->text(value->json);
 }
 
 size_t govalue_len(const struct govalue *value)

@@ -41,6 +41,8 @@ struct gotmpl_type {
 	const char *const *methods;
 	/* Returns new; NULL prints "<no value>". */
 	json_t *(*call)(const json_t *object, const char *method, const char *arg);
+	/* Returns new: what Go's String() says, as of a time.Duration; NULL: it has none. */
+	char *(*text)(const json_t *json);
 };
 
 struct gotmpl_field {
@@ -51,7 +53,7 @@ struct gotmpl_field {
 
 /* Ready descriptions for the type of a field or the elem of a list */
 extern const struct gotmpl_type gotmpl_any, gotmpl_bool, gotmpl_int, gotmpl_int64, gotmpl_uint8,
-	gotmpl_float, gotmpl_string, gotmpl_strings, gotmpl_string_map;
+	gotmpl_float, gotmpl_string, gotmpl_strings, gotmpl_string_map, gotmpl_duration;
 
 /* What a value is at the moment, by JSON and description together */
 enum gokind {
@@ -86,6 +88,8 @@ struct govalue govalue_bool(bool truth);
 
 enum gokind govalue_kind(const struct govalue *value);
 const char *govalue_type_name(const struct govalue *value);
+/* Returns new: what String() says of it, or NULL when its type has no such method. */
+char *govalue_text(const struct govalue *value);
 /* Go's "not the zero of its type" */
 bool govalue_truth(const struct govalue *value);
 /* Elements of a list or map, bytes of a string; 0 for the rest. */

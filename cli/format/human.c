@@ -2,10 +2,12 @@
 #include "format/human.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "format/utf8.h"
 
 #define NS_PER_SEC	INT64_C(1000000000)
@@ -281,6 +283,47 @@ struct human_text human_time_rfc3339_nano(const struct timespec *time, int offse
 	while (len && (fraction[len - 1] == '0' || fraction[len - 1] == '.'))
 		fraction[--len] = '\0';
 	return rfc3339(time->tv_sec, fraction, offset_secs);
+}
+
+/* value / 10^digits, without zeros at the end: "1.5" */
+static void put_decimal(struct buf *ret, uint64_t value, int digits)
+{
+	uint64_t unit = 1, rest;
+
+	for (int i = 0; i < digits; i++)
+		unit *= 10;
+	rest = value % unit;
+	buf_printf(ret, "%" PRIu64, value / unit);
+	if (!rest)
+		return;
+	for (; rest % 10 == 0; digits--)
+		rest /= 10;
+	buf_printf(ret, ".%0*" PRIu64, digits, rest);
+}
+
+struct human_text human_go_duration(int64_t ns)
+{
+	uint64_t left = ns < 0 ? -(uint64_t)ns : (uint64_t)ns, secs = left / NS_PER_SEC;
+	static const char *const units[] = { "ns", "µs", "ms" };
+	auto_buf struct buf text = { 0 };
+	struct human_text ret;
+
+	buf_puts(&text, ns < 0 ? "-" : "");
+	if (secs >= 3600)
+		buf_printf(&text, "%" PRIu64 "h", secs / 3600);
+	if (secs >= 60)
+		buf_printf(&text, "%" PRIu64 "m", secs / 60 % 60);
+	if (secs || !left) {
+		put_decimal(&text, left % (60 * NS_PER_SEC), 9);
+		buf_putc(&text, 's');
+	} else {
+		int unit = left >= 1000000 ? 2 : left >= 1000;
+
+		put_decimal(&text, left, 3 * unit);
+		buf_puts(&text, units[unit]);
+	}
+	snprintf(ret.text, sizeof(ret.text), "%s", text.data);
+	return ret;
 }
 
 /* Go: the digits count as long as they fit, the rest only moves on. */

@@ -64,6 +64,9 @@ struct human_text human_time_rfc3339_nano(const struct timespec *time, int offse
 int human_until_parse(const char *text, const struct timespec *now, struct timespec *ret,
 		      struct error *err);
 
+/* Go's time.Duration as text: "1h30m0s", "1.5s", "20ms" */
+struct human_text human_go_duration(int64_t ns);
+
 /* Go's time.ParseDuration. Returns 0, or -1 with ERR_USAGE. */
 int human_duration_parse(const char *text, int64_t *ret_ns, struct error *err);
 

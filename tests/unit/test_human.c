@@ -262,6 +262,30 @@ static void test_short_ids(void)
 	CU_ASSERT_STRING_EQUAL(human_short_id("abc").text, "abc");
 }
 
+static void test_durations_as_go_prints_them(void)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} cases[] = {
+		{ 0, "0s" },
+		{ 1, "1ns" },
+		{ 1100, "1.1µs" },
+		{ 2200000, "2.2ms" },
+		{ 3300000000, "3.3s" },
+		{ 30000000000, "30s" },
+		{ 60000000000, "1m0s" },
+		{ 300005000000000, "83h20m5s" },
+		{ 61001000000, "1m1.001s" },
+		{ -1500000000, "-1.5s" },
+		{ INT64_MIN, "-2562047h47m16.854775808s" },
+		{ INT64_MAX, "2562047h47m16.854775807s" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		CU_ASSERT_STRING_EQUAL(human_go_duration(cases[i].ns).text, cases[i].text);
+}
+
 UNIT_SUITE(human, { "sizes have 3 or 4 digits in decimal units", test_sizes },
 	   { "ages follow Docker's table", test_ages },
 	   { "ages saturate and never go negative", test_age_extremes },
@@ -272,4 +296,5 @@ UNIT_SUITE(human, { "sizes have 3 or 4 digits in decimal units", test_sizes },
 	   { "until takes durations, seconds and dates", test_until },
 	   { "until refuses everything else", test_bad_until },
 	   { "an ellipsis cuts by display cells", test_ellipsis },
+	   { "durations are those of Go", test_durations_as_go_prints_them },
 	   { "a short ID has 12 digits", test_short_ids });

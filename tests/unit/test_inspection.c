@@ -12,7 +12,8 @@
 
 static const char document[] =
 	"{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":\"2024-05-06T07:08:09.120Z\","
-	"\"config\":{\"Env\":[\"PATH=/bin\"],\"Cmd\":[\"sh\"],\"Labels\":{\"b\":\"2\",\"a\":\"<1>\"}},"
+	"\"config\":{\"Env\":[\"PATH=/bin\"],\"Cmd\":[\"sh\"],\"Labels\":{\"b\":\"2\",\"a\":\"<1>\"},"
+	"\"Healthcheck\":{\"Test\":[\"NONE\"],\"Interval\":90000000000}},"
 	"\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" D1 "\"]},"
 	"\"history\":[{\"created_by\":\"x\",\"comment\":\"made\"}]}";
 
@@ -78,18 +79,24 @@ static const char indented[] = "[\n"
 			       "            \"Labels\": {\n"
 			       "                \"a\": \"<1>\",\n"
 			       "                \"b\": \"2\"\n"
+			       "            },\n"
+			       "            \"Healthcheck\": {\n"
+			       "                \"Test\": [\n"
+			       "                    \"NONE\"\n"
+			       "                ],\n"
+			       "                \"Interval\": 90000000000\n"
 			       "            }\n"
 			       "        },\n"
 			       "        \"Architecture\": \"amd64\",\n"
 			       "        \"Os\": \"linux\",\n"
 			       "        \"Size\": 42,\n"
 			       "        \"GraphDriver\": {\n"
-			       "            \"Name\": \"devicemapper\",\n"
 			       "            \"Data\": {\n"
 			       "                \"DeviceId\": \"7\",\n"
 			       "                \"DeviceName\": \"veneer-abcdef01-7\",\n"
 			       "                \"DeviceSize\": \"1024\"\n"
-			       "            }\n"
+			       "            },\n"
+			       "            \"Name\": \"devicemapper\"\n"
 			       "        },\n"
 			       "        \"RootFS\": {\n"
 			       "            \"Type\": \"layers\",\n"
@@ -115,6 +122,18 @@ static void test_both_spellings_of_a_field(void)
 	check("{{.RepoTags}} {{.Config.Cmd}} {{index .Config.Labels \"a\"}}", "[app:1] [sh] <1>\n");
 	check("{{.Author}}|{{.Config.User}}", "|\n");
 	check("{{json .Config.Env}}", "[\"PATH=/bin\"]\n");
+}
+
+static void test_times_and_durations_are_words_in_a_text(void)
+{
+	check("{{.Metadata.LastTagTime}} {{.Metadata}}",
+	      "0001-01-01 00:00:00 +0000 UTC {0001-01-01 00:00:00 +0000 UTC}\n");
+	check("{{json .Metadata}}", "{\"LastTagTime\":\"0001-01-01T00:00:00Z\"}\n");
+	check("{{.Config.Healthcheck.Interval}} {{.Config.Healthcheck}}",
+	      "1m30s {[NONE] 1m30s 0s 0s 0s 0}\n");
+	check("{{with .Config.Healthcheck.Interval}}{{json .}} {{printf \"%s|%7v|%d|%T\" . . . .}}"
+	      "{{end}}",
+	      "90000000000 1m30s|  1m30s|90000000000|time.Duration\n");
 }
 
 static void test_nothing_found(void)
@@ -178,6 +197,8 @@ static void test_only_a_template_that_does_not_parse_is_a_template_error(void)
 
 UNIT_SUITE(inspection, { "JSON has its keys in Docker's order", test_json_with_keys_in_order },
 	   { "a template takes both spellings of a field", test_both_spellings_of_a_field },
+	   { "times and durations are words in a text",
+	     test_times_and_durations_are_words_in_a_text },
 	   { "nothing found is an empty array or an empty line", test_nothing_found },
 	   { "json is compact", test_compact_json },
 	   { "JSON escapes what Go escapes", test_json_escapes_as_go_does },
