@@ -19,8 +19,7 @@ struct history_opts {
 	const char *format;
 };
 
-#define CREATED_BY_WIDTH 45
-#define MISSING		 "<missing>"
+#define MISSING "<missing>"
 /* 2000-01-01: what is not younger has no credible time. */
 #define EPOCH_NS (INT64_C(946684800) * 1000000000)
 
@@ -54,8 +53,7 @@ static const struct listing_header history_headers[] = {
 static const struct listing_kind human_listing = {
 	.type = &history_type,
 	.headers = history_headers,
-	.table = "{{.ID}}\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\t"
-		 "{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+	.table = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
 	.quiet = "{{.ID}}",
 };
 
@@ -66,22 +64,13 @@ static const struct listing_kind exact_listing = {
 	.quiet = "{{.ID}}",
 };
 
-static char *created_by(const struct image_history *entry, bool no_trunc)
-{
-	auto_free char *text = xstrdup(entry->created_by ? entry->created_by : "");
-
-	for (char *c = text; *c; c++)
-		if (*c == '\t')
-			*c = ' ';
-	return no_trunc ? take_ptr(text) : human_ellipsis(text, CREATED_BY_WIDTH);
-}
-
 static json_t *row_json(const struct image_history *entry, const char *id, int64_t size_bytes,
 			const struct history_opts *opts)
 {
 	struct timespec created = human_time_from_ns(entry->has_created ? entry->created_ns : 0);
 	struct timespec now = human_now();
-	auto_free char *by = created_by(entry, opts->no_trunc);
+	auto_free char *by =
+		human_created_by(entry->created_by ? entry->created_by : "", opts->no_trunc);
 	struct human_text at = human_time_rfc3339(&created);
 	struct human_text since = human_since(&created, &now);
 	struct human_text size = human_size(size_bytes, HUMAN_LIST);
@@ -90,7 +79,7 @@ static json_t *row_json(const struct image_history *entry, const char *id, int64
 		since = at;
 		snprintf(size.text, sizeof(size.text), "%jd", (intmax_t)size_bytes);
 	} else if (!entry->has_created || entry->created_ns <= EPOCH_NS) {
-		since.text[0] = '\0';
+		since = (struct human_text){ "N/A" };
 	}
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "Comment",
 			 entry->comment ? entry->comment : "", "CreatedAt", at.text, "CreatedBy",

@@ -18,8 +18,6 @@ struct layers_opts {
 	const char *format;
 };
 
-#define CREATED_BY_WIDTH 45
-
 static const struct gotmpl_field layer_fields[] = {
 	{ "ChainID", &gotmpl_string },	 { "ContentSize", &gotmpl_string },
 	{ "CreatedAt", &gotmpl_string }, { "CreatedBy", &gotmpl_string },
@@ -81,8 +79,7 @@ static struct human_text id_text(const struct digest *id, bool no_trunc)
 static json_t *row_json(const struct layer_info *layer, const struct layers_opts *opts)
 {
 	struct timespec created = human_time_from_ns(layer->created_ns);
-	auto_free char *by = opts->no_trunc ? xstrdup(layer->created_by)
-					    : human_ellipsis(layer->created_by, CREATED_BY_WIDTH);
+	auto_free char *by = human_created_by(layer->created_by, opts->no_trunc);
 	struct human_text thin = size_text(layer->thin_id, false);
 	struct human_text images = size_text(layer->nr_images, false);
 

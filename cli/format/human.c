@@ -10,10 +10,11 @@
 #include "base/cleanup.h"
 #include "format/utf8.h"
 
-#define NS_PER_SEC	INT64_C(1000000000)
-#define GO_ZERO_TIME	INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
-#define UNTIL_PREFIX	"invalid value for 'until' filter: "
-#define FRACTION_DIGITS 18 /* digits of a fraction that are looked at */
+#define NS_PER_SEC	 INT64_C(1000000000)
+#define GO_ZERO_TIME	 INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
+#define UNTIL_PREFIX	 "invalid value for 'until' filter: "
+#define CREATED_BY_WIDTH 45
+#define FRACTION_DIGITS	 18 /* digits of a fraction that are looked at */
 
 struct human_text human_size(int64_t bytes, int digits)
 {
@@ -506,6 +507,16 @@ char *human_ellipsis(const char *text, size_t width)
 	buf_append(&ret, text, (size_t)(cut - text));
 	buf_puts(&ret, "\u2026");
 	return buf_take(&ret);
+}
+
+char *human_created_by(const char *text, bool whole)
+{
+	auto_free char *line = xstrdup(text);
+
+	for (char *c = line; *c; c++)
+		if (*c == '\t')
+			*c = ' ';
+	return whole ? take_ptr(line) : human_ellipsis(line, CREATED_BY_WIDTH);
 }
 
 struct human_text human_short_id(const char *id)

@@ -73,6 +73,9 @@ int human_duration_parse(const char *text, int64_t *ret_ns, struct error *err);
 /* Returns new: text cut to width - 1 display cells and "…" when it is wider than width. */
 char *human_ellipsis(const char *text, size_t width);
 
+/* Returns new: a history's command as a cell of a table: no tabs, 45 cells at most unless whole. */
+char *human_created_by(const char *text, bool whole);
+
 /* The first 12 characters behind an "algorithm:" prefix, if there is one. */
 struct human_text human_short_id(const char *id);
 

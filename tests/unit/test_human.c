@@ -286,6 +286,23 @@ static void test_durations_as_go_prints_them(void)
 		CU_ASSERT_STRING_EQUAL(human_go_duration(cases[i].ns).text, cases[i].text);
 }
 
+static void check_created_by(const char *text, bool whole, const char *expected)
+{
+	auto_free char *got = human_created_by(text, whole);
+
+	CU_ASSERT_STRING_EQUAL(got, expected);
+}
+
+static void test_commands_as_cells(void)
+{
+	static const char longer[] = "RUN 678901234567890123456789012345678901234567";
+
+	check_created_by("ADD a\tb", false, "ADD a b");
+	check_created_by(longer, false, "RUN 6789012345678901234567890123456789012345…");
+	check_created_by(longer, true, longer);
+	check_created_by("", false, "");
+}
+
 UNIT_SUITE(human, { "sizes have 3 or 4 digits in decimal units", test_sizes },
 	   { "ages follow Docker's table", test_ages },
 	   { "ages saturate and never go negative", test_age_extremes },
@@ -297,4 +314,5 @@ UNIT_SUITE(human, { "sizes have 3 or 4 digits in decimal units", test_sizes },
 	   { "until refuses everything else", test_bad_until },
 	   { "an ellipsis cuts by display cells", test_ellipsis },
 	   { "durations are those of Go", test_durations_as_go_prints_them },
+	   { "commands are cells of a table", test_commands_as_cells },
 	   { "a short ID has 12 digits", test_short_ids });
