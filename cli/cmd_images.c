@@ -25,85 +25,27 @@ struct images_opts {
 	struct strlist filters;
 };
 
-static const struct gotmpl_field image_fields[] = {
-	{ "Containers", &gotmpl_string },
-	{ "CreatedAt", &gotmpl_string },
-	{ "CreatedSince", &gotmpl_string },
-	{ "Digest", &gotmpl_string },
-	{ "ID", &gotmpl_string },
-	{ "Repository", &gotmpl_string },
-	{ "SharedSize", &gotmpl_string },
-	{ "Size", &gotmpl_string },
-	{ "Tag", &gotmpl_string },
-	{ "UniqueSize", &gotmpl_string },
-	{ 0 },
-};
-
-static const struct gotmpl_type image_type = {
-	.kind = GOTMPL_STRUCT,
-	.name = "*formatter.imageContext",
-	.fields = image_fields,
-	.is_row = true,
-};
-
-static const struct listing_header image_headers[] = {
-	{ "Containers", "CONTAINERS" },
-	{ "CreatedAt", "CREATED AT" },
-	{ "CreatedSince", "CREATED" },
-	{ "Digest", "DIGEST" },
-	{ "ID", "IMAGE ID" },
-	{ "Repository", "REPOSITORY" },
-	{ "SharedSize", "SHARED SIZE" },
-	{ "Size", "SIZE" },
-	{ "Tag", "TAG" },
-	{ "UniqueSize", "UNIQUE SIZE" },
-	{ 0 },
-};
-
-#define TABLE_END "{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}"
+#define TABLE_END "{{.ID}}\t" IMAGE_ROW_CREATED "\t{{.Size}}"
+#define QUIET_RAW "image_id: {{.ID}}"
 #define RAW_END	  "image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
 
 static const struct listing_kind plain_listing = {
-	.type = &image_type,
-	.headers = image_headers,
+	.type = &image_row_type,
+	.headers = image_row_headers,
 	.table = "{{.Repository}}\t{{.Tag}}\t" TABLE_END,
 	.quiet = "{{.ID}}",
 	.raw = "repository: {{.Repository}}\ntag: {{.Tag}}\n" RAW_END,
+	.quiet_raw = QUIET_RAW,
 };
 
 static const struct listing_kind digest_listing = {
-	.type = &image_type,
-	.headers = image_headers,
+	.type = &image_row_type,
+	.headers = image_row_headers,
 	.table = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t" TABLE_END,
 	.quiet = "{{.ID}}",
 	.raw = "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\n" RAW_END,
+	.quiet_raw = QUIET_RAW,
 };
-
-static void put(json_t *row, const char *field, const char *text)
-{
-	json_object_set_new_nocheck(row, field, json_string(text));
-}
-
-/* Without json_pack(), whose work for each field shows in a list of thousands. */
-static json_t *row_json(const struct image_row *row, const struct timespec *now, bool no_trunc)
-{
-	const struct image *image = row->image;
-	struct timespec created = human_time_from_ns(image->created_ns);
-	bool known = image->has_created;
-	json_t *ret = json_object();
-
-	put(ret, "Containers", "N/A");
-	put(ret, "CreatedAt", known ? human_time_local(&created).text : "N/A");
-	put(ret, "CreatedSince", known ? human_since(&created, now).text : "");
-	put(ret, "Digest", row->digest);
-	put(ret, "ID", no_trunc ? image->id.text : human_short_id(image->id.text).text);
-	put(ret, "Repository", row->repository);
-	put(ret, "SharedSize", "N/A");
-	put(ret, "Size", human_size(image->size_bytes, HUMAN_LIST).text);
-	put(ret, "Tag", row->tag);
-	put(ret, "UniqueSize", "N/A");
-	return ret;
-}
 
 /* The images to show: filtered, and without the steps in between of a build. */
 static int select_images(struct cli *cli, const struct images_opts *opts, struct store *store,
@@ -151,7 +93,8 @@ static int print_rows(const struct images_opts *opts, struct listing *output,
 	for (size_t i = 0; i < list->nr; i++)
 		image_rows_add(&rows, &list->items[i], digests);
 	for (size_t i = 0; i < rows.nr; i++)
-		if (listing_row(output, row_json(&rows.items[i], &now, opts->no_trunc), err) < 0)
+		if (listing_row(output, image_row_json(&rows.items[i], &now, opts->no_trunc), err) <
+		    0)
 			return -1;
 	listing_print(output);
 	return 0;
@@ -181,9 +124,9 @@ static void suggest_command(struct cli *cli)
 	command_find(path, &match);
 	if (!match.command)
 		return;
-	auto_free char *text =
-		xasprintf("No images found matching \"%s\": did you mean \"" PROGRAM " image %s\"?",
-			  word, word);
+	auto_free char *text = xasprintf(
+		"\nNo images found matching \"%s\": did you mean \"" PROGRAM " image %s\"?", word,
+		word);
 
 	cli_say(text);
 }

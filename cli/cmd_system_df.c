@@ -51,41 +51,10 @@ static const struct listing_kind df_listing = {
 	       "reclaimable: {{.Reclaimable}}\n",
 };
 
-static const struct gotmpl_type df_image_type = {
-	.kind = GOTMPL_STRUCT,
-	.name = "*formatter.imageContext",
-	.fields =
-		(const struct gotmpl_field[]){
-			{ "Containers", &gotmpl_string },
-			{ "CreatedAt", &gotmpl_string },
-			{ "CreatedSince", &gotmpl_string },
-			{ "Digest", &gotmpl_string },
-			{ "ID", &gotmpl_string },
-			{ "Repository", &gotmpl_string },
-			{ "SharedSize", &gotmpl_string },
-			{ "Size", &gotmpl_string },
-			{ "Tag", &gotmpl_string },
-			{ "UniqueSize", &gotmpl_string },
-			{ 0 },
-		},
-	.is_row = true,
-};
-
 static const struct listing_kind df_image_listing = {
-	.type = &df_image_type,
-	.headers =
-		(const struct listing_header[]){
-			{ "Containers", "CONTAINERS" },
-			{ "CreatedSince", "CREATED" },
-			{ "ID", "IMAGE ID" },
-			{ "Repository", "REPOSITORY" },
-			{ "SharedSize", "SHARED SIZE" },
-			{ "Size", "SIZE" },
-			{ "Tag", "TAG" },
-			{ "UniqueSize", "UNIQUE SIZE" },
-			{ 0 },
-		},
-	.table = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t"
+	.type = &image_row_type,
+	.headers = image_row_headers,
+	.table = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t" IMAGE_ROW_CREATED "\t{{.Size}}\t"
 		 "{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
 };
 
@@ -220,24 +189,27 @@ static int print_summary(const struct df *df, const char *format, struct error *
 	return 0;
 }
 
+static void put_size(json_t *row, const char *field, int64_t bytes)
+{
+	json_object_set_new(row, field, json_string(human_size(bytes, HUMAN_TOTAL).text));
+}
+
+/* The row of its first name. */
 static json_t *image_json(const struct image *image, const struct image_usage *usage, bool no_trunc)
 {
 	auto_image_rows struct image_rows rows = { 0 };
-	struct timespec created = human_time_from_ns(image->created_ns);
 	struct timespec now = human_now();
 	char containers[24];
+	json_t *ret;
 
 	image_rows_add(&rows, image, false);
+	ret = image_row_json(&rows.items[0], &now, no_trunc);
 	snprintf(containers, sizeof(containers), "%" PRId64, usage->nr_containers);
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Repository",
-		rows.items[0].repository, "Tag", rows.items[0].tag, "Digest", rows.items[0].digest,
-		"ID", no_trunc ? image->id.text : human_short_id(image->id.text).text,
-		"CreatedSince", image->has_created ? human_since(&created, &now).text : "N/A",
-		"CreatedAt", image->has_created ? human_time_local(&created).text : "N/A", "Size",
-		human_size(usage->size_bytes, HUMAN_LIST).text, "SharedSize",
-		human_size(usage->shared_bytes, HUMAN_TOTAL).text, "UniqueSize",
-		human_size(usage->unique_bytes, HUMAN_TOTAL).text, "Containers", containers);
+	json_object_set_new(ret, "Containers", json_string(containers));
+	json_object_set_new(ret, "Digest", json_string("")); /* Docker does not look for it here */
+	put_size(ret, "SharedSize", usage->shared_bytes);
+	put_size(ret, "UniqueSize", usage->unique_bytes);
+	return ret;
 }
 
 /* The title, a blank line, the table of rows, which it takes. */
@@ -323,7 +295,7 @@ static int print_verbose(struct store *store, const struct df *df, struct error 
 static const struct gotmpl_type df_images_type = {
 	.kind = GOTMPL_LIST,
 	.name = "[]*formatter.imageContext",
-	.elem = &df_image_type,
+	.elem = &image_row_type,
 };
 
 /* -v with a template: all lists in one object. */

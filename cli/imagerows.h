@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * imagerows - which lines `images` prints for an image
+ * imagerows - which lines are printed for an image, and what templates find in them
  *
  * One row per tag; an image with neither tag nor digest gets one "<none>" row.
  * Source: spec/cli.md, "images".
@@ -10,8 +10,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "image/image.h"
+#include "listing.h"
 
 #define NONE_TEXT "<none>"
 
@@ -36,5 +38,13 @@ struct image_rows {
 void image_rows_add(struct image_rows *rows, const struct image *image, bool digests);
 void image_rows_done(struct image_rows *rows);
 #define auto_image_rows __attribute__((cleanup(image_rows_done)))
+
+/* The row as templates see it, and what stands above the columns. */
+extern const struct gotmpl_type image_row_type;
+extern const struct listing_header image_row_headers[];
+#define IMAGE_ROW_CREATED "{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}"
+
+/* Returns new. "N/A": the numbers that only `system df` knows. */
+json_t *image_row_json(const struct image_row *row, const struct timespec *now, bool no_trunc);
 
 #endif

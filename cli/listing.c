@@ -59,7 +59,7 @@ static char *template_of(const struct listing_kind *kind, const char *format, bo
 	if (strcmp(text, "json") == 0)
 		return xstrdup("{{json .}}");
 	if (strcmp(text, "raw") == 0 && kind->raw)
-		return xstrdup(quiet && kind->quiet ? kind->quiet : kind->raw);
+		return xstrdup(quiet && kind->quiet_raw ? kind->quiet_raw : kind->raw);
 	if (*ret_is_table)
 		text += 5;
 	auto_free char *body = without_blanks(text);

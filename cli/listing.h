@@ -41,6 +41,7 @@ struct listing_kind {
 	const char *table;		      /* the default table's template */
 	const char *quiet;		      /* the template of -q, or NULL */
 	const char *raw;		      /* the template of "raw", or NULL */
+	const char *quiet_raw;		      /* of "raw" with -q, or NULL */
 };
 
 struct listing;

@@ -29,6 +29,7 @@ static const struct listing_kind pets = {
 	.table = "{{.Name}}\t{{.Legs}}",
 	.quiet = "{{.Name}}",
 	.raw = "name: {{.Name}}\nlegs: {{.Legs}}\n",
+	.quiet_raw = "name: {{.Name}}",
 };
 
 /* Lists a cat and a <bird>. */
@@ -84,7 +85,7 @@ static void test_quiet_counts_for_table_and_raw_only(void)
 {
 	check(NULL, true, "cat\n<bird>\n");
 	check("table", true, "cat\n<bird>\n");
-	check("raw", true, "cat\n<bird>\n");
+	check("raw", true, "name: cat\nname: <bird>\n");
 	check("{{.Legs}}", true, "4\n2\n");
 	check("raw", false, "name: cat\nlegs: 4\n\nname: <bird>\nlegs: 2\n\n");
 }
