@@ -91,10 +91,10 @@ static bool can_steer(uint32_t rune, bool valid)
 	return !valid || rune < 0x20 || (rune >= 0x7f && rune < 0xa0);
 }
 
-static void say(const char *text, const char *allowed)
+/* Characters of allowed stay as they are. */
+static void put_harmless(struct buf *ret, const char *text, size_t len, const char *allowed)
 {
-	const char *at = text, *end = text + strlen(text);
-	auto_buf struct buf shown = { 0 };
+	const char *at = text, *end = text + len;
 
 	while (at < end) {
 		const char *from = at;
@@ -102,10 +102,17 @@ static void say(const char *text, const char *allowed)
 		uint32_t rune = utf8_next(&at, end, &valid);
 
 		if (can_steer(rune, valid) && !strchr(allowed, *from))
-			buf_putc(&shown, '?');
+			buf_putc(ret, '?');
 		else
-			buf_append(&shown, from, (size_t)(at - from));
+			buf_append(ret, from, (size_t)(at - from));
 	}
+}
+
+static void say(const char *text, const char *allowed)
+{
+	auto_buf struct buf shown = { 0 };
+
+	put_harmless(&shown, text, strlen(text), allowed);
 	fprintf(stderr, "%s\n", shown.len ? shown.data : "");
 }
 
@@ -117,6 +124,18 @@ void cli_say(const char *text)
 void cli_say_error(const char *text)
 {
 	say(text, "");
+}
+
+void cli_print_table(const char *text, size_t len)
+{
+	auto_buf struct buf shown = { 0 };
+
+	if (!isatty(STDOUT_FILENO)) {
+		fwrite(text, 1, len, stdout);
+		return;
+	}
+	put_harmless(&shown, text, len, "\n");
+	fwrite(shown.data, 1, shown.len, stdout);
 }
 
 int cli_flush(void)

@@ -47,6 +47,9 @@ void cli_say(const char *text);
 /* The same for an error, in which names from outside may stand: always one line. */
 void cli_say_error(const char *text);
 
+/* Rows of a table on stdout; on a terminal, with '?' for what could steer it. */
+void cli_print_table(const char *text, size_t len);
+
 /*
  * cli_flush - what was printed goes out; of old output too, errors are remembered
  *

@@ -134,7 +134,10 @@ void listing_print(struct listing *list)
 	auto_buf struct buf text = { 0 };
 
 	listing_text(list, &text);
-	fwrite(text.data, 1, text.len, stdout);
+	if (list->is_table)
+		cli_print_table(text.data, text.len);
+	else
+		fwrite(text.data, 1, text.len, stdout);
 	cli_flush();
 }
 
