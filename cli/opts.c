@@ -97,6 +97,19 @@ static int add_filter(const char *text, struct strlist *list, struct error *err)
 	return 0;
 }
 
+/* No size means "nothing", and in a command's struct 0 is "not given". */
+static int set_size(const char *text, uint64_t *ret, struct error *err)
+{
+	uint64_t bytes;
+
+	if (size_parse(text, &bytes, err) < 0)
+		return -1;
+	if (bytes == 0)
+		return err_set(err, ERR_USAGE, "must be more than 0");
+	*ret = bytes;
+	return 0;
+}
+
 static int set_value(const struct opt *opt, const char *text, void *values, struct error *err)
 {
 	void *at = (char *)values + opt->offset;
@@ -107,7 +120,7 @@ static int set_value(const struct opt *opt, const char *text, void *values, stru
 	case OPT_INT:
 		return set_int(text, at, err);
 	case OPT_SIZE:
-		return size_parse(text, at, err);
+		return set_size(text, at, err);
 	case OPT_LIST:
 		strlist_add(at, text);
 		return 0;

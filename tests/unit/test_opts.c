@@ -197,6 +197,19 @@ static void test_wrong_options_are_named(void)
 	}
 }
 
+static void test_no_size_is_nothing(void)
+{
+	auto_parsed struct parsed good = parse(false, ARGV("--size", "1K"));
+	auto_parsed struct parsed zero = parse(false, ARGV("--size=0"));
+
+	CU_ASSERT_EQUAL(good.result, 0);
+	CU_ASSERT_EQUAL(good.values.size_bytes, 1024);
+	CU_ASSERT_EQUAL(zero.result, -1);
+	CU_ASSERT_STRING_EQUAL(
+		zero.err.text,
+		"invalid argument \"0\" for \"-s, --size\" flag: must be more than 0");
+}
+
 UNIT_SUITE(opts, { "a value can be given in every GNU spelling", test_every_spelling_of_a_value },
 	   { "a bool takes a value only by an equals sign",
 	     test_bools_take_values_only_by_equals_sign },
@@ -207,4 +220,5 @@ UNIT_SUITE(opts, { "a value can be given in every GNU spelling", test_every_spel
 	   { "numbers and sizes are parsed", test_numbers_and_sizes },
 	   { "help is always an option", test_help_is_always_an_option },
 	   { "what is wrong is named in the texts of the specification",
-	     test_wrong_options_are_named });
+	     test_wrong_options_are_named },
+	   { "a size of nothing is refused", test_no_size_is_nothing });
