@@ -70,16 +70,18 @@ static int set_neighbour(struct store *store, bool before, const char *value,
 			 struct image_filter *ret, struct error *err)
 {
 	auto_image struct image image = { 0 };
+	int64_t created_ns;
 
 	if (image_find(store, value, &image, NULL, err) < 0)
 		return -1;
+	created_ns = image_created_ns(&image);
 	if (before) {
-		if (!ret->has_before || image.created_ns < ret->before_ns)
-			ret->before_ns = image.created_ns;
+		if (!ret->has_before || created_ns < ret->before_ns)
+			ret->before_ns = created_ns;
 		ret->has_before = true;
 	} else {
-		if (!ret->has_since || image.created_ns > ret->since_ns)
-			ret->since_ns = image.created_ns;
+		if (!ret->has_since || created_ns > ret->since_ns)
+			ret->since_ns = created_ns;
 		ret->has_since = true;
 	}
 	return 0;

@@ -87,7 +87,7 @@ static int match_references(const struct image_filter *filter, struct image *ima
 
 static bool match_times(const struct image_filter *filter, const struct image *image)
 {
-	int64_t created = image->has_created ? image->created_ns : INT64_MIN;
+	int64_t created = image_created_ns(image);
 
 	return (!filter->has_before || created < filter->before_ns) &&
 	       (!filter->has_since || created > filter->since_ns) &&

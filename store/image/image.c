@@ -270,6 +270,11 @@ int image_read_config(struct store *store, const struct image *image, struct buf
 	return blob_read(&store->root, &image->id, LIMIT_JSON_BYTES, ret, err);
 }
 
+int64_t image_created_ns(const struct image *image)
+{
+	return image->has_created ? image->created_ns : INT64_MIN;
+}
+
 char *image_ref_text(const struct image_ref *ref)
 {
 	if (ref->tag)

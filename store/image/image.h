@@ -71,6 +71,9 @@ int image_find(struct store *store, const char *operand, struct image *ret, char
 int image_read_config(struct store *store, const struct image *image, struct buf *ret,
 		      struct error *err);
 
+/* For comparing: an image without a time is older than every other. */
+int64_t image_created_ns(const struct image *image);
+
 /* "repo:tag" or "repo@digest", familiar. Returns new. */
 char *image_ref_text(const struct image_ref *ref);
 

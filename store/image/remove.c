@@ -312,28 +312,46 @@ static int prune_wants(struct store *store, bool all, const struct image_filter 
 	return image_filter_match(store, filter, image, err);
 }
 
+/*
+ * What nothing stands in the way of, once. @ret_parents: images that had a parent
+ * are gone, in whose way nothing may stand now.
+ */
+static int prune_pass(struct work *work, bool all, const struct image_filter *filter,
+		      bool *ret_parents, struct error *err)
+{
+	auto_image_list struct image_list list = { 0 };
+
+	*ret_parents = false;
+	if (image_list(work->store, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.nr; i++) {
+		int wanted = prune_wants(work->store, all, filter, &list.items[i], err);
+
+		if (wanted < 0 ||
+		    (wanted && delete_with_parents(work, &list.items[i], true, err) < 0))
+			return -1;
+		*ret_parents |= wanted && digest_is_set(&list.items[i].parent);
+	}
+	return 0;
+}
+
 int image_prune(struct store *store, bool all, const struct image_filter *filter,
 		struct removal *ret, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 	auto_work struct work work = { .store = store, .report = ret };
 	auto_image_list struct image_list list = { 0 };
+	bool again = true;
 
 	/* An empty store needs no pool for that. */
 	if (image_list(store, &list, err) < 0)
 		return -1;
 	if (!list.nr)
 		return 0;
-	image_list_done(&list);
-	if (store_lock_pool(store, &held, err) < 0 || begin(&work, err) < 0 ||
-	    image_list(store, &list, err) < 0)
+	if (store_lock_pool(store, &held, err) < 0 || begin(&work, err) < 0)
 		return -1;
-	for (size_t i = 0; i < list.nr; i++) {
-		int wanted = prune_wants(store, all, filter, &list.items[i], err);
-
-		if (wanted < 0 ||
-		    (wanted && delete_with_parents(&work, &list.items[i], true, err) < 0))
+	while (again)
+		if (prune_pass(&work, all, filter, &again, err) < 0)
 			return -1;
-	}
 	return finish(&work, err);
 }
