@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "cmd.h"
+#include "oci/platform.h"
 #include "store.h"
 #include "ttyprogress.h"
 
@@ -47,7 +48,11 @@ static int run_import(struct cli *cli, const void *values, struct error *err)
 
 static int check_import(const struct cli *cli, const void *values, struct error *err)
 {
-	(void)values;
+	const struct import_opts *opts = values;
+	struct platform platform;
+
+	if (platform_parse(opts->platform, &platform, err) < 0)
+		return -1;
 	if (is_url(cli->words[0]))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "cannot import from a URL: download '%s' and import the file",

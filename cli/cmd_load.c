@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "cmd.h"
+#include "oci/platform.h"
 #include "store.h"
 #include "ttyprogress.h"
 
@@ -81,8 +82,11 @@ static int run_load(struct cli *cli, const void *values, struct error *err)
 static int check_load(const struct cli *cli, const void *values, struct error *err)
 {
 	const struct load_opts *opts = values;
+	struct platform platform;
 
 	(void)cli;
+	if (platform_parse(opts->platform, &platform, err) < 0)
+		return -1;
 	if (!from_file(opts) && isatty(STDIN_FILENO))
 		return err_set(err, ERR_USAGE, "requested load from stdin, but stdin is empty");
 	return 0;
@@ -100,8 +104,8 @@ static const struct opt load_options[] = {
 	OPT_VALUE(OPT_PATH, "input", 'i', load_opts, input, "string",
 		  "Read from an archive or the folder of an OCI layout,\ninstead of STDIN"),
 	OPT_VALUE(OPT_STRING, "platform", 0, load_opts, platform, "string",
-		  "Load only this platform of an image that has several,\n"
-		  "as os[/arch[/variant]]"),
+		  "Load this platform of images that have several, and\n"
+		  "nothing made for another, as os[/arch[/variant]]"),
 	OPT_FLAG("quiet", 'q', load_opts, quiet, "Suppress the load output"),
 	{ 0 },
 };

@@ -10,12 +10,13 @@
 
 /**
  * dialect_read - read the documents of an archive
- * @platform: chooses from an index; NULL: the host's
+ * @platform_name: what every image must run on, and the choice from an index; NULL or "":
+ *                 any, and from an index the host's
  *
  * manifest.json wins over index.json. ERR_CORRUPT with the specification's
  * texts ("invalid archive: does not contain a manifest.json", …).
  */
-int dialect_read(struct bundle *bundle, const char *platform, struct archive_images *ret,
+int dialect_read(struct bundle *bundle, const char *platform_name, struct archive_images *ret,
 		 struct error *err);
 
 #endif

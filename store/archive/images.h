@@ -8,6 +8,7 @@
 #include "archive/bundle.h"
 #include "base/buf.h"
 #include "base/digest.h"
+#include "oci/platform.h"
 
 /* One layer of an image in an archive. */
 struct archive_layer {
@@ -36,6 +37,9 @@ void archive_images_done(struct archive_images *images);
 struct archive_image *archive_images_add(struct archive_images *images);
 /* ERR_LIMIT when the configs together would take too much memory. */
 int archive_images_check_size(const struct archive_images *images, struct error *err);
+/* ERR_UNSUPPORTED when the images are not all ones that the platform runs. */
+int archive_images_check_platform(const struct archive_images *images,
+				  const struct platform *platform, struct error *err);
 /* A new layer of an image; takes member. */
 void archive_image_add_layer(struct archive_image *image, char *member, const struct digest *blob);
 

@@ -29,7 +29,7 @@ struct load_report {
 struct load_args {
 	const char *path; /* file or folder; NULL: read fd */
 	int fd;
-	const char *platform;	   /* "os/arch[/variant]" for an index; NULL: the host's */
+	const char *platform;	   /* "os/arch[/variant]", see dialect.h; or NULL */
 	struct progress *progress; /* may be NULL */
 	struct load_report *report;
 };

@@ -106,21 +106,19 @@ static bool names_an_image(const struct descriptor *desc)
 	return !descriptor_is_attestation(desc) && (kind == MEDIA_MANIFEST || kind == MEDIA_INDEX);
 }
 
-int oci_archive_read(struct bundle *bundle, const char *platform_name, struct archive_images *ret,
-		     struct error *err)
+int oci_archive_read(struct bundle *bundle, const struct platform *platform,
+		     struct archive_images *ret, struct error *err)
 {
 	auto_manifest_index struct manifest_index index = { 0 };
 	auto_buf struct buf bytes = { 0 };
-	struct platform platform;
 
-	if (platform_parse(platform_name, &platform, err) < 0 ||
-	    bundle_read(bundle, "index.json", LIMIT_JSON_BYTES, &bytes, err) < 0)
+	if (bundle_read(bundle, "index.json", LIMIT_JSON_BYTES, &bytes, err) < 0)
 		return -1;
 	if (manifest_index_parse(bytes.data, bytes.len, &index, err) < 0)
 		return err_add(err, "index.json");
 	for (size_t i = 0; i < index.nr_entries; i++) {
 		if (names_an_image(&index.entries[i]) &&
-		    read_entry(bundle, &index.entries[i], &platform, ret, err) < 0)
+		    read_entry(bundle, &index.entries[i], platform, ret, err) < 0)
 			return -1;
 	}
 	if (!ret->nr)

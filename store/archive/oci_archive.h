@@ -11,10 +11,9 @@
 #include "archive/images.h"
 
 /*
- * index.json, and from nested indexes the entry for the platform (NULL: the
- * host's). Every document is verified. ERR_CORRUPT, ERR_LIMIT, ERR_NOT_FOUND.
+ * index.json, and from nested indexes the entry for the platform. Every document is verified. ERR_CORRUPT, ERR_LIMIT, ERR_NOT_FOUND.
  */
-int oci_archive_read(struct bundle *bundle, const char *platform, struct archive_images *ret,
-		     struct error *err);
+int oci_archive_read(struct bundle *bundle, const struct platform *platform,
+		     struct archive_images *ret, struct error *err);
 
 #endif
