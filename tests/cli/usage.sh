@@ -91,6 +91,12 @@ says 1 '--quiet is not yet supported with --tree' images --tree -q
 says 1 'conflicting options: cannot specify both --repair and --rebuild' check --repair --rebuild
 says 1 'conflicting options: cannot specify both --data and --files' pool create --data /dev/x --files 1G
 says 1 'the --metadata option requires --data to be set' pool create --metadata /dev/x
+for option in --files --block-size --volume-size; do
+	says 125 "$(hint "invalid argument \"0\" for \"$option\" flag: must be more than 0" \
+		'veneer pool create [OPTIONS]' 'veneer pool create')" pool create $option 0
+done
+says 1 '"a/b/c/d": cannot parse platform specifier: invalid argument' load --platform a/b/c/d -i x
+says 1 '"a/b/c/d": cannot parse platform specifier: invalid argument' import --platform a/b/c/d x
 says 1 'unknown type: "pod": must be one of "container", "image"' inspect --type pod x
 
 # The configuration is strict, and names what is wrong with it.

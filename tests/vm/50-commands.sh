@@ -96,6 +96,7 @@ tag: 1
 image_id: ${small:0:12}
 created_at: $created +0000 UTC
 virtual_size: 3B" '' veneer images --format raw small
+	gives 0 "image_id: ${small:0:12}" '' veneer images -q --format raw small
 	is '3B 1 N/A N/A N/A <none>' \
 		"$(veneer images -q --format '{{.Size}} {{.Tag}} {{.Containers}} {{.SharedSize}} {{.UniqueSize}} {{.Digest}}' small)"
 	contains '"Digest":"\u003cnone\u003e","ID":' "$(veneer images --format json small)"
@@ -103,7 +104,7 @@ virtual_size: 3B" '' veneer images --format raw small
 		veneer images --format '{{.Foo}}'
 	gives 1 '' 'template parsing error: template: :1: function "foo" not defined' veneer images --format '{{foo}}'
 	gives 0 'REPOSITORY   TAG       IMAGE ID   CREATED   SIZE' \
-		'No images found matching "ls": did you mean "veneer image ls"?' veneer images ls
+		$'\nNo images found matching "ls": did you mean "veneer image ls"?' veneer images ls
 	gives 0 '<no value>' '' veneer images --format 'table {{.Foo}}' nothing
 }
 
@@ -266,6 +267,38 @@ Loaded image: app:9" '' veneer load -i "$WORK/archive.tar"
 	veneer rmi app:9 >/dev/null
 }
 
+platforms() {
+	gives 1 '' 'image docker.io/library/app:9 is for linux/amd64, not for linux/arm64' \
+		veneer load --platform linux/arm64 -i "$WORK/archive.tar"
+	gives 1 '' '"a/b/c/d": cannot parse platform specifier: invalid argument' \
+		veneer load --platform a/b/c/d -i "$WORK/archive.tar"
+	gives 0 'Loaded image: app:9' '' veneer load --platform linux/amd64 -i "$WORK/archive.tar"
+	veneer rmi app:9 >/dev/null
+}
+
+# An image, and its child, which is older than anything.
+families() {
+	local parent child
+	parent=$(archive 2020-01-01T00:00:00Z '{"Labels":{"kin":"1"}}' '["kin:parent"]')
+	veneer load -q -i "$WORK/archive.tar" >/dev/null
+	child=$(archive 0001-01-01T00:00:00Z '{"Labels":{"kin":"2"}}' '["kin:child"]')
+	sed -i 's/^\[{/&"Parent":"sha256:'"$parent"'",/' "$WORK/archive/manifest.json"
+	tar -C "$WORK/archive" -cf "$WORK/archive.tar" manifest.json config.json layer.tar
+	veneer load -q -i "$WORK/archive.tar" >/dev/null
+	is "sha256:$parent" "$(veneer inspect -f '{{.Parent}}' kin:child)"
+	is 'child ' "$(filtered -f label=kin -f before=kin:parent)"
+	is '' "$(filtered -f label=kin -f before=kin:child)"
+	is 'parent ' "$(filtered -f label=kin -f since=kin:child)"
+	gives 1 '' "conflict: unable to delete ${parent:0:12} (cannot be forced) - image has dependent child images" \
+		veneer rmi -f "$parent"
+	is "Deleted Images:
+untagged: kin:child
+deleted: sha256:$child
+untagged: kin:parent
+deleted: sha256:$parent" "$(veneer image prune -af --filter label=kin | grep -v -e ^Total -e '^$')"
+	healthy
+}
+
 configurations() {
 	local text
 	mkdir -p "$WORK/docker"
@@ -332,7 +365,9 @@ case_ 'inspect, and its exit codes' inspections
 case_ 'system df, info, version' reports
 case_ 'names that make no sense' names
 case_ 'configuration files and odd roots' configurations
+case_ 'parents and children' families
 archive "${created/ /T}Z" '{"User":"me"}' '["app:9"]' >/dev/null
+case_ 'a platform that was asked for' platforms
 case_ 'a name that moves is told' moved_name
 case_ 'output that is lost is an error' lost_output
 veneer rmi app:9 >/dev/null 2>&1
