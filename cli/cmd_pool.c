@@ -138,11 +138,11 @@ static int run_destroy(struct cli *cli, const void *values, struct error *err)
 {
 	const struct destroy_opts *opts = values;
 	auto_store struct store *store = NULL;
-	bool yes = true;
+	bool yes = opts->force;
 
 	if (cli_open_store(cli, &store, err) < 0)
 		return -1;
-	if (!opts->force && isatty(STDIN_FILENO) &&
+	if (!yes &&
 	    prompt_confirm(stdout, STDIN_FILENO,
 			   "WARNING! This will remove the pool with all images and volumes.\n",
 			   &yes, err) < 0)

@@ -93,7 +93,8 @@ static int no_errno(struct error *err, const char *what, const char *name)
 	if (geteuid() != 0)
 		return err_set(err, ERR_DENIED, "device-mapper: only root may use it");
 	return err_set(err, ERR_UNSUPPORTED,
-		       "this kernel has no device-mapper (or no module for it)");
+		       "this kernel has no device-mapper (or no module for it): use --kernel "
+		       "appliance");
 }
 
 static int task_error(struct dm_task *task, struct error *err, const char *what, const char *name)

@@ -130,7 +130,8 @@ static int check_request(const struct pool_config *config, struct devices *devic
 	uint64_t meta_bytes = header_bytes(devices_meta_header(devices), HEADER_META);
 
 	if (config->on_files && !args->data_bytes && !args->meta_bytes)
-		return err_set(err, ERR_USAGE, "say to what size the pool's files shall grow");
+		return err_set(err, ERR_USAGE,
+			       "say with --size how large the pool's files shall be");
 	if (args->data_bytes && args->data_bytes < data_bytes)
 		return err_set(err, ERR_USAGE,
 			       "the pool has %" PRIu64 " MiB of data: it cannot shrink",

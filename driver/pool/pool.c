@@ -23,7 +23,11 @@ int pool_open(const char *root, struct pool **ret, struct error *err)
 
 	if (config_load(root, POOL_CONFIG_NAME, &pool->config, err) < 0) {
 		if (err->kind == ERR_NOT_FOUND)
-			return err_set(err, ERR_NOT_FOUND, "'%s' has no pool", root);
+			return err_set(
+				err, ERR_NOT_FOUND,
+				"'%s' has no pool: make one with 'veneer pool create', or load "
+				"an image",
+				root);
 		return -1;
 	}
 	devices_name(&pool->config, "pool", pool->name);

@@ -74,6 +74,7 @@ no_pool_for_nothing() {
 	gives 1 '' "unmount: 'x' is neither an image nor mounted by veneer" veneer unmount x
 	gives 1 '' "detach: 'x' is neither an image nor attached by veneer" veneer detach x
 	gives 1 '' "No such image: x" veneer rmi x
+	gives 1 '' "'$VENEER_ROOT' has no pool: make one with 'veneer pool create', or load an image" veneer pool status
 	check 'still no pool' test ! -e "$VENEER_ROOT/pool.json"
 }
 
@@ -134,6 +135,22 @@ filters() {
 }
 
 histories() {
+	local by
+	mv "$WORK/small.tar" "$WORK/kept.tar"
+	make_tree odd
+	archive 1999-01-01T00:00:00Z '{}' '["odd:1"]' >/dev/null
+	sed -i 's/"comment"/"created_by":"a\\tb\\u001b[1m","comment"/' "$WORK/archive/config.json"
+	tar -C "$WORK/archive" -cf "$WORK/archive.tar" manifest.json config.json layer.tar
+	mv "$WORK/kept.tar" "$WORK/small.tar"
+	veneer load -q -i "$WORK/archive.tar" >/dev/null
+	for by in history layers; do
+		is $'a b\e[1m' "$(veneer $by --format '{{.CreatedBy}}' odd:1)" "$by"
+		contains $'a b\e[1m' "$(veneer $by odd:1)"
+		at_terminal '' "$VENEER $by odd:1"
+		contains 'a b?[1m' "$(cat "$WORK/screen")"
+	done
+	is 'N/A' "$(veneer history --format '{{.CreatedSince}}' odd:1)"
+	veneer rmi odd:1 >/dev/null
 	gives 0 "IMAGE          CREATED         CREATED BY   SIZE      COMMENT
 ${small:0:12}   5 minutes ago                3B        a word" '' veneer history small:1
 	gives 0 "IMAGE          CREATED AT             CREATED BY   SIZE      COMMENT
@@ -230,6 +247,8 @@ terminals() {
 $prompt" '' bash -c '"$VENEER" image prune <<<n'
 	gives 0 "WARNING! This will remove all images without at least one container associated to them.
 $prompt" '' bash -c '"$VENEER" image prune -a </dev/null'
+	gives 0 "WARNING! This will remove the pool with all images and volumes.
+$prompt" '' bash -c '"$VENEER" pool destroy </dev/null'
 	is 3 "$(veneer images -q | wc -l)"
 	at_terminal 'n\n' "$VENEER image prune"
 	is 0 "$status" 'exit status of a no'
