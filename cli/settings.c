@@ -29,6 +29,7 @@ struct key {
 	enum key_kind kind;
 	size_t offset;
 	uint64_t min_bytes, max_bytes; /* KEY_SIZE; 0: no bound */
+	uint64_t unit_bytes;	       /* KEY_SIZE: a multiple of that; 0: any */
 	const struct key *keys;	       /* KEY_OBJECT */
 };
 
@@ -43,7 +44,7 @@ static const struct key appliance_keys[] = {
 };
 
 static const struct key pool_keys[] = {
-	{ "block_size", KEY_SIZE, AT(pool_block_bytes), 64 * KIB, GIB },
+	{ "block_size", KEY_SIZE, AT(pool_block_bytes), 64 * KIB, GIB, 64 * KIB },
 	{ "files_size", KEY_SIZE, AT(pool_files_bytes), 64 * MIB },
 	{ "fs", KEY_FS, AT(pool_fs) },
 	{ "volume_size", KEY_SIZE, AT(pool_volume_bytes), 64 * MIB },
@@ -140,6 +141,9 @@ static int set_size(const struct key *key, const json_t *value, uint64_t *ret, s
 	if (bytes < key->min_bytes)
 		return err_set(err, ERR_USAGE, "must be at least %ju bytes",
 			       (uintmax_t)key->min_bytes);
+	if (key->unit_bytes && bytes % key->unit_bytes)
+		return err_set(err, ERR_USAGE, "must be a multiple of %ju bytes",
+			       (uintmax_t)key->unit_bytes);
 	if (key->max_bytes && bytes > key->max_bytes)
 		return err_set(err, ERR_USAGE, "must be at most %ju bytes",
 			       (uintmax_t)key->max_bytes);
@@ -309,14 +313,23 @@ static int make_absolute(char **path, struct error *err)
 	return 0;
 }
 
+/* What a variable that is not set leaves: it must not mean the default. */
+static int check_words(const struct global_opts *global, struct error *err)
+{
+	if (global->config && !*global->config)
+		return err_set(err, ERR_USAGE, "--config: must name a folder or a file");
+	if (global->root && !*global->root)
+		return err_set(err, ERR_USAGE, "--root: must name a folder");
+	return 0;
+}
+
 int settings_load(const struct global_opts *global, struct settings *ret, struct error *err)
 {
 	const char *kernel = global->kernel ? global->kernel : environment("VENEER_KERNEL");
-	const char *root =
-		global->root && *global->root ? global->root : environment("VENEER_ROOT");
+	const char *root = global->root ? global->root : environment("VENEER_ROOT");
 
 	settings_defaults(ret);
-	if (read_file(global, ret, err) < 0)
+	if (check_words(global, err) < 0 || read_file(global, ret, err) < 0)
 		return -1;
 	if (kernel && parse_kernel(kernel, &ret->kernel, err) < 0)
 		return err_add(err, "%s", global->kernel ? "--kernel" : "VENEER_KERNEL");

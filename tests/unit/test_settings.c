@@ -89,6 +89,8 @@ static void test_what_is_wrong_is_named(void)
 		  "key \"pool.fs\": must be \"ext4\" or \"xfs\"" },
 		{ "{ \"pool\": { \"block_size\": 4096 } }",
 		  "key \"pool.block_size\": must be at least 65536 bytes" },
+		{ "{ \"pool\": { \"block_size\": \"96K\" } }",
+		  "key \"pool.block_size\": must be a multiple of 65536 bytes" },
 		{ "{ \"pool\": { \"volume_size\": -1 } }",
 		  "key \"pool.volume_size\": must be a size, like \"10G\" or a number of bytes" },
 		{ "{ \"kernel\": \"guest\" }",
@@ -142,6 +144,18 @@ static void test_options_beat_variables_beat_the_file(void)
 	remove_file();
 }
 
+static void test_empty_words_are_not_the_default(void)
+{
+	const struct global_opts no_root = { .root = "" }, no_config = { .config = "" };
+	auto_settings struct settings got = { 0 }, again = { 0 };
+	struct error err;
+
+	CU_ASSERT_EQUAL(settings_load(&no_root, &got, &err), -1);
+	CU_ASSERT_STRING_EQUAL(err.text, "--root: must name a folder");
+	CU_ASSERT_EQUAL(settings_load(&no_config, &again, &err), -1);
+	CU_ASSERT_STRING_EQUAL(err.text, "--config: must name a folder or a file");
+}
+
 static void test_config_names_a_file_or_dockers_folder(void)
 {
 	struct global_opts global = { .config = file_with("{ \"kernel\": \"host\" }") };
@@ -169,4 +183,5 @@ UNIT_SUITE(settings, { "every key of the file is taken over", test_all_keys_are_
 	   { "options beat variables, which beat the file",
 	     test_options_beat_variables_beat_the_file },
 	   { "--config names a file or Docker's folder",
-	     test_config_names_a_file_or_dockers_folder });
+	     test_config_names_a_file_or_dockers_folder },
+	   { "empty words are not the default", test_empty_words_are_not_the_default });
