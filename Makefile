@@ -189,7 +189,7 @@ lint: format-check analyze ## layout, layers, lengths, words, headers alone, ana
 	    $(CC) $(ALL_C) $(INC_cli) -fsyntax-only -x c $$h || exit 1; done
 
 # Every suite in every build: two compilers, sanitizers, and the real kernel.
-test: ## the whole suite: lint, unit tests four times, tests in the real kernel
+test: ## the whole suite: lint, unit tests in three builds, tests in the real kernel
 	$(Q)tests/all.sh
 
 test-vm: ## the tests in the real kernel alone
