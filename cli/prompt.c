@@ -12,24 +12,32 @@
 
 /*
  * Waits for input. A signal that comes just before the wait must end it too, so
- * signals are let in during the wait alone: mask is the one from before.
+ * between the look for one and the wait none is let in. Input that is there
+ * already ends the wait before a signal does: that is for the next look.
  */
-static int wait_for_input(int fd, const sigset_t *mask, struct error *err)
+static int wait_for_input(int fd, struct error *err)
 {
 	struct pollfd input = { .fd = fd, .events = POLLIN };
+	sigset_t blocked, before;
+	int result, number;
 
-	for (;;) {
-		if (cancel_check(err) < 0)
-			return -1;
-		if (ppoll(&input, 1, NULL, mask) >= 0)
-			return 0;
-		if (errno != EINTR)
-			return err_sys(err, errno, "wait for the answer");
-	}
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGHUP);
+	do {
+		sigprocmask(SIG_BLOCK, &blocked, &before);
+		result = cancel_check(err) < 0 ? -2 : ppoll(&input, 1, NULL, &before);
+		number = errno;
+		sigprocmask(SIG_SETMASK, &before, NULL);
+	} while (result == -1 && number == EINTR);
+	if (result == -1)
+		err_sys(err, number, "wait for the answer");
+	return result < 0 ? -1 : 0;
 }
 
 /* One line without its end, or as much of it as an answer can have. */
-static int read_answer(int fd, const sigset_t *mask, char ret[16], struct error *err)
+static int read_answer(int fd, char ret[16], struct error *err)
 {
 	size_t len = 0;
 
@@ -37,9 +45,11 @@ static int read_answer(int fd, const sigset_t *mask, char ret[16], struct error 
 		ssize_t got;
 		char c;
 
-		if (wait_for_input(fd, mask, err) < 0)
+		if (wait_for_input(fd, err) < 0)
 			return -1;
 		got = read(fd, &c, 1);
+		if (got < 0 && errno == EINTR)
+			continue;
 		if (got < 0)
 			return err_sys(err, errno, "read the answer");
 		if (got == 0 || c == '\n')
@@ -55,20 +65,11 @@ static int read_answer(int fd, const sigset_t *mask, char ret[16], struct error 
 
 int prompt_confirm(FILE *out, int in_fd, const char *warning, bool *ret, struct error *err)
 {
-	sigset_t blocked, before;
 	char answer[16];
-	int result;
 
 	fprintf(out, "%sAre you sure you want to continue? [y/N] ", warning);
 	fflush(out);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGINT);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGHUP);
-	sigprocmask(SIG_BLOCK, &blocked, &before);
-	result = read_answer(in_fd, &before, answer, err);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (result < 0) {
+	if (read_answer(in_fd, answer, err) < 0) {
 		fputc('\n', out);
 		return -1;
 	}
