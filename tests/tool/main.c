@@ -16,6 +16,7 @@
  * told on stderr, and the exit status is 1.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,8 +57,9 @@ static bool parse_integer(const char *text, long long *ret)
 
 	if (!isdigit((unsigned char)text[*text == '-']))
 		return false;
+	errno = 0;
 	*ret = strtoll(text, &end, 10);
-	return *end == '\0';
+	return *end == '\0' && errno == 0;
 }
 
 static int do_size(const char *line, size_t len, const char *arg, struct buf *out,
@@ -182,7 +184,9 @@ static int run_lines(line_fn *fn, const char *arg)
 			fprintf(stderr, "line longer than %d bytes\n", MAX_LINE);
 			return 1;
 		}
-		if (fn(line, (size_t)len, arg, &out, &err) == 0) {
+		if (strlen(line) != (size_t)len)
+			err_set(&err, ERR_CORRUPT, "a NUL byte in the line");
+		else if (fn(line, (size_t)len, arg, &out, &err) == 0) {
 			fwrite(out.data, 1, out.len, stdout);
 			continue;
 		}
