@@ -117,9 +117,6 @@ $(OUT)/bench/by_hand_dm: $(OUT)/tests/bench/by_hand.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ -Wl,--no-as-needed -ldevmapper
 
-# Only what prints the commit is built anew for it.
-$(OUT)/cli/main.o $(OUT)/cli/cmd_version.o: ALL_C += -DVENEER_COMMIT='"$(COMMIT)"'
-
 # The list of suites follows from the files: tests/unit/test_NAME.c holds NAME_suite.
 $(OUT)/suites.inc: $(UNIT_C) Makefile
 	@mkdir -p $(@D)
