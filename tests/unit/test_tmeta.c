@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tmeta/tmeta.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <isa-l/crc.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,10 +107,11 @@ static inline uint64_t image_alloc(struct image *image, bool leaf, uint32_t max_
 
 static inline void image_init(struct image *image, uint32_t max_entries)
 {
+	static const char path[] = "/tmp/veneer-tmeta-XXXXXX";
 	int fd;
 
 	memset(image, 0, sizeof(*image));
-	snprintf(image->path, sizeof(image->path), "/tmp/veneer-tmeta-XXXXXX");
+	memcpy(image->path, path, sizeof(path));
 	fd = mkstemp(image->path);
 	CU_ASSERT_FATAL(fd >= 0);
 	close(fd);
