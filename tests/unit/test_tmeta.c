@@ -14,8 +14,9 @@
 #include "tmeta_image.h"
 #include "unit.h"
 
-#define DEADLINE_MS 60000
-#define SPEC_DIR    "tests/spec/tmeta"
+#define DEADLINE_MS  60000
+#define SPEC_DIR     "tests/spec/tmeta"
+#define NODE_ENTRIES 252 /* mappings in a node that the kernel made */
 
 static void make_one(struct image *image)
 {
@@ -163,7 +164,8 @@ static void check_thin_ls(struct image *image, struct tmeta *tmeta)
 
 	CU_ASSERT_EQUAL_FATAL(0, tmeta_usage(tmeta, &volumes, &nr, NULL, &err));
 	CU_ASSERT_EQUAL_FATAL(0, proc_run(argv, DEADLINE_MS, &theirs, &err));
-	at = theirs.data;
+	/* Version 1 first says on stderr what it is about to do. */
+	at = theirs.data + strcspn(theirs.data, "0123456789");
 	for (size_t i = 0; i < nr; i++) {
 		uint64_t number[4];
 
@@ -211,14 +213,20 @@ static void check_thin_delta(struct image *image, struct tmeta *tmeta, uint32_t 
 	CU_ASSERT_EQUAL(delta.dropped_blocks, sum_lengths(theirs.data, "left_only"));
 }
 
-static bool tools_are_here(void)
+/*
+ * From version 1 on thin_ls takes a tree for damaged when one of its nodes has
+ * fewer entries than a third of what the kernel's have room for.
+ */
+static bool tools_are_here(bool *ret_thin_ls_takes_small_nodes)
 {
 	const char *argv[] = { "thin_restore", "--version", NULL };
 	auto_buf struct buf out = { 0 };
 	struct error err;
 
-	if (proc_run(argv, DEADLINE_MS, &out, &err) == 0)
+	if (proc_run(argv, DEADLINE_MS, &out, &err) == 0) {
+		*ret_thin_ls_takes_small_nodes = out.len && strncmp(out.data, "0.", 2) == 0;
 		return true;
+	}
 	printf("(skipped: thin_restore is not installed) ");
 	CU_ASSERT_PTR_NULL(getenv("THIN_TOOLS_MUST_WORK"));
 	return false;
@@ -226,11 +234,12 @@ static bool tools_are_here(void)
 
 static void test_same_answers_as_the_thin_tools(void)
 {
-	static const uint32_t max_entries[] = { 6, 30, 252 };
+	static const uint32_t max_entries[] = { 6, 30, NODE_ENTRIES, NODE_ENTRIES, NODE_ENTRIES };
+	bool small_nodes;
 
-	if (!tools_are_here())
+	if (!tools_are_here(&small_nodes))
 		return;
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < sizeof(max_entries) / sizeof(*max_entries); i++) {
 		auto_image struct image image;
 		auto_tmeta struct tmeta *tmeta = NULL;
 		uint64_t random = 100 + i;
@@ -242,7 +251,8 @@ static void test_same_answers_as_the_thin_tools(void)
 		image_make_lists(&image);
 		image_store(&image);
 		CU_ASSERT_EQUAL_FATAL(0, tmeta_open(image.path, 0, &tmeta, &err));
-		check_thin_ls(&image, tmeta);
+		if (small_nodes || max_entries[i] == NODE_ENTRIES)
+			check_thin_ls(&image, tmeta);
 		for (unsigned id = 2; id <= 9; id++) {
 			check_thin_delta(&image, tmeta, id - 1, id);
 			check_thin_delta(&image, tmeta, id, 1);
