@@ -239,17 +239,16 @@ static uint64_t sum_lengths(const char *text, const char *element)
 static void compare_delta(struct check *check, struct volume_pool *pool, uint32_t parent,
 			  uint32_t child, struct metasnap *snap)
 {
-	char block[24], left[16], right[16];
+	char left[16], right[16];
 	auto_buf struct buf output = { 0 };
 	struct volume_delta delta = { 0 };
 
-	/* thin_delta reads the same metadata snapshot that was held for it. */
-	snprintf(block, sizeof(block), "-m%" PRIu64, snap->block);
 	snprintf(left, sizeof(left), "%" PRIu32, parent);
 	snprintf(right, sizeof(right), "%" PRIu32, child);
+	/* It finds the snapshot by the superblock; only its old version takes a number. */
 	run(check,
-	    (const char *const[]){ "thin_delta", block, "--snap1", left, "--snap2", right,
-				   snap->node, NULL },
+	    (const char *const[]){ "thin_delta", "--metadata-snap", "--snap1", left, "--snap2",
+				   right, snap->node, NULL },
 	    &output);
 	metasnap_release(snap);
 	DOES(volume_delta(pool, parent, child, &delta, &check->err));
