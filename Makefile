@@ -43,18 +43,22 @@ CFLAGS   ?= -O2 -g
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wvla -Wpointer-arith -Wundef -Wno-missing-field-initializers -Werror \
             $(if $(filter clang%,$(notdir $(CC))),-Wunreachable-code)
-ALL_C    := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) -pthread \
+# Asked once, at the first use: `make deps all` installs what answers before that.
+once      = $(eval $(1) := $(2))$($(1))
+PKG_C     = $(call once,PKG_C,$(shell pkg-config --cflags $(PKGS)))
+ALL_C     = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) -pthread \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer) \
             $(if $(CRASH),-DCRASH_POINTS) -DVENEER_VERSION='"$(VERSION)"' \
-            $(shell pkg-config --cflags $(PKGS))
+            $(PKG_C)
 ALL_LD   := $(CFLAGS) -pthread -no-pie -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # What costs the most at the start of a process is linked in: loading and relocating these
 # libraries, with the dozen that libarchive's other formats need, took two thirds of the start.
 # libkmod is loaded by the one caller that needs it (appliance/kmods.c).
 LINKED_IN := libarchive libcrypto sqlite3 jansson libzstd liblzma blkid ext2fs
-LIBS     := -Wl,-Bstatic $(shell pkg-config --libs $(LINKED_IN)) \
-            $(filter-out -ldl -pthread,$(shell pkg-config --static --libs libcrypto)) -lbz2 -lcom_err \
-            -Wl,-Bdynamic $(shell pkg-config --libs devmapper libisal) -ldl -lm
+PKG_A     = $(call once,PKG_A,$(shell pkg-config --libs $(LINKED_IN)) \
+            $(filter-out -ldl -pthread,$(shell pkg-config --static --libs libcrypto)))
+PKG_SO    = $(call once,PKG_SO,$(shell pkg-config --libs devmapper libisal))
+LIBS      = -Wl,-Bstatic $(PKG_A) -lbz2 -lcom_err -Wl,-Bdynamic $(PKG_SO) -ldl -lm
 
 # A layer sees itself and the layers below it: an upward #include does not compile.
 INC_driver := -Idriver
@@ -132,6 +136,11 @@ $(OBJS): $(OUT)/%.o: %.c Makefile
 
 -include $(OBJS:.o=.d)
 
+# With -j, too, `make deps all` installs before it builds.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+$(OBJS) $(filter-out deps,$(MAKECMDGOALS)): | deps
+endif
+
 compile_commands.json: $(OBJS) ## compile database for clangd and clang-tidy
 	@{ echo '['; cat $(OBJS:.o=.json) | sed '$$s/,$$//'; echo ']'; } >$@
 
@@ -164,7 +173,7 @@ $(OUT)/commit: FORCE
 .PHONY: FORCE
 
 # Other versions of clang-format break lines elsewhere: only one can be the judge.
-FORMATTER := $(shell clang-format --version 2>/dev/null | grep -o 'version 14\.')
+FORMATTER = $(shell clang-format --version 2>/dev/null | grep -o 'version 14\.')
 format-check: ## does every source file have the house's layout?
 	$(if $(FORMATTER),$(Q)clang-format --dry-run -Werror $$(find driver store cli tests -name '*.[ch]'),\
 	@echo 'skip format-check: the layout is that of clang-format 14 (Debian 12)')
