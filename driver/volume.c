@@ -357,11 +357,6 @@ int volume_format(struct volume_pool *pool, uint32_t id, struct error *err)
 
 	if (volume_activate(pool, id, VOLUME_READ_WRITE, &volume, err) < 0)
 		return -1;
-	if (pool->config->volume_bytes < pool->fs->min_bytes)
-		return err_set(err, ERR_USAGE,
-			       "a volume of %" PRIu64 " MiB is too small for %s: it needs %" PRIu64,
-			       pool->config->volume_bytes / MIB, pool->fs->name,
-			       pool->fs->min_bytes / MIB);
 	if (pool->fs->make(volume->node, pool->config->volume_bytes, err) < 0)
 		return err_add(err, "format volume %" PRIu32 " (%s)", id, volume->node);
 	return 0;

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "dm/devmap.h"
+#include "fs/fs.h"
 #include "pool/config.h"
 #include "pool/devices.h"
 #include "pool/pool.h"
@@ -102,6 +103,7 @@ static int finish_killed(const char *root, struct error *err)
 static int check_sizes(const struct plan *plan, struct error *err)
 {
 	const struct pool_config *config = &plan->config;
+	const struct fs_kind *fs;
 
 	if (config->block_bytes < TABLE_BLOCK_BYTES_MIN ||
 	    config->block_bytes > TABLE_BLOCK_BYTES_MAX ||
@@ -116,9 +118,13 @@ static int check_sizes(const struct plan *plan, struct error *err)
 			       "volume size of %" PRIu64
 			       " bytes: it must be a multiple of the block size, from 64M to 256T",
 			       config->volume_bytes);
-	if (strcmp(config->fs, "ext4") != 0 && strcmp(config->fs, "xfs") != 0)
-		return err_set(err, ERR_USAGE, "unknown file system '%s': use ext4 or xfs",
-			       config->fs);
+	fs = fs_find(config->fs, err);
+	if (!fs)
+		return -1;
+	if (config->volume_bytes < fs->min_bytes)
+		return err_set(err, ERR_USAGE,
+			       "volume size of %" PRIu64 " bytes: %s needs at least %" PRIu64 "M",
+			       config->volume_bytes, fs->name, fs->min_bytes / MIB);
 	return 0;
 }
 
@@ -137,7 +143,12 @@ static int plan_files(const char *root, const struct pool_create_args *args, str
 	if (plan->data_bytes < SIZING_DATA_MIN_BYTES)
 		return err_set(err, args->files_bytes ? ERR_USAGE : ERR_NO_SPACE,
 			       "a pool of %" PRIu64 " bytes is too small: it needs at least 64M",
-			       plan->data_bytes);
+			       args->files_bytes ? args->files_bytes : plan->data_bytes);
+	if (plan->data_bytes < plan->config.block_bytes)
+		return err_set(err, ERR_USAGE,
+			       "a pool of %" PRIu64 " bytes has no room for a block of %" PRIu64
+			       ": choose smaller blocks",
+			       plan->data_bytes, plan->config.block_bytes);
 	if (!plan->meta_bytes)
 		plan->meta_bytes = sizing_meta_bytes(plan->data_bytes, plan->config.block_bytes);
 	plan->config.on_files = true;
@@ -246,10 +257,13 @@ static void init_header(struct header *header, const struct pool_config *config,
 	memcpy(header->uuid, config->uuid, sizeof(header->uuid));
 }
 
-static int too_small(const struct backing *backing, struct error *err)
+static int too_small(const struct backing *backing, uint64_t needed_bytes, struct error *err)
 {
-	return err_set(err, ERR_NO_SPACE, "'%s' is too small for a pool: it has %" PRIu64 " bytes",
-		       backing->path, backing->size_bytes);
+	return err_set(err, ERR_NO_SPACE,
+		       "'%s' is too small for a pool: it has %" PRIu64
+		       " MiB, and at least %" PRIu64 " are needed; choose another",
+		       backing->path, backing->size_bytes / MIB,
+		       size_round_up(needed_bytes, MIB) / MIB);
 }
 
 /* Divides the devices; nothing is written yet. */
@@ -257,24 +271,27 @@ static int lay_out(struct plan *plan, struct devices *devices, struct error *err
 {
 	const struct pool_config *config = &plan->config;
 	uint64_t fixed = SIZING_HEADER_BYTES, data = devices->data.size_bytes, meta;
+	uint64_t least = config->block_bytes > SIZING_DATA_MIN_BYTES ? config->block_bytes
+								     : SIZING_DATA_MIN_BYTES;
 	bool shared = !devices->meta.path;
 
-	if (data < fixed + SIZING_DATA_MIN_BYTES)
-		return too_small(&devices->data, err);
+	if (data < fixed + least)
+		return too_small(&devices->data,
+				 fixed + least + (shared ? SIZING_META_MIN_BYTES : 0), err);
 	data = size_round_down(data - fixed, MIB);
 	meta = plan->meta_bytes ? plan->meta_bytes : sizing_meta_bytes(data, config->block_bytes);
 	init_header(&devices->data_header, config, shared ? HEADER_BOTH : HEADER_DATA,
 		    &devices->data);
 	if (shared) {
-		if (data < meta + SIZING_DATA_MIN_BYTES)
-			return too_small(&devices->data, err);
+		if (data < meta + least)
+			return too_small(&devices->data, fixed + meta + least, err);
 		data -= meta;
 		if (header_add_segment(&devices->data_header, HEADER_META, meta, err) < 0)
 			return -1;
 	} else {
 		init_header(&devices->meta_header, config, HEADER_META, &devices->meta);
 		if (devices->meta.size_bytes < fixed + META_LEAST_BYTES)
-			return too_small(&devices->meta, err);
+			return too_small(&devices->meta, fixed + META_LEAST_BYTES, err);
 		/* A device of its own is used as a whole: nothing else can use the rest. */
 		meta = size_round_down(devices->meta.size_bytes - fixed, MIB);
 		if (meta > SIZING_META_MAX_BYTES)
