@@ -254,6 +254,15 @@ static int open_locked(struct store *store, struct error *err)
 	return 0;
 }
 
+/* Killed here, it is a pool without a template, which the next command makes. */
+static void take_back(struct store *store)
+{
+	struct error err;
+
+	if (pool_destroy(store->root.path, &err) < 0 || reset_catalogue(store, &err) < 0)
+		log_warn("after a failed pool creation: %s", err.text);
+}
+
 static int create_locked(struct store *store, const struct pool_create_args *args,
 			 struct error *err)
 {
@@ -274,7 +283,11 @@ static int create_locked(struct store *store, const struct pool_create_args *arg
 			store->root.path);
 	if (pool_create(store->root.path, args, err) < 0)
 		return -1;
-	return open_locked(store, err);
+	if (open_locked(store, err) < 0) {
+		take_back(store);
+		return -1;
+	}
+	return 0;
 }
 
 int store_create_pool(struct store *store, const struct pool_create_args *args, struct error *err)
