@@ -2,10 +2,13 @@
 #include "fs/probe.h"
 
 #include <blkid/blkid.h>
+#include <endian.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 
 static void probe_free(blkid_probe *probe)
 {
@@ -34,6 +37,43 @@ static char *describe(blkid_probe probe)
 	return xasprintf("a signature (%s)", type);
 }
 
+#define SUPER_BYTES    40u
+#define SUPER_MAGIC_AT 32u
+
+/*
+ * Programs keep these on devices of their own that carry nothing else, and
+ * libblkid does not know them. Source: Linux drivers/md/dm-{thin,cache}-metadata.c
+ * and dm-era-target.c; all three have the magic number at one place.
+ */
+static const char *persistent_data(const uint8_t super[SUPER_BYTES])
+{
+	uint64_t magic;
+
+	memcpy(&magic, super + SUPER_MAGIC_AT, sizeof(magic));
+	switch (le64toh(magic)) {
+	case 27022010:
+		return "a signature (metadata of a thin pool)";
+	case 06142003:
+		return "a signature (metadata of a dm-cache)";
+	case 2126579579:
+		return "a signature (metadata of a dm-era)";
+	default:
+		return NULL;
+	}
+}
+
+static int probe_super(int fd, char **ret, struct error *err)
+{
+	uint8_t super[SUPER_BYTES];
+	const char *found;
+
+	if (io_pread(fd, super, sizeof(super), 0, err) < 0)
+		return -1;
+	found = persistent_data(super);
+	*ret = found ? xstrdup(found) : NULL;
+	return 0;
+}
+
 int probe_signature(int fd, char **ret, struct error *err)
 {
 	__attribute__((cleanup(probe_free))) blkid_probe probe = blkid_new_probe();
@@ -50,6 +90,8 @@ int probe_signature(int fd, char **ret, struct error *err)
 	found = blkid_do_probe(probe);
 	if (found < 0)
 		return err_set(err, ERR_IO, "libblkid cannot read the device");
-	*ret = found == 0 ? describe(probe) : NULL;
+	if (found)
+		return probe_super(fd, ret, err);
+	*ret = describe(probe);
 	return 0;
 }

@@ -15,7 +15,7 @@
  * @ret: new: "a file system (ext4)", "a partition table (gpt)"; NULL when there is nothing
  *
  * File systems, RAID and LVM members, swap, encrypted volumes and partition
- * tables are recognised. Returns 0, or -1 with ERR_IO.
+ * tables are recognised, and the metadata of dm-thin, dm-cache and dm-era. Returns 0, or -1 with ERR_IO.
  */
 int probe_signature(int fd, char **ret, struct error *err);
 

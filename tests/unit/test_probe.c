@@ -72,6 +72,15 @@ static void test_partition_table(void)
 	check_found(fd, "a partition table (dos)");
 }
 
+static void test_metadata_of_the_kernel(void)
+{
+	static const uint8_t thin[8] = { 0xba, 0x52, 0x9c, 0x01 }; /* 27022010 */
+	auto_fd int fd = open_device();
+
+	put(fd, thin, sizeof(thin), 32);
+	check_found(fd, "a signature (metadata of a thin pool)");
+}
+
 static void test_unreadable(void)
 {
 	auto_free char *found = NULL;
@@ -87,4 +96,5 @@ static void test_unreadable(void)
 UNIT_SUITE(probe, { "an empty device carries nothing", test_empty_device },
 	   { "file systems and others are recognised", test_signatures },
 	   { "a partition table is recognised", test_partition_table },
+	   { "metadata of a thin pool is recognised", test_metadata_of_the_kernel },
 	   { "what cannot be read is an error", test_unreadable });
