@@ -93,6 +93,16 @@ static int refuse_signature(const struct backing *backing, struct error *err)
 			       "'%s' belongs to the veneer store %s; if that store is gone, "
 			       "take the device with --force",
 			       backing->path, header.uuid);
+	if (why.kind == ERR_IO) {
+		*err = why;
+		return err_add(err, "'%s'", backing->path);
+	}
+	/* Of a newer program, or damaged: somebody's images all the same. */
+	if (why.kind != ERR_NOT_FOUND)
+		return err_set(err, ERR_DENIED,
+			       "'%s' belongs to a veneer store, and %s; if that store is gone, "
+			       "take the device with --force",
+			       backing->path, why.text);
 	if (probe_signature(backing->fd, &found, err) < 0)
 		return err_add(err, "'%s'", backing->path);
 	if (found)

@@ -260,8 +260,8 @@ static void init_header(struct header *header, const struct pool_config *config,
 static int too_small(const struct backing *backing, uint64_t needed_bytes, struct error *err)
 {
 	return err_set(err, ERR_NO_SPACE,
-		       "'%s' is too small for a pool: it has %" PRIu64
-		       " MiB, and at least %" PRIu64 " are needed; choose another",
+		       "'%s' is too small for a pool: it has %" PRIu64 " MiB, and at least %" PRIu64
+		       " are needed; choose another",
 		       backing->path, backing->size_bytes / MIB,
 		       size_round_up(needed_bytes, MIB) / MIB);
 }
@@ -307,10 +307,9 @@ static int format(struct plan *plan, struct error *err)
 {
 	auto_devices struct devices devices = { 0 };
 
-	if (devices_open(&plan->config, &devices, err) < 0 ||
+	if (devices_open(&plan->config, &devices, err) < 0 || lay_out(plan, &devices, err) < 0 ||
 	    backing_claim(&devices.data, plan->force, err) < 0 ||
-	    (devices.meta.path && backing_claim(&devices.meta, plan->force, err) < 0) ||
-	    lay_out(plan, &devices, err) < 0)
+	    (devices.meta.path && backing_claim(&devices.meta, plan->force, err) < 0))
 		return -1;
 	if (devices.meta.path && backing_format(&devices.meta, &devices.meta_header, err) < 0)
 		return -1;
