@@ -126,15 +126,33 @@ static int lock(int fd, const char *path, struct error *err)
 	return 0;
 }
 
-int backing_claim(struct backing *backing, bool force, struct error *err)
+/* Uses of a device that opening it exclusively does not find, or does not name. */
+static int refuse_use(const struct backing *backing, struct error *err)
 {
+	char loop[LOOP_PATH_BYTES];
 	bool mounted;
+	int read_only;
 
 	if (mount_find(backing->device, &mounted, err) < 0)
 		return -1;
 	if (mounted)
 		return err_set(err, ERR_IN_USE, "'%s' is mounted: unmount it, or choose another",
 			       backing->path);
+	if (loop_is_on(backing->device, loop))
+		return err_set(err, ERR_IN_USE,
+			       "'%s' is in use: %s is on it; detach that, or choose another",
+			       backing->path, loop);
+	if (ioctl(backing->fd, BLKROGET, &read_only) < 0)
+		return err_sys(err, errno, "look at %s", backing->node);
+	if (read_only)
+		return err_set(err, ERR_DENIED, "'%s' is read-only: choose another", backing->path);
+	return 0;
+}
+
+int backing_claim(struct backing *backing, bool force, struct error *err)
+{
+	if (refuse_use(backing, err) < 0)
+		return -1;
 	backing->claim_fd = open(backing->node, O_RDWR | O_EXCL | O_CLOEXEC);
 	if (backing->claim_fd < 0 && errno == EBUSY)
 		return err_set(err, ERR_IN_USE,

@@ -32,9 +32,9 @@ void backing_close(struct backing *backing);
  * backing_claim - make sure that the device is nobody's, and keep it so until closed
  * @force: accept a device that carries a signature
  *
- * ERR_IN_USE when it is mounted, part of another device or open exclusively,
- * force or not; ERR_DENIED when it carries a signature. While claimed, programs
- * that lock what they probe (udev) stay away.
+ * ERR_IN_USE when it is mounted, below another device or open exclusively, and
+ * ERR_DENIED when it is read-only, force or not; ERR_DENIED when it carries a
+ * signature. While claimed, programs that lock what they probe (udev) stay away.
  */
 int backing_claim(struct backing *backing, bool force, struct error *err);
 /* Ends the claim. */

@@ -220,6 +220,46 @@ static int apply_pool(const char *name, const struct table *table, uint64_t meta
 	return swap_table(name, table, DEVMAP_NO_FLUSH | DEVMAP_NO_LOCKFS, err);
 }
 
+static int is_mapped(const struct pool_config *config, const char *part, bool *ret,
+		     struct error *err)
+{
+	char name[POOL_NAME_BYTES];
+	struct devmap_info info;
+
+	devices_name(config, part, name);
+	if (devmap_info(name, &info, err) < 0)
+		return -1;
+	*ret = info.exists;
+	return 0;
+}
+
+static int refuse_stranger(struct backing *backing, struct error *err)
+{
+	int result = backing_claim(backing, true, err);
+
+	backing_release(backing);
+	return result;
+}
+
+/*
+ * Between two device-mapper devices the kernel lets a third be shared, so a
+ * pool made by hand on the same data would start beside ours, and both would
+ * write. Once a map of ours is there, ours is what is found.
+ */
+static int refuse_strangers(const struct pool_config *config, struct devices *devices,
+			    struct error *err)
+{
+	bool data, meta;
+
+	if (is_mapped(config, "data", &data, err) < 0 || is_mapped(config, "meta", &meta, err) < 0)
+		return -1;
+	if (!devices->meta.path)
+		return data || meta ? 0 : refuse_stranger(&devices->data, err);
+	if (!data && refuse_stranger(&devices->data, err) < 0)
+		return -1;
+	return meta ? 0 : refuse_stranger(&devices->meta, err);
+}
+
 static int apply(const struct pool_config *config, struct devices *devices, struct made *made,
 		 struct error *err)
 {
@@ -250,6 +290,8 @@ int devices_apply(const struct pool_config *config, struct devices *devices, str
 	struct made made = { 0 };
 	struct error why;
 
+	if (refuse_strangers(config, devices, err) < 0)
+		return -1;
 	if (apply(config, devices, &made, err) == 0)
 		return 0;
 	while (made.nr > 0) {
@@ -267,6 +309,8 @@ int devices_map_meta(const struct pool_config *config, struct devices *devices, 
 	struct made made = { 0 };
 	bool changed = false;
 
+	if (refuse_strangers(config, devices, err) < 0)
+		return -1;
 	table_of_segments(devices_meta_header(devices), HEADER_META, devices_meta(devices)->device,
 			  &table);
 	devices_name(config, "meta", name);

@@ -35,7 +35,10 @@ int devices_open_ours(const struct pool_config *config, struct devices *ret, str
 struct backing *devices_meta(struct devices *devices);
 struct header *devices_meta_header(struct devices *devices);
 
-/* Creates, loads or resumes whatever is missing. Nothing new is left after an error. */
+/*
+ * Creates, loads or resumes whatever is missing. Nothing new is left after an
+ * error; ERR_IN_USE when something else has the devices.
+ */
 int devices_apply(const struct pool_config *config, struct devices *devices, struct error *err);
 
 /* The metadata's map only: for programs that look at the metadata of a stopped pool. */

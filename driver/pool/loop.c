@@ -32,17 +32,26 @@ static int open_file(const char *file, struct stat *ret_st, struct error *err)
 	return fd;
 }
 
+/* What a loop device is looked for by. */
+struct wanted {
+	const struct stat *file; /* NULL: one on this block device */
+	dev_t device;
+};
+
 /* Is the loop device attached to this very file, whatever its name? */
-static bool is_attached_to(const char *path, const struct stat *st)
+static bool is_attached_to(const char *path, const struct wanted *wanted)
 {
 	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct loop_info64 info;
 
-	return fd >= 0 && ioctl(fd, LOOP_GET_STATUS64, &info) == 0 && info.lo_inode == st->st_ino &&
-	       info.lo_device == st->st_dev;
+	if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+		return false;
+	if (!wanted->file)
+		return info.lo_rdevice == wanted->device;
+	return info.lo_inode == wanted->file->st_ino && info.lo_device == wanted->file->st_dev;
 }
 
-static bool find(const struct stat *st, char ret_path[LOOP_PATH_BYTES])
+static bool find(const struct wanted *wanted, char ret_path[LOOP_PATH_BYTES])
 {
 	auto_dir DIR *dir = opendir("/sys/block");
 	struct dirent *entry;
@@ -55,7 +64,7 @@ static bool find(const struct stat *st, char ret_path[LOOP_PATH_BYTES])
 		    !isdigit((unsigned char)entry->d_name[4]))
 			continue;
 		len = snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-		if (len < (int)sizeof(path) && is_attached_to(path, st)) {
+		if (len < (int)sizeof(path) && is_attached_to(path, wanted)) {
 			memcpy(ret_path, path, sizeof(path));
 			return true;
 		}
@@ -98,7 +107,7 @@ int loop_attach(const char *file, char ret_path[LOOP_PATH_BYTES], struct error *
 	file_fd = open_file(file, &st, err);
 	if (file_fd < 0)
 		return -1;
-	if (find(&st, ret_path))
+	if (find(&(struct wanted){ .file = &st }, ret_path))
 		return 0;
 	control_fd = open(CONTROL, O_RDWR | O_CLOEXEC);
 	if (control_fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
@@ -124,10 +133,11 @@ int loop_detach(const char *file, struct error *err)
 	const struct timespec pause = { .tv_nsec = DETACH_WAIT_MS * 1000000L };
 	char path[LOOP_PATH_BYTES];
 	struct stat st;
+	const struct wanted wanted = { .file = &st };
 
 	if (stat(file, &st) < 0)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "look at '%s'", file);
-	if (!find(&st, path))
+	if (!find(&wanted, path))
 		return 0;
 	{
 		auto_fd int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -138,12 +148,17 @@ int loop_detach(const char *file, struct error *err)
 			return err_sys(err, errno, "detach %s", path);
 	}
 	/* With another opener the kernel detaches at the last close, and says nothing. */
-	for (int i = 0; is_attached_to(path, &st); i++) {
+	for (int i = 0; is_attached_to(path, &wanted); i++) {
 		if (i == DETACH_TRIES)
 			return err_set(err, ERR_IN_USE, "detach %s: it is in use", path);
 		nanosleep(&pause, NULL);
 	}
 	return 0;
+}
+
+bool loop_is_on(dev_t device, char ret_path[LOOP_PATH_BYTES])
+{
+	return find(&(struct wanted){ .device = device }, ret_path);
 }
 
 int loop_resize(const char *loop_path, struct error *err)

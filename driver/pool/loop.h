@@ -8,6 +8,9 @@
 #ifndef POOL_LOOP_H
 #define POOL_LOOP_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "base/err.h"
 
 #define LOOP_PATH_BYTES 32
@@ -23,6 +26,9 @@ int loop_attach(const char *file, char ret_path[LOOP_PATH_BYTES], struct error *
 
 /* Idempotent: a file that has no loop device is fine. ERR_IN_USE while the device is open. */
 int loop_detach(const char *file, struct error *err);
+
+/* Is there a loop device on this block device? The kernel counts that as no use of it. */
+bool loop_is_on(dev_t device, char ret_path[LOOP_PATH_BYTES]);
 
 /* The file has grown. */
 int loop_resize(const char *loop_path, struct error *err);

@@ -76,7 +76,10 @@ struct pool;
  */
 int pool_create(const char *root, const struct pool_create_args *args, struct error *err);
 
-/* Idempotent. ERR_NOT_FOUND without a pool, ERR_CORRUPT when a device is not ours. */
+/*
+ * Idempotent. ERR_NOT_FOUND without a pool, ERR_CORRUPT when a device is not
+ * ours, ERR_IN_USE when something else is on one.
+ */
 int pool_activate(const char *root, struct error *err);
 /* Stops volumes and pool, detaches loop devices. Idempotent. ERR_IN_USE names the holder's volume. */
 int pool_deactivate(const char *root, struct error *err);
