@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -123,6 +124,12 @@ static int grow_separate(const struct pool_config *config, struct devices *devic
 	return extend(&devices->data, &devices->data_header, HEADER_DATA, data_extra, err);
 }
 
+static bool has_room(const struct devices *devices)
+{
+	return room(&devices->data, &devices->data_header) ||
+	       (devices->meta.path && room(&devices->meta, &devices->meta_header));
+}
+
 static int check_request(const struct pool_config *config, struct devices *devices,
 			 const struct pool_grow_args *args, struct error *err)
 {
@@ -131,7 +138,11 @@ static int check_request(const struct pool_config *config, struct devices *devic
 
 	if (config->on_files && !args->data_bytes && !args->meta_bytes)
 		return err_set(err, ERR_USAGE,
-			       "say with --size how large the pool's files shall be");
+			       "say with --size how large the pool's files shall become");
+	if (!args->data_bytes && !args->meta_bytes && !has_room(devices))
+		return err_set(err, ERR_NO_SPACE,
+			       "the pool uses all of '%s': enlarge the device first",
+			       devices->data.path);
 	if (args->data_bytes && args->data_bytes < data_bytes)
 		return err_set(err, ERR_USAGE,
 			       "the pool has %" PRIu64 " MiB of data: it cannot shrink",

@@ -100,7 +100,8 @@ struct pool_grow_args {
  * pool_grow - enlarge an active pool while it is used
  *
  * Returns 0 when the pool is now at least that large, or -1: ERR_USAGE for a
- * size below the present one, ERR_NO_SPACE when the device has no more.
+ * size below the present one, ERR_NO_SPACE when the device has no more, also
+ * when all that it has was asked for.
  */
 int pool_grow(const char *root, const struct pool_grow_args *args, struct error *err);
 
