@@ -369,6 +369,15 @@ static int remove_volumes(const struct pool_config *config, struct error *err)
 	return 0;
 }
 
+/* Our volumes are gone by then. */
+static int strangers_use(const char *name, struct error *err)
+{
+	return err_set(err, ERR_IN_USE,
+		       "%s is in use by something that veneer did not make ('dmsetup ls --tree' "
+		       "shows other devices on it): remove that first",
+		       name);
+}
+
 int devices_remove(const struct pool_config *config, struct error *err)
 {
 	static const char *const parts[] = { "pool", "data", "meta" };
@@ -379,7 +388,7 @@ int devices_remove(const struct pool_config *config, struct error *err)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		devices_name(config, parts[i], name);
 		if (remove_one(name, err) < 0)
-			return -1;
+			return err->kind == ERR_IN_USE ? strangers_use(name, err) : -1;
 	}
 	if (backing_detach(config->data_path, config->on_files, err) < 0)
 		return -1;
