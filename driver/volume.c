@@ -127,8 +127,8 @@ int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, str
 	return 0;
 }
 
-static int check_part(const char *what, uint64_t used, uint64_t total, uint64_t reserve,
-		      struct error *err)
+static int check_part(const char *what, const char *option, uint64_t used, uint64_t total,
+		      uint64_t reserve, struct error *err)
 {
 	uint64_t free_bytes = used < total ? total - used : 0;
 
@@ -136,8 +136,8 @@ static int check_part(const char *what, uint64_t used, uint64_t total, uint64_t 
 		return 0;
 	return err_set(err, ERR_NO_SPACE,
 		       "the pool has %" PRIu64 " KiB of %s left, and keeps %" PRIu64
-		       " KiB in reserve: remove images, or run 'veneer pool grow'",
-		       free_bytes / KIB, what, reserve / KIB);
+		       " KiB in reserve: remove images, or run 'veneer pool grow%s'",
+		       free_bytes / KIB, what, reserve / KIB, option);
 }
 
 /*
@@ -204,10 +204,11 @@ int volume_pool_check_reserve(struct volume_pool *pool, struct error *err)
 	    pool_check_writable(pool->pool, &status, err) < 0)
 		return -1;
 	/* Metadata first: a pool without it cannot even delete. */
-	if (check_part("metadata", status.meta_used_bytes, status.meta_total_bytes,
-		       sizing_meta_reserve_bytes(status.meta_total_bytes), err) < 0)
+	if (check_part("metadata", " --metadata-size SIZE", status.meta_used_bytes,
+		       status.meta_total_bytes, sizing_meta_reserve_bytes(status.meta_total_bytes),
+		       err) < 0)
 		return -1;
-	return check_part("data", status.data_used_bytes, status.data_total_bytes,
+	return check_part("data", "", status.data_used_bytes, status.data_total_bytes,
 			  sizing_data_reserve_bytes(status.data_total_bytes), err);
 }
 

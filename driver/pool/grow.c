@@ -113,8 +113,12 @@ static int grow_separate(const struct pool_config *config, struct devices *devic
 		data_extra = room(&devices->data, &devices->data_header);
 	if (!config->on_files && room(&devices->meta, &devices->meta_header) < meta_room)
 		meta_room = room(&devices->meta, &devices->meta_header);
-	meta_extra = extra_meta(args, data_bytes + data_extra, config->block_bytes, meta_bytes,
-				meta_room);
+	/* As when the pool was made: nothing else can use the rest of such a device. */
+	if (!config->on_files && !args->data_bytes && !args->meta_bytes)
+		meta_extra = meta_room;
+	else
+		meta_extra = extra_meta(args, data_bytes + data_extra, config->block_bytes,
+					meta_bytes, meta_room);
 	if (config->on_files &&
 	    (grow_file(&devices->meta, header_end(&devices->meta_header) + meta_extra, err) < 0 ||
 	     grow_file(&devices->data, header_end(&devices->data_header) + data_extra, err) < 0))

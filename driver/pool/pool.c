@@ -153,7 +153,8 @@ int pool_check_writable(struct pool *pool, const struct pool_status *status, str
 		return err_set(err, ERR_DENIED, "%s", why.text);
 	if (is_out_of_meta(status))
 		return err_set(err, ERR_NO_SPACE,
-			       "the pool %s is out of metadata space: run 'veneer pool grow'",
+			       "the pool %s is out of metadata space: run 'veneer pool grow "
+			       "--metadata-size SIZE'",
 			       pool->name);
 	if (status->stat.read_only)
 		return err_set(err, ERR_DENIED,
