@@ -159,7 +159,7 @@ int pool_check_writable(struct pool *pool, const struct pool_status *status, str
 	if (status->stat.read_only)
 		return err_set(err, ERR_DENIED,
 			       "the pool %s is read-only, the kernel's log says why; then run "
-			       "'veneer check --repair'",
+			       "'veneer pool deactivate' and 'veneer pool activate'",
 			       pool->name);
 	return 0;
 }
