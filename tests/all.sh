@@ -4,7 +4,7 @@
 # all.sh - every check there is, one after the other; what `make test` runs
 #
 # Each stage's output goes to a file below build/test and is shown when it
-# fails. The last line counts stages of the lint kind, unit tests and kernel tests.
+# fails. The last line counts stages of the lint kind, unit tests, kernel tests and power cuts.
 set -uo pipefail
 
 logs=build/test
@@ -36,6 +36,14 @@ count_unit() {
 	failed=$((failed + bad))
 }
 
+# Adds what a stage's log says in its line "NAME: N passed, N failed".
+count_cases() {
+	local ran bad
+	read -r ran bad < <(sed -n "s/^$1: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p" "$logs/$1.log") || return
+	passed=$((passed + ran))
+	failed=$((failed + bad))
+}
+
 unit() {
 	local name=$1
 	shift
@@ -55,9 +63,9 @@ unit unit-clang CC=clang
 unit unit-gcc-sanitized SANITIZE=address,undefined
 if stage images make --no-print-directory images "$(make --no-print-directory -s print-out)/driver-check" && stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
 	stage vm tests/vm/run
-	read -r ran bad < <(sed -n 's/^vm: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$logs/vm.log")
-	passed=$((passed + ${ran:-0}))
-	failed=$((failed + ${bad:-0}))
+	count_cases vm
+	stage power tests/crash/power.sh
+	count_cases power
 fi
 
 # CUnit's own words about the last run, for whoever reads them.

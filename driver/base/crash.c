@@ -3,6 +3,7 @@
 
 #ifdef CRASH_POINTS
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +21,15 @@ static bool is_meant(const char *wanted, const char *name, const char **ret_coun
 	       (!wanted[len] || wanted[len] == ':');
 }
 
+/* The kernel dies in the middle of this call, with all that it has not yet written to its disks. */
+static void cut_power(void)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "c", 1) < 0)
+		perror("/proc/sysrq-trigger");
+}
+
 void crash_point(const char *name)
 {
 	static int passed;
@@ -33,6 +43,8 @@ void crash_point(const char *name)
 	if (++passed != (*count ? (int)strtol(count + 1, NULL, 10) : 1))
 		return;
 	dprintf(STDERR_FILENO, "crash point %s\n", name);
+	if (getenv("VENEER_CRASH_POWER"))
+		cut_power();
 	kill(getpid(), SIGKILL);
 }
 

@@ -6,7 +6,8 @@
  * process kill itself with SIGKILL at the (third) passage of that point, "*:3"
  * at the third passage of any; its stderr then ends with "crash point NAME". No
  * handler, no atexit and no cleanup runs. "?" only says which points are passed.
- * Elsewhere a point costs nothing.
+ * With VENEER_CRASH_POWER in the environment the whole kernel dies instead, as in
+ * a power cut: only for a virtual machine. Elsewhere a point costs nothing.
  */
 #ifndef BASE_CRASH_H
 #define BASE_CRASH_H
