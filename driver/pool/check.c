@@ -48,10 +48,13 @@ static void repair_done(struct repair *repair)
 }
 #define auto_repair __attribute__((cleanup(repair_done)))
 
-/* Returns 0 when it is sound, 1 when not. */
-static int thin_check(const char *path, struct error *err)
+/*
+ * Returns 0 when it is sound, 1 when not. thin_repair may carry the flag over
+ * that says needs check (0.9 does): here it has been checked.
+ */
+static int check_copy(const char *path, struct error *err)
 {
-	const char *const argv[] = { "thin_check", "-q", path, NULL };
+	const char *const argv[] = { "thin_check", "-q", "--clear-needs-check-flag", path, NULL };
 	int status = proc_run(argv, CHECK_DEADLINE_MS, NULL, err);
 
 	return status < 0 ? -1 : status != 0;
@@ -89,7 +92,7 @@ static int make_copy(struct repair *repair, struct error *err)
 			err->kind = ERR_CORRUPT;
 		return -1;
 	}
-	status = thin_check(repair->part, err);
+	status = check_copy(repair->part, err);
 	if (status < 0)
 		return -1;
 	if (status > 0)

@@ -177,6 +177,8 @@ again='has no pool' points='^pool-(doomed|catalogue-reset)$'
 power 'pool destroy' large_loaded run pool destroy --force
 again='' points='^$' POWER_DAMAGE=needs_check
 power 'check --repair of a pool that needs a check' loaded run check --repair
+POWER_DAMAGE=damaged
+power 'check --repair of damaged metadata' loaded run check --repair
 
 printf 'power was cut %d times\n' "$cuts"
 printf 'power: %d passed, %d failed\n' "$passed" "$failed"
