@@ -3,7 +3,8 @@
  * Why every crash point is safe. The damaged metadata is not written to before
  * a whole, checked and durable copy has its final name in the root; from then
  * on until the copy is in place and the name removed, each call starts with
- * copying it again.
+ * copying it again, and the pool does not start for anybody else: neither on a
+ * mixture of old blocks and new ones, nor to write what the next call would undo.
  */
 #include "pool/check.h"
 
@@ -29,8 +30,7 @@
 #define CHECK_DEADLINE_MS (60 * 60 * 1000)
 #define COPY_CHUNK_BYTES  ((size_t)MIB)
 #define DAMAGED_NAME	  "pool.damaged"
-#define COPY_NAME	  "pool.repaired"
-#define COPY_PART_NAME	  COPY_NAME ".part"
+#define COPY_PART_NAME	  CONFIG_COPY_NAME ".part"
 
 struct repair {
 	const char *root;
@@ -99,7 +99,7 @@ static int make_copy(struct repair *repair, struct error *err)
 		return err_set(err, ERR_CORRUPT, "thin_repair made metadata that is not sound");
 	if (fsync(fd) < 0)
 		return err_sys(err, errno, "sync '%s'", repair->part);
-	return config_rename(repair->root, COPY_PART_NAME, COPY_NAME, err);
+	return config_rename(repair->root, COPY_PART_NAME, CONFIG_COPY_NAME, err);
 }
 
 /* Skips what is zero: to must read as zeros, or sparse be false. */
@@ -175,7 +175,7 @@ static int mend(struct repair *repair, struct error *err)
 	if (install_copy(repair, err) < 0)
 		return -1;
 	crash_point("pool-repair-installed");
-	return config_remove(repair->root, COPY_NAME, err);
+	return config_remove(repair->root, CONFIG_COPY_NAME, err);
 }
 
 static int repair_stopped(const char *root, const struct pool_config *config, struct buf *report,
@@ -185,7 +185,7 @@ static int repair_stopped(const char *root, const struct pool_config *config, st
 	auto_repair struct repair repair = {
 		.root = root,
 		.report = report,
-		.copy = xasprintf("%s/%s", root, COPY_NAME),
+		.copy = xasprintf("%s/%s", root, CONFIG_COPY_NAME),
 		.part = xasprintf("%s/%s", root, COPY_PART_NAME),
 	};
 	dev_t device;

@@ -83,7 +83,8 @@ static int take_away(const char *root, const struct pool_config *config, struct 
 			wipe_one(config->meta_path, config->uuid);
 	}
 	crash_point("pool-take-away");
-	if (remove_files(root, config, err) < 0)
+	/* A copy of this pool's metadata must not be put into the next one. */
+	if (remove_files(root, config, err) < 0 || config_remove(root, CONFIG_COPY_NAME, err) < 0)
 		return -1;
 	return config_remove(root, CONFIG_PART_NAME, err);
 }

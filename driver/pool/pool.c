@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pool/pool.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -53,6 +55,17 @@ const char *pool_name(const struct pool *pool)
 	return pool->name;
 }
 
+static int refuse_half_repaired(const char *root, struct error *err)
+{
+	auto_free char *copy = xasprintf("%s/" CONFIG_COPY_NAME, root);
+
+	if (access(copy, F_OK) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "look at '%s'", copy);
+	return err_set(err, ERR_CORRUPT,
+		       "the repair of its metadata did not come to its end: run 'veneer check "
+		       "--repair'");
+}
+
 int pool_activate(const char *root, struct error *err)
 {
 	auto_pool struct pool *pool = NULL;
@@ -60,7 +73,8 @@ int pool_activate(const char *root, struct error *err)
 
 	if (pool_open(root, &pool, err) < 0 || devmap_require_target("thin-pool", err) < 0)
 		return -1;
-	if (devices_open_ours(&pool->config, &devices, err) < 0 ||
+	if (refuse_half_repaired(root, err) < 0 ||
+	    devices_open_ours(&pool->config, &devices, err) < 0 ||
 	    devices_apply(&pool->config, &devices, err) < 0)
 		return err_add(err, "activate the pool of '%s'", root);
 	return 0;

@@ -175,7 +175,7 @@ again='' points='^pool-grown-header$'
 power 'pool grow' small_pool run pool grow --size 384M
 again='has no pool' points='^pool-(doomed|catalogue-reset)$'
 power 'pool destroy' large_loaded run pool destroy --force
-again='' points='^$' POWER_DAMAGE=needs_check
+again='' points='^pool-repair' POWER_DAMAGE=needs_check
 power 'check --repair of a pool that needs a check' loaded run check --repair
 POWER_DAMAGE=damaged
 power 'check --repair of damaged metadata' loaded run check --repair
