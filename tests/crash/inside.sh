@@ -195,7 +195,8 @@ look_back() {
 	text "$work/pending"
 	where=$out
 	read -r kind number _ <<<"$where"
-	[ "$kind" != point ] || [ $((number % 2)) = 0 ] || odd=yes
+	# A second import makes a second image.
+	[ "$kind" != point ] || [ $((number % 2)) = 0 ] || [ "$prepare" = no_name ] || odd=yes
 	if [ -n "$POWER_DAMAGE" ]; then
 		refused_or_whole
 		repeat "$@"
