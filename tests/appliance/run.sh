@@ -30,8 +30,27 @@ export VENEER_ROOT=$tmp/root VENEER_KERNEL=appliance
 cp "$VENEER" "$tmp/program" || exit 1 # a name of our own, to find its processes by
 VENEER=$tmp/program
 
+# The launchers and supervisors of this run, by the file that they execute.
+program_processes() {
+	local exe
+	for exe in /proc/[0-9]*/exe; do
+		if [ "$exe" -ef "$tmp/program" ]; then
+			exe=${exe%/exe}
+			echo "${exe#/proc/}"
+		fi
+	done
+}
+
+# A case that failed may have left a command that nothing else would end.
+kill_all() {
+	local pid
+	for pid in $(program_processes); do
+		kill -9 "$pid" 2>/dev/null
+	done
+}
+
 clean() {
-	"$VENEER" appliance stop --force >/dev/null 2>&1
+	kill_all
 	rm -rf "$tmp"
 }
 trap clean EXIT
@@ -65,47 +84,59 @@ kernel_processes() {
 	pgrep -f "init=$tmp/program" || true
 }
 
-# The kernel and all that belongs to it is gone, now or within five seconds.
+# until_ COMMAND... - waits for it to succeed; only what hangs makes that fail
+until_() {
+	local try
+	for ((try = 0; try < 1200; try++)); do
+		! "$@" >/dev/null 2>&1 || return 0
+		sleep 0.05
+	done
+	printf 'in vain: wait for %s\n' "$*"
+	return 1
+}
+
+no_kernel_runs() {
+	[ -z "$(kernel_processes)" ]
+}
+
+run_folder_is_empty() {
+	[ -z "$(ls "$VENEER_ROOT/appliance/run")" ]
+}
+
+# The kernel and all that belongs to it is gone, now or soon.
 nothing_left() {
-	local try
-	for ((try = 0; try < 50; try++)); do
-		if [ -z "$(kernel_processes)" ]; then
-			is '' "$(ls "$VENEER_ROOT/appliance/run")"
-			return
-		fi
-		sleep 0.1
-	done
-	echo 'processes are left:'
+	until_ no_kernel_runs && until_ run_folder_is_empty && return
 	kernel_processes
+	ls "$VENEER_ROOT/appliance/run"
 	return 1
-}
-
-# until_text FILE TEXT - waits for at most 20 seconds
-until_text() {
-	local try
-	for ((try = 0; try < 200; try++)); do
-		! grep -q "$2" "$1" 2>/dev/null || return 0
-		sleep 0.1
-	done
-	printf 'no "%s" in:\n' "$2"
-	cat "$1"
-	return 1
-}
-
-# The first process of the kernel, and the supervisor, which is its parent.
-kernel_pid() {
-	pgrep -o -f "init=$tmp/program"
 }
 
 supervisor_pid() {
-	ps -o ppid= -p "$(kernel_pid)" | tr -d ' '
+	local pid
+	for pid in $(program_processes); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != veneer-superv ] || echo "$pid"
+	done
 }
 
-# A command that runs until it is killed, in the background; $launcher is its launcher.
+# The first process of the kernel, whose parent the supervisor is.
+kernel_pid() {
+	pgrep -P "$(supervisor_pid)"
+}
+
+# start_sleeper [SCRIPT] - a command in the background that says "ready" when it can
+# be killed; $launcher is its launcher
 start_sleeper() {
-	"$VENEER" appliance exec sh -c "echo ready; ${1:-}exec sleep 1000" >"$tmp/sleeper" 2>&1 </dev/null &
+	rm -f "$tmp/sleeper" # else the last one's word would be taken for this one's
+	"$VENEER" appliance exec sh -c "${1:-echo ready; exec sleep 1000}" >"$tmp/sleeper" 2>&1 </dev/null &
 	launcher=$!
-	until_text "$tmp/sleeper" ready
+	until_ grep ready "$tmp/sleeper"
+}
+
+# ended STATUS - of the launcher
+ended() {
+	local got=0
+	wait "$launcher" || got=$?
+	is "$1" "$got"
 }
 
 streams_and_status() {
@@ -154,8 +185,10 @@ b' "$(printf 'a\nb\n' | inside cat)"
 
 reader_that_goes_away() {
 	is y "$(timeout 60 "$VENEER" appliance exec yes | head -n 1)"
-	status 1 inside echo text >/dev/full
-	has 'No space left' "$(inside echo text 2>&1 >/dev/full || true)"
+	got=0
+	errors=$(inside echo text 2>&1 >/dev/full) || got=$?
+	is 1 "$got"
+	has 'No space left' "$errors"
 	nothing_left
 }
 
@@ -165,24 +198,24 @@ terminal() {
 }
 
 signals() {
-	start_sleeper 'trap "echo caught; exit 5" TERM; sleep 1000 & wait; '
+	start_sleeper 'trap "echo caught; exit 5" TERM; echo ready; sleep 1000 & wait'
 	kill -TERM "$launcher"
-	got=0
-	wait "$launcher" || got=$?
-	is 5 "$got"
+	ended 5
 	has caught "$(cat "$tmp/sleeper")"
 	start_sleeper
 	kill -HUP "$launcher"
-	wait "$launcher" || got=$?
-	is 129 "$got"
-	# Before the command runs.
-	inside sleep 1000 </dev/null >/dev/null 2>&1 &
+	ended 129
+	# While the kernel starts
+	"$VENEER" appliance exec sleep 1000 </dev/null >/dev/null 2>&1 &
 	launcher=$!
-	sleep 0.2
-	pkill -TERM -P "$launcher" || kill -TERM "$launcher"
-	wait "$launcher" || got=$?
-	is 143 "$got"
+	until_ supervisor_runs
+	kill -TERM "$launcher"
+	ended 143
 	nothing_left
+}
+
+supervisor_runs() {
+	[ -n "$(supervisor_pid)" ]
 }
 
 two_at_once() {
@@ -209,18 +242,17 @@ launcher_dies() {
 supervisor_dies() {
 	start_sleeper
 	kill -9 "$(supervisor_pid)"
-	wait "$launcher" && return 1
+	ended 1
 	has 'ended unexpectedly' "$(cat "$tmp/sleeper")"
-	sleep 0.5
-	is '' "$(kernel_processes)"
-	is again "$(inside echo again)"
+	until_ no_kernel_runs
+	is again "$(inside echo again)" # which also cleans up
 	nothing_left
 }
 
 kernel_dies() {
 	start_sleeper
 	kill -9 "$(kernel_pid)"
-	wait "$launcher" && return 1
+	ended 1
 	has 'ended unexpectedly' "$(cat "$tmp/sleeper")"
 	nothing_left
 	status 1 inside sh -c 'echo c >/proc/sysrq-trigger'
@@ -267,9 +299,8 @@ death_while_it_stays() {
 	is '' "$(inside sh -c 'ps ax | grep "[s]leep 1000"' || true)"
 	has veneer-test-1 "$(inside dmsetup ls)"
 	# A launcher that dies after the last volume is gone
-	start_sleeper 'dmsetup remove --noudevsync veneer-test-1; '
+	start_sleeper 'dmsetup remove --noudevsync veneer-test-1; echo ready; exec sleep 1000'
 	kill -9 "$launcher"
-	sleep 6
 	nothing_left
 	attach
 	kill -9 "$(kernel_pid)"
@@ -346,7 +377,7 @@ case_() {
 		printf 'not ok %s\n' "$name"
 		printf '%s\n' "$output" | sed 's/^/    /'
 		failed=$((failed + 1))
-		"$VENEER" appliance stop --force >/dev/null 2>&1
+		kill_all
 	fi
 }
 
