@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "appliance/kernel.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -38,7 +39,7 @@ struct key {
 static const struct key appliance_keys[] = {
 	{ "disks", KEY_PATHS, AT(appliance_disks) },
 	{ "kernel", KEY_PATH, AT(appliance_kernel) },
-	{ "memory", KEY_SIZE, AT(appliance_memory_bytes), 64 * MIB, 1024 * GIB },
+	{ "memory", KEY_SIZE, AT(appliance_memory_bytes), KERNEL_MEMORY_MIN_BYTES, 1024 * GIB },
 	{ "modules", KEY_PATH, AT(appliance_modules) },
 	{ 0 },
 };

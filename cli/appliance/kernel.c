@@ -21,7 +21,6 @@
 #include "base/size.h"
 
 #define MEMORY_DEFAULT_BYTES GIB
-#define MEMORY_MIN_BYTES     (192 * MIB)
 #define MODPROBE_MS	     20000
 #define COMMAND_LINE_MAX     2000 /* COMMAND_LINE_SIZE of this architecture is 2048 */
 
@@ -77,31 +76,9 @@ static bool is_tmpfs(const char *dir)
 	return statfs(dir, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-/* The kernel's own rule: a variable that names a tmpfs, else /dev/shm, else /tmp. */
-static const char *memory_dir(void)
+/* Whether a kernel with this memory can have it there. */
+static int check_memory_dir(const char *dir, uint64_t *memory_bytes, struct error *err)
 {
-	static const char *const names[] = { "TMPDIR", "TMP", "TEMP" };
-	const char *first = NULL;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const char *dir = getenv(names[i]);
-
-		if (!dir || *dir != '/')
-			continue;
-		if (is_tmpfs(dir))
-			return dir;
-		if (!first)
-			first = dir;
-	}
-	if (is_tmpfs("/dev/shm"))
-		return "/dev/shm";
-	return first ? first : "/tmp";
-}
-
-/* Memory is a file that grows as it is touched: a full folder would kill the kernel. */
-static int check_memory(uint64_t *memory_bytes, struct error *err)
-{
-	const char *dir = memory_dir();
 	struct statvfs fs;
 	uint64_t free_bytes, wanted = *memory_bytes ? *memory_bytes : MEMORY_DEFAULT_BYTES;
 
@@ -117,15 +94,43 @@ static int check_memory(uint64_t *memory_bytes, struct error *err)
 	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (!*memory_bytes && free_bytes < wanted)
 		wanted = size_round_down(free_bytes, MIB);
-	if (free_bytes < wanted || wanted < MEMORY_MIN_BYTES)
+	if (free_bytes < wanted || wanted < KERNEL_MEMORY_MIN_BYTES)
 		return err_set(err, ERR_NO_SPACE,
 			       "the appliance keeps its memory in '%s', which has %ju MiB left; "
 			       "make room there, let TMPDIR name a larger tmpfs, or lower "
 			       "\"appliance.memory\" in the configuration (at least %ju MiB)",
 			       dir, (uintmax_t)(free_bytes / MIB),
-			       (uintmax_t)(MEMORY_MIN_BYTES / MIB));
+			       (uintmax_t)(KERNEL_MEMORY_MIN_BYTES / MIB));
 	*memory_bytes = wanted;
 	return 0;
+}
+
+/*
+ * Memory is a file that grows as it is touched: a full folder would kill the
+ * kernel. Left alone, it takes the first variable's folder, even one that does
+ * not exist. A disk serves where no tmpfs does: it is slower, but it works.
+ */
+static int choose_memory_dir(struct kernel *kernel, struct error *err)
+{
+	const char *const dirs[] = { getenv("TMPDIR"), getenv("TMP"), getenv("TEMP"), "/dev/shm",
+				     "/tmp" };
+	struct error problem;
+	bool told = false;
+
+	for (int disks = 0; disks < 2; disks++) {
+		for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+			if (!dirs[i] || *dirs[i] != '/' || is_tmpfs(dirs[i]) == disks)
+				continue;
+			if (check_memory_dir(dirs[i], &kernel->memory_bytes, &problem) == 0) {
+				kernel->memory_dir = xstrdup(dirs[i]);
+				return 0;
+			}
+			if (!told)
+				*err = problem; /* of the best place that there would be */
+			told = true;
+		}
+	}
+	return -1;
 }
 
 int kernel_find(const char *path, const char *modules, uint64_t memory_bytes, struct kernel *ret,
@@ -149,7 +154,7 @@ int kernel_find(const char *path, const char *modules, uint64_t memory_bytes, st
 		return err_set(err, ERR_NOT_FOUND,
 			       "no modules for the appliance's kernel in '%s'%s",
 			       modules ? modules : KERNEL_MODULES, INSTALL_HINT);
-	if (check_memory(&kernel.memory_bytes, err) < 0)
+	if (choose_memory_dir(&kernel, err) < 0)
 		return -1;
 	*ret = kernel;
 	kernel = (struct kernel){ 0 };
@@ -160,6 +165,7 @@ void kernel_done(struct kernel *kernel)
 {
 	free(kernel->path);
 	free(kernel->modules);
+	free(kernel->memory_dir);
 	*kernel = (struct kernel){ 0 };
 }
 

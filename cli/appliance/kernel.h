@@ -12,15 +12,19 @@
 #include "appliance/frame.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/size.h"
 
 #define KERNEL_PATH    "/usr/bin/linux.uml"
 #define KERNEL_MODULES "/usr/lib/uml/modules"
 #define KERNEL_PACKAGE "user-mode-linux"
 
+#define KERNEL_MEMORY_MIN_BYTES (192 * MIB)
+
 struct kernel {
 	char *path;    /* absolute */
 	char *modules; /* folder with modules.dep */
 	uint64_t memory_bytes;
+	char *memory_dir; /* where the kernel is to put the file that is its memory */
 };
 
 /**
@@ -28,8 +32,8 @@ struct kernel {
  * @path, @modules: NULL for the package's; memory_bytes: 0 for what fits
  *
  * Returns 0, or -1 with the next step in the text: ERR_NOT_FOUND without the
- * package, ERR_NO_SPACE or ERR_DENIED when the folder for its memory is too
- * small or mounted noexec.
+ * package, ERR_NO_SPACE or ERR_DENIED when no folder can hold its memory. A tmpfs
+ * is preferred, and one that TMPDIR, TMP or TEMP names to the usual ones.
  */
 int kernel_find(const char *path, const char *modules, uint64_t memory_bytes, struct kernel *ret,
 		struct error *err);

@@ -190,6 +190,7 @@ static int launch(struct engine *engine, const struct kernel *kernel, const stru
 		.disk_fds = disks->fds,
 		.nr_disks = disks->nr,
 		.argv = argv.items,
+		.memory_dir = kernel->memory_dir,
 		.key = &key,
 		.disks = &disks->paths,
 	};

@@ -62,7 +62,6 @@ static void close_others(int *keep, size_t nr)
 /* In the child that becomes the kernel. */
 static _Noreturn void exec_kernel(const struct supervisor_start *start)
 {
-	static const char *const passed[] = { "TMPDIR", "TMP", "TEMP" };
 	struct strlist env = { 0 };
 	int *keep = xcalloc(start->nr_disks + 2, sizeof(*keep));
 	size_t nr = 0;
@@ -74,9 +73,7 @@ static _Noreturn void exec_kernel(const struct supervisor_start *start)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	umask(0); /* that of each command is what counts, and the guest applies it */
-	for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
-		if (getenv(passed[i]))
-			strlist_take(&env, xasprintf("%s=%s", passed[i], getenv(passed[i])));
+	strlist_take(&env, xasprintf("TMPDIR=%s", start->memory_dir));
 	keep[nr++] = start->guest_line_fd;
 	keep[nr++] = start->place->running_fd;
 	for (size_t i = 0; i < start->nr_disks; i++)

@@ -41,7 +41,8 @@ struct supervisor_start {
 	int console_fd;
 	const int *disk_fds;
 	size_t nr_disks;
-	char *const *argv; /* of the kernel; names the descriptors above by number */
+	char *const *argv;	/* of the kernel; names the descriptors above by number */
+	const char *memory_dir; /* folder for the kernel's memory */
 	const struct frame_key *key;
 	const struct strlist *disks; /* paths of the further disks */
 };

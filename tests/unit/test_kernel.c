@@ -135,9 +135,35 @@ static void test_memory_that_the_host_does_not_have(void)
 	CU_ASSERT_EQUAL(0, rmdir(dir));
 }
 
+static void test_a_folder_that_cannot_hold_the_memory_is_passed_over(void)
+{
+	char dir[] = "/tmp/unit-kernel-XXXXXX";
+	auto_kernel struct kernel kernel = { 0 };
+	auto_free char *before = getenv("TMPDIR") ? xstrdup(getenv("TMPDIR")) : NULL;
+	struct error err;
+	int result;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	make_release(dir, "m", true);
+	auto_free char *modules = xasprintf("%s/m", dir);
+
+	setenv("TMPDIR", "/nonexistent", 1);
+	result = kernel_find("/bin/sh", modules, 0, &kernel, &err);
+	if (before)
+		setenv("TMPDIR", before, 1);
+	else
+		unsetenv("TMPDIR");
+	remove_release(dir, "m");
+	CU_ASSERT_EQUAL(0, rmdir(dir));
+	CU_ASSERT_EQUAL_FATAL(0, result);
+	CU_ASSERT_STRING_NOT_EQUAL(kernel.memory_dir, "/nonexistent");
+}
+
 UNIT_SUITE(kernel, { "the kernel's command line", test_command_line },
 	   { "a path that a kernel cannot take is refused", test_a_path_that_a_kernel_cannot_take },
 	   { "releases compare by number", test_releases_compare_by_number },
+	   { "a folder that cannot hold the memory is passed over",
+	     test_a_folder_that_cannot_hold_the_memory_is_passed_over },
 	   { "the newest modules are chosen", test_the_newest_modules },
 	   { "a missing kernel names the package", test_a_missing_kernel_names_the_package },
 	   { "memory that the host does not have", test_memory_that_the_host_does_not_have });
