@@ -151,13 +151,11 @@ static int choose_size(const struct place *place, uint64_t *size_bytes, struct e
 static int format_disk(const struct place *place, struct error *err)
 {
 	auto_free char *path = xasprintf("%s/appliance/" DISK_NEW, place->root);
-	const char *program =
-		access("/usr/sbin/mkfs.ext4", X_OK) == 0 ? "/usr/sbin/mkfs.ext4" : "mkfs.ext4";
 	/*
 	 * Few inodes and everything lazy: the store holds few and large files.
 	 * No blocks are kept for root: in the appliance everybody is root.
 	 */
-	const char *const argv[] = { program,
+	const char *const argv[] = { "mkfs.ext4",
 				     "-q",
 				     "-F",
 				     "-m",

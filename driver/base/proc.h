@@ -12,7 +12,7 @@
 
 /**
  * proc_run - run argv and wait for it
- * @argv:        NULL terminated; argv[0] is looked up in PATH
+ * @argv:        NULL terminated; argv[0] is looked up in PATH, then in the folders for root's programs
  * @deadline_ms: after that the child is killed
  * @ret_output:  stdout and stderr of the child together, appended; may be NULL
  *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/proc.h"
 #include "unit.h"
 
@@ -25,6 +27,20 @@ static void test_missing_program(void)
 	CU_ASSERT_EQUAL(err.kind, ERR_NOT_FOUND);
 }
 
+static void test_a_path_without_the_folders_of_root(void)
+{
+	const char *const argv[] = { "mkfs.ext4", "-V", NULL };
+	auto_free char *before = xstrdup(getenv("PATH"));
+	auto_buf struct buf output = { 0 };
+	struct error err;
+	int result;
+
+	setenv("PATH", "/usr/bin:/bin", 1);
+	result = proc_run(argv, 10000, &output, &err);
+	setenv("PATH", before, 1);
+	CU_ASSERT_EQUAL(0, result);
+}
+
 static void test_deadline(void)
 {
 	const char *const argv[] = { "cat", "/dev/zero", NULL };
@@ -36,4 +52,6 @@ static void test_deadline(void)
 
 UNIT_SUITE(proc, { "output and exit status arrive", test_output_and_status },
 	   { "a missing program is not found", test_missing_program },
+	   { "root's programs are found without their folders in PATH",
+	     test_a_path_without_the_folders_of_root },
 	   { "a child that does not end is killed", test_deadline });
