@@ -66,6 +66,11 @@ static bool import_reads_stdin(const struct cli *cli, const void *values)
 	return strcmp(cli->words[0], "-") == 0;
 }
 
+static const char *import_input_file(const struct cli *cli, const void *values)
+{
+	return import_reads_stdin(cli, values) ? NULL : cli->words[0];
+}
+
 static const struct opt import_options[] = {
 	OPT_VALUE(OPT_LIST, "change", 'c', import_opts, changes, "list",
 		  "Apply a Dockerfile instruction to the created image"),
@@ -89,5 +94,6 @@ const struct command cmd_import = {
 	.needs = NEEDS_POOL,
 	.check = check_import,
 	.reads_stdin = import_reads_stdin,
+	.input_file = import_input_file,
 	.run = run_import,
 };

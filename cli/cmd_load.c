@@ -100,6 +100,14 @@ static bool load_reads_stdin(const struct cli *cli, const void *values)
 	return !from_file(opts);
 }
 
+static const char *load_input_file(const struct cli *cli, const void *values)
+{
+	const struct load_opts *opts = values;
+
+	(void)cli;
+	return from_file(opts) ? opts->input : NULL;
+}
+
 static const struct opt load_options[] = {
 	OPT_VALUE(OPT_PATH, "input", 'i', load_opts, input, "string",
 		  "Read from an archive or the folder of an OCI layout,\ninstead of STDIN"),
@@ -121,5 +129,6 @@ const struct command cmd_load = {
 	.needs = NEEDS_POOL,
 	.check = check_load,
 	.reads_stdin = load_reads_stdin,
+	.input_file = load_input_file,
 	.run = run_load,
 };

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inside.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "appliance/launch.h"
 #include "base/buf.h"
+#include "base/cleanup.h"
 
 bool inside_already(void)
 {
@@ -28,11 +34,71 @@ static void add_devices(const struct opt *opts, const void *values, struct strli
 	}
 }
 
+static bool is_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 && path[len] == '/';
+}
+
+/* Folders that the appliance has of its own; what it shows there of the host's is not looked at. */
+static bool in_own_folder(const char *path)
+{
+	static const char *const folders[] = { "/dev", "/proc", "/run", "/sys" };
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (is_below(path, folders[i]) && !is_below(path, "/dev/shm"))
+			return true;
+	return false;
+}
+
+/*
+ * Whether the path leads to something else inside: a descriptor of ours, a pipe,
+ * whose other end would be here, or a device.
+ */
+static bool is_ours_alone(const char *path)
+{
+	auto_free char *real = realpath(path, NULL);
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISDIR(st.st_mode))
+		return false; /* inside it is the same, or missing as well */
+	return !S_ISREG(st.st_mode) || in_own_folder(path) || (real && in_own_folder(real));
+}
+
+/* The same words, with standard input for the file, which lies in one of them. */
+static void name_standard_input(char *const *argv, const char *file, struct strlist *ret)
+{
+	for (; *argv; argv++) {
+		size_t len = strlen(*argv);
+
+		if (file >= *argv && file <= *argv + len)
+			strlist_take(ret, xasprintf("%.*s/dev/stdin", (int)(file - *argv), *argv));
+		else
+			strlist_add(ret, *argv);
+	}
+}
+
+static int become_standard_input(const char *file, struct error *err)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", file);
+	if (fd == STDIN_FILENO)
+		return 0;
+	if (dup2(fd, STDIN_FILENO) < 0)
+		return err_sys(err, errno, "open %s", file);
+	close(fd);
+	return 0;
+}
+
 int inside_run(struct cli *cli, const void *values, char *const *argv, struct error *err)
 {
 	const struct settings *settings = cli->settings;
 	const struct command *command = cli->command;
-	auto_strlist struct strlist disks = { 0 };
+	const char *file = command->input_file ? command->input_file(cli, values) : NULL;
+	auto_strlist struct strlist disks = { 0 }, words = { 0 };
 	struct appliance_request request = {
 		.root = settings->root,
 		.argv = argv,
@@ -43,6 +109,13 @@ int inside_run(struct cli *cli, const void *values, char *const *argv, struct er
 		.memory_bytes = settings->appliance_memory_bytes,
 	};
 
+	if (file && is_ours_alone(file)) {
+		if (become_standard_input(file, err) < 0)
+			return -1;
+		name_standard_input(argv, file, &words);
+		request.argv = words.items;
+		request.reads_stdin = true;
+	}
 	for (size_t i = 0; i < settings->appliance_disks.nr; i++)
 		strlist_add(&disks, settings->appliance_disks.items[i]);
 	add_devices(command->options, values, &disks);

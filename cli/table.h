@@ -44,6 +44,9 @@ typedef int command_check_fn(const struct cli *cli, const void *opts, struct err
 /* Whether this run of the command may read standard input, a prompt's answer too. */
 typedef bool command_stdin_fn(const struct cli *cli, const void *opts);
 
+/* The file that this run of the command reads; borrowed from argv, NULL for none. */
+typedef const char *command_file_fn(const struct cli *cli, const void *opts);
+
 struct command {
 	const char *group;    /* "image"; NULL: at top level only */
 	const char *name;     /* in the group, or at top level without one */
@@ -62,6 +65,7 @@ struct command {
 	enum command_needs needs;
 	command_check_fn *check;       /* NULL: nothing more to check */
 	command_stdin_fn *reads_stdin; /* NULL: never */
+	command_file_fn *input_file;   /* NULL: never */
 	bool forgets_disks;	       /* ends the use of the pool's devices */
 	command_fn *run;
 };

@@ -183,6 +183,34 @@ b' "$(printf 'a\nb\n' | inside cat)"
 	nothing_left
 }
 
+# Paths that mean something to the caller alone
+input_files() {
+	mkdir -p "$tmp/tree/etc"
+	echo text >"$tmp/tree/etc/file"
+	tar -C "$tmp/tree" -cf "$tmp/tree.tar" .
+	mkfifo "$tmp/fifo"
+	cat "$tmp/tree.tar" >"$tmp/fifo" &
+	"$VENEER" import "$tmp/fifo" one >/dev/null
+	"$VENEER" import <(cat "$tmp/tree.tar") two >/dev/null
+	"$VENEER" import /dev/stdin three <"$tmp/tree.tar" >/dev/null
+	cd "$tmp/tree"
+	"$VENEER" import ../tree.tar four >/dev/null
+	"$VENEER" import - five <"$tmp/tree.tar" >/dev/null
+	# shellcheck disable=SC2094
+	"$VENEER" import - six < <(cat "$tmp/tree.tar") >/dev/null
+	is 'five four one six three two' "$("$VENEER" images --format '{{.Repository}}' | sort | xargs)"
+	status 1 "$VENEER" load --input=/dev/fd/9 9</dev/null
+	has 'empty' "$errors"
+	"$VENEER" pool destroy --force >/dev/null
+}
+
+input_file_in_run() {
+	echo junk >"/run/veneer-appliance.$$"
+	status 1 "$VENEER" load -i "/run/veneer-appliance.$$"
+	rm "/run/veneer-appliance.$$"
+	has 'archive' "$errors"
+}
+
 reader_that_goes_away() {
 	is y "$(timeout 60 "$VENEER" appliance exec yes | head -n 1)"
 	got=0
@@ -367,12 +395,26 @@ no_kernel() {
 	has 'user-mode-linux' "$errors"
 }
 
+# Ends the programs of a case that hangs, which then fails: what FILE is there for
+# two minutes.
+watch() {
+	local try
+	for ((try = 0; try < 240; try++)); do
+		sleep 0.5
+		[ -e "$1" ] || return
+	done
+	kill_all
+}
+
 case_() {
-	local name=$1 output result
+	local name=$1 output result going=$tmp/going.$((passed + failed))
 	shift
 	case $name in *"$pattern"*) ;; *) return ;; esac
+	: >"$going"
+	watch "$going" &
 	output=$(set -e; "$@" 2>&1)
 	result=$?
+	rm "$going"
 	if [ $result = 0 ]; then
 		printf 'ok %s\n' "$name"
 		passed=$((passed + 1))
@@ -396,6 +438,7 @@ as_root() {
 case_ 'streams and exit status pass through' streams_and_status
 case_ 'a command sees the folder, the words and the variables of its caller' what_a_command_sees
 case_ 'standard input comes from pipes and files' standard_input
+case_ 'a command reads files that only its caller can open' input_files
 case_ 'a reader that goes away ends the writer' reader_that_goes_away
 case_ 'a terminal is a terminal inside' terminal
 case_ 'signals are passed on' signals
@@ -408,6 +451,7 @@ case_ 'deaths while the kernel stays' death_while_it_stays
 case_ 'a pool on a further disk is found again' further_disks
 case_ 'room comes back to the host' room_comes_back
 case_ 'a missing kernel is told of' no_kernel
+as_root 'a command reads files below /run' input_file_in_run
 as_root 'an ordinary user has the rights it has outside' ordinary_user
 as_root 'another folder holds the memory where the usual one cannot' memory_folder
 
