@@ -274,9 +274,8 @@ static int start_engine(const struct appliance_request *request, struct engine *
 	auto_disks struct disks disks = { 0 };
 	auto_strlist struct strlist wanted = { 0 };
 
-	if (wanted_disks(request, &wanted, err) < 0 ||
+	if (wanted_disks(request, &wanted, err) < 0 || check_other_store(request->root, err) < 0 ||
 	    place_open(request->root, &engine->place, err) < 0 ||
-	    check_other_store(engine->place.root, err) < 0 ||
 	    place_lock(&engine->place, signal_fd, err) < 0)
 		return -1;
 	switch (take_over(engine, err)) {

@@ -38,19 +38,22 @@ int place_open(const char *root, struct place *ret, struct error *err)
 	auto_place struct place place = {
 		.dir_fd = -1, .run_fd = -1, .lock_fd = -1, .running_fd = -1
 	};
-	auto_free char *run = xasprintf("%s/appliance/" PLACE_RUN, root);
+	auto_free char *folder = xasprintf("%s/appliance", root);
+	auto_free char *run = xasprintf("%s/" PLACE_RUN, folder);
 
 	if (io_make_dirs(run, 0700, err) < 0)
 		return err_add(err, "the appliance's folder");
 	place.root = realpath(root, NULL);
 	if (!place.root)
 		return err_sys(err, errno, "folder '%s'", root);
-	place.run_fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	place.dir_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place.dir_fd < 0)
+		return err_sys(err, errno, "folder '%s'", folder);
+	/* Its content is removed at each start: not that of a folder somewhere else. */
+	place.run_fd =
+		openat(place.dir_fd, PLACE_RUN, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (place.run_fd < 0)
 		return err_sys(err, errno, "folder '%s'", run);
-	place.dir_fd = openat(place.run_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (place.dir_fd < 0)
-		return err_sys(err, errno, "folder '%s/appliance'", root);
 	place.running_fd = openat(place.dir_fd, "running", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (place.running_fd < 0)
 		return err_sys(err, errno, "open '%s/appliance/running'", root);

@@ -160,8 +160,10 @@ int io_make_dirs(const char *path, mode_t mode, struct error *err)
 		if (*at != '/')
 			continue;
 		*at = '\0';
-		if (mkdir(part, mode) < 0 && errno != EEXIST && errno != EROFS)
-			return err_sys(err, errno, "create folder '%s'", part);
+		int failed = mkdir(part, mode) < 0 ? errno : 0;
+
+		if (failed && failed != EEXIST && (failed != EROFS || access(part, F_OK) < 0))
+			return err_sys(err, failed, "create folder '%s'", part);
 		*at = '/';
 	}
 	if (mkdir(path, mode) < 0 && errno != EEXIST)

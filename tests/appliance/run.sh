@@ -389,6 +389,39 @@ memory_folder() {
 	nothing_left
 }
 
+# The store's folder is not what it should be.
+odd_folders() {
+	mkdir -p "$tmp/odd/appliance" "$tmp/elsewhere"
+	echo precious >"$tmp/elsewhere/file"
+	ln -s "$tmp/elsewhere" "$tmp/odd/appliance/run"
+	status 1 "$VENEER" --root "$tmp/odd" images
+	has 'appliance/run' "$errors"
+	is precious "$(cat "$tmp/elsewhere/file")"
+	rm "$tmp/odd/appliance/run"
+	"$VENEER" --root "$tmp/odd" images
+	: >"$tmp/odd/appliance/run/left by a dead kernel"
+	echo 1 >"$tmp/odd/appliance/lock"
+	echo text | "$VENEER" --root "$tmp/odd" appliance exec cat
+	mkdir "$tmp/host-store"
+	: >"$tmp/host-store/catalogue.db"
+	status 1 "$VENEER" --root "$tmp/host-store" images
+	has 'without the appliance' "$errors"
+	is catalogue.db "$(ls "$tmp/host-store")"
+	rm -r "$tmp/odd" "$tmp/elsewhere" "$tmp/host-store"
+	"$VENEER" --root "$tmp/a \"b\", c:d" images
+	rm -r "$tmp/a \"b\", c:d"
+}
+
+read_only() {
+	mkdir "$tmp/read-only"
+	read_only_run() {
+		# shellcheck disable=SC2016
+		unshare -m sh -c 'mount -t tmpfs -o ro none "$1" && exec "$2" --root "$1/root" images' sh "$tmp/read-only" "$VENEER"
+	}
+	status 1 read_only_run
+	has 'Read-only file system' "$errors"
+}
+
 no_kernel() {
 	printf '{ "appliance": { "kernel": "/nonexistent" } }\n' >"$tmp/conf.json"
 	status 1 "$VENEER" --config "$tmp/conf.json" images
@@ -450,9 +483,11 @@ case_ 'the kernel stays for a mount and ends after it' stays_for_a_mount
 case_ 'deaths while the kernel stays' death_while_it_stays
 case_ 'a pool on a further disk is found again' further_disks
 case_ 'room comes back to the host' room_comes_back
+case_ 'an odd folder of the store does no harm' odd_folders
 case_ 'a missing kernel is told of' no_kernel
 as_root 'a command reads files below /run' input_file_in_run
 as_root 'an ordinary user has the rights it has outside' ordinary_user
+as_root 'a read-only place is told of' read_only
 as_root 'another folder holds the memory where the usual one cannot' memory_folder
 
 printf 'appliance: %d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
