@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,7 +89,10 @@ static const char *environment(const char *name)
 static char *below_home(const char *rest)
 {
 	const char *home = environment("HOME");
+	const struct passwd *user = home ? NULL : getpwuid(geteuid());
 
+	if (user)
+		home = user->pw_dir;
 	return xasprintf("%s/%s", home ? home : "", rest);
 }
 

@@ -2,6 +2,7 @@
 #include "settings.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,6 +78,21 @@ static void test_an_empty_object_changes_nothing(void)
 	remove_file();
 }
 
+static void test_a_missing_home_is_looked_up(void)
+{
+	auto_free char *before = getenv("HOME") ? xstrdup(getenv("HOME")) : NULL;
+	const struct passwd *user = getpwuid(geteuid());
+	auto_free char *expected = user ? xasprintf("%s/.docker", user->pw_dir) : NULL;
+	auto_settings struct settings got = { 0 };
+
+	unsetenv("HOME");
+	settings_defaults(&got);
+	if (before)
+		setenv("HOME", before, 1);
+	if (expected)
+		CU_ASSERT_STRING_EQUAL(got.docker_dir, expected);
+}
+
 static void test_what_is_wrong_is_named(void)
 {
 	static const struct {
@@ -99,6 +115,8 @@ static void test_what_is_wrong_is_named(void)
 		  "key \"kernel\": must be \"auto\", \"host\" or \"appliance\"" },
 		{ "{ \"keep_blobs\": 1 }", "key \"keep_blobs\": must be true or false" },
 		{ "{ \"root\": \"var\" }", "key \"root\": must be an absolute path" },
+		{ "{ \"appliance\": { \"memory\": \"100M\" } }",
+		  "key \"appliance.memory\": must be at least 201326592 bytes" },
 		{ "{ \"appliance\": { \"disks\": [ 1 ] } }",
 		  "key \"appliance.disks\": [0]: must be an absolute path" },
 		{ "[]", "must hold an object" },
@@ -179,6 +197,7 @@ static void test_config_names_a_file_or_dockers_folder(void)
 
 UNIT_SUITE(settings, { "every key of the file is taken over", test_all_keys_are_taken_over },
 	   { "an empty object changes nothing", test_an_empty_object_changes_nothing },
+	   { "a missing HOME is looked up", test_a_missing_home_is_looked_up },
 	   { "what is wrong is named with file and key", test_what_is_wrong_is_named },
 	   { "options beat variables, which beat the file",
 	     test_options_beat_variables_beat_the_file },
