@@ -24,6 +24,21 @@ bool inside_wanted(const struct settings *settings)
 	return settings->kernel == SETTINGS_KERNEL_APPLIANCE || !appliance_kernel_has_thin();
 }
 
+int inside_check_host(const struct settings *settings, struct error *err)
+{
+	auto_free char *catalogue = xasprintf("%s/catalogue.db", settings->root);
+
+	if (inside_already() || access(catalogue, F_OK) == 0 || appliance_kernel_has_thin())
+		return 0;
+	if (geteuid() != 0)
+		return err_set(err, ERR_DENIED,
+			       "only root can use the host's kernel for a pool; use the appliance "
+			       "(--kernel appliance)");
+	return err_set(err, ERR_UNSUPPORTED,
+		       "the host's kernel has no thin pools (device-mapper, module "
+		       "dm-thin-pool); use the appliance (--kernel appliance)");
+}
+
 static void add_devices(const struct opt *opts, const void *values, struct strlist *ret)
 {
 	for (const struct opt *opt = opts; opt && opt->name; opt++) {

@@ -156,6 +156,8 @@ static int run_somewhere(struct cli *cli, const void *values, struct error *err)
 	if (cli->command->needs >= NEEDS_STORE) {
 		if (inside_wanted(cli->settings))
 			return inside_run(cli, values, program_argv, err);
+		if (inside_check_host(cli->settings, err) < 0)
+			return -1;
 		cancel_catch_signals();
 	}
 	return cli->command->run(cli, values, err);

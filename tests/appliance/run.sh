@@ -422,6 +422,19 @@ read_only() {
 	has 'Read-only file system' "$errors"
 }
 
+# On a machine whose own kernel could do the work there is nothing to be told of.
+host_kernel() {
+	status 1 setpriv --reuid 65534 --regid 65534 --clear-groups "$VENEER" --root "$tmp/none" --kernel host images
+	has '--kernel appliance' "$errors"
+	if "$VENEER" --root "$tmp/none" --kernel auto info | grep -q 'Runs in: the appliance'; then
+		status 1 "$VENEER" --root "$tmp/host" --kernel host load
+		has '--kernel appliance' "$errors"
+		[ ! -e "$tmp/host" ]
+	fi
+	VENEER_KERNEL=xen status 1 "$VENEER" images
+	has 'VENEER_KERNEL: must be' "$errors"
+}
+
 no_kernel() {
 	printf '{ "appliance": { "kernel": "/nonexistent" } }\n' >"$tmp/conf.json"
 	status 1 "$VENEER" --config "$tmp/conf.json" images
@@ -488,6 +501,7 @@ case_ 'a missing kernel is told of' no_kernel
 as_root 'a command reads files below /run' input_file_in_run
 as_root 'an ordinary user has the rights it has outside' ordinary_user
 as_root 'a read-only place is told of' read_only
+as_root 'a kernel of the host that cannot do it is told of' host_kernel
 as_root 'another folder holds the memory where the usual one cannot' memory_folder
 
 printf 'appliance: %d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
