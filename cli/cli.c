@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "appliance/launch.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "dockerconf.h"
@@ -41,6 +42,7 @@ static int open_store(struct cli *cli, bool no_catalogue, struct store **ret, st
 		.drop_blobs = !settings->keep_blobs,
 		.pool_defaults = &cli->pool_defaults,
 		.notice = cli_say,
+		.disk_below = inside_already() ? APPLIANCE_DISK_FOLDER : NULL,
 	};
 
 	cli->pool_defaults = (struct pool_create_args){

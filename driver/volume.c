@@ -34,12 +34,15 @@
 
 /* Of the disk below a pool on files: the catalogue and the pool's metadata lie there too. */
 #define DISK_RESERVE_BYTES (8 * MIB)
+/* Of the disk below that: its file system still has its journal and its tables to write. */
+#define DISK_BELOW_RESERVE_BYTES (64 * MIB)
 
 struct volume_pool {
 	char *root;
 	struct pool *pool;
 	const struct pool_config *config;
 	const struct fs_kind *fs;
+	char *disk_below; /* NULL: nothing is known of one */
 };
 
 struct volume {
@@ -88,7 +91,14 @@ void volume_pool_close(struct volume_pool *pool)
 		return;
 	pool_close(pool->pool);
 	free(pool->root);
+	free(pool->disk_below);
 	free(pool);
+}
+
+void volume_pool_set_disk_below(struct volume_pool *pool, const char *path)
+{
+	free(pool->disk_below);
+	pool->disk_below = xstrdup(path);
 }
 
 int volume_pool_repair(const char *root, struct buf *ret_report, struct error *err)
@@ -140,6 +150,18 @@ static int check_part(const char *what, const char *option, uint64_t used, uint6
 		       free_bytes / KIB, what, reserve / KIB, option);
 }
 
+static int free_bytes(const char *path, uint64_t reserve_bytes, uint64_t *ret, struct error *err)
+{
+	struct statvfs disk;
+	uint64_t room;
+
+	if (statvfs(path, &disk) < 0)
+		return err_sys(err, errno, "look at '%s'", path);
+	room = (uint64_t)disk.f_bavail * disk.f_frsize;
+	*ret = room > reserve_bytes ? room - reserve_bytes : 0;
+	return 0;
+}
+
 /*
  * How much can be written before the disk of a sparse file is full. What the file has already counts
  * for nothing unless it has everything: dm-thin does not look for it.
@@ -147,16 +169,19 @@ static int check_part(const char *what, const char *option, uint64_t used, uint6
 static int disk_room(struct volume_pool *pool, uint64_t *ret, struct error *err)
 {
 	const char *path = pool->config->data_path;
-	uint64_t owned, room;
-	struct statvfs disk;
+	uint64_t owned, room, below = UINT64_MAX;
 	struct stat file;
 
-	if (stat(path, &file) < 0 || statvfs(path, &disk) < 0)
+	if (stat(path, &file) < 0)
 		return err_sys(err, errno, "look at '%s'", path);
+	if (free_bytes(path, DISK_RESERVE_BYTES, &room, err) < 0 ||
+	    (pool->disk_below &&
+	     free_bytes(pool->disk_below, DISK_BELOW_RESERVE_BYTES, &below, err) < 0))
+		return -1;
 	owned = (uint64_t)file.st_blocks * SECTOR_BYTES;
-	room = (uint64_t)disk.f_bavail * disk.f_frsize;
-	room = room > DISK_RESERVE_BYTES ? room - DISK_RESERVE_BYTES : 0;
-	*ret = (uint64_t)file.st_size <= owned + room ? UINT64_MAX : room;
+	if ((uint64_t)file.st_size <= owned + room)
+		room = UINT64_MAX;
+	*ret = room < below ? room : below;
 	return 0;
 }
 

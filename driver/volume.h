@@ -67,6 +67,12 @@ static inline void volume_pool_close_(struct volume_pool **pool)
 	volume_pool_close(*pool);
 }
 
+/*
+ * For a pool on files: their disk is itself a sparse file, on the disk that the
+ * folder at path lies on. What that has free bounds the room too.
+ */
+void volume_pool_set_disk_below(struct volume_pool *pool, const char *path);
+
 /**
  * volume_pool_repair - check and mend the metadata of the pool of root
  * @ret_report: a line for each thing that was done

@@ -247,6 +247,8 @@ static int open_locked(struct store *store, struct error *err)
 		return -1;
 	}
 	store->pool = pool;
+	if (store->options.disk_below)
+		volume_pool_set_disk_below(pool, store->options.disk_below);
 	if (settle_pool(store, err) < 0) {
 		volume_pool_close(take_ptr(store->pool));
 		return -1;

@@ -24,6 +24,7 @@ struct store_options {
 	bool no_catalogue;   /* for store_rebuild(): the catalogue may be lost or damaged */
 	/* The pool that the first command makes when there is none; NULL: defaults. */
 	const struct pool_create_args *pool_defaults;
+	const char *disk_below; /* see volume_pool_set_disk_below(); NULL: none; borrowed */
 	/* Tells the user something once, on stderr; may be NULL. */
 	void (*notice)(const char *text);
 };

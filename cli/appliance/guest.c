@@ -109,16 +109,27 @@ static void answer_hello(struct guest *guest, const struct frame *frame)
 	guest->lonely_since_ms = 0;
 }
 
+/*
+ * Whether the guest waits for the next command. With a broken store that could
+ * do nothing: the next kernel reads the disk anew, and its journal.
+ */
+static bool stays(const struct guest *guest)
+{
+	if (guest->root && system_is_broken(guest->root))
+		return false;
+	return system_count_attached() > 0;
+}
+
 static void tell_failure(struct guest *guest, const struct error *failure)
 {
 	auto_buf struct buf text = { 0 };
-	uint64_t numbers[2] = { failure->kind, system_count_attached() > 0 };
+	uint64_t numbers[2] = { failure->kind, stays(guest) };
 
 	buf_append(&text, numbers, sizeof(numbers));
 	buf_puts(&text, failure->text);
 	channel_put(&guest->channel, CHANNEL_FAILED, text.data, text.len);
 	if (!numbers[1])
-		end(guest, false);
+		end(guest, true);
 }
 
 static void start_job(struct guest *guest, const struct frame *frame)
@@ -147,15 +158,18 @@ static void start_job(struct guest *guest, const struct frame *frame)
 	channel_start_done(&start);
 }
 
-static void tell_exit(struct guest *guest, struct channel_exit *last)
+/* Returns whether the guest stays. */
+static bool tell_exit(struct guest *guest, struct channel_exit *last)
 {
 	auto_buf struct buf text = { 0 };
+	bool staying = stays(guest);
 
-	last->stays = system_count_attached() > 0;
+	last->stays = staying;
 	system_used_disks(&guest->disks, &last->disks);
 	channel_exit_encode(last, &text);
 	channel_put(&guest->channel, CHANNEL_EXIT, text.data, text.len);
 	channel_exit_done(last);
+	return staying;
 }
 
 static void stop(struct guest *guest, const struct frame *frame)
@@ -243,20 +257,17 @@ static void reap(struct guest *guest)
 static void check_end(struct guest *guest)
 {
 	struct channel_exit last = { 0 };
-	bool attached;
 
 	if (guest->job && job_is_over(guest->job, &last)) {
 		job_free(guest->job);
 		guest->job = NULL;
-		attached = system_count_attached() > 0;
-		tell_exit(guest, &last);
-		if (!attached)
-			end(guest, false);
+		if (!tell_exit(guest, &last))
+			end(guest, true);
 	}
 	if (guest->lonely_since_ms && now_ms() - guest->lonely_since_ms > LONELY_MS) {
 		guest->lonely_since_ms = 0;
-		if (system_count_attached() == 0)
-			end(guest, false);
+		if (!stays(guest))
+			end(guest, true);
 	}
 }
 

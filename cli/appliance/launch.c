@@ -400,23 +400,30 @@ static int note_disks(const struct appliance_request *request, const struct plac
 	return known.nr > nr_before ? place_write_disks(place, &known, err) : 0;
 }
 
-static int run_request(const struct appliance_request *request, int signal_fd, int *caught,
-		       struct error *err)
+/* Even a command that ended well may have left something unwritten. */
+static void warn_of_full_disk(const struct place *place)
 {
-	auto_engine struct engine engine;
+	if (place_disk_was_full(place))
+		log_warn("the file system of '%s' became full while the appliance wrote to its "
+			 "disk; make room there, then run 'veneer check'",
+			 place->root);
+}
+
+static int serve_request(const struct appliance_request *request, int signal_fd, int *caught,
+			 struct engine *engine, struct error *err)
+{
 	auto_talk struct talk talk = { .terminal.fd = -1 };
 	struct channel_start start = { 0 };
 	struct error parting;
 	int result;
 
-	engine_init(&engine);
-	if (start_engine(request, &engine, signal_fd, err) < 0) {
-		*caught = engine.place.caught;
+	if (start_engine(request, engine, signal_fd, err) < 0) {
+		*caught = engine->place.caught;
 		return -1;
 	}
-	talk_init(&talk, &engine.place, engine.greeting.line_fd, &engine.greeting.key,
-		  engine.conn_fd, signal_fd);
-	result = fill_start(request, &engine, &start, err);
+	talk_init(&talk, &engine->place, engine->greeting.line_fd, &engine->greeting.key,
+		  engine->conn_fd, signal_fd);
+	result = fill_start(request, engine, &start, err);
 	if (result == 0)
 		result = talk_greet(&talk, err);
 	if (result == 0)
@@ -425,18 +432,31 @@ static int run_request(const struct appliance_request *request, int signal_fd, i
 	*caught = talk.caught;
 	if (!talk.ended) {
 		/* A kernel that was there before only ends the command; the closed connection says so. */
-		if (!engine.taken_over &&
-		    supervisor_tell(engine.conn_fd, SUPERVISOR_KILL, &parting) == 0)
-			supervisor_wait(engine.conn_fd, KILL_MS, &parting);
+		if (!engine->taken_over &&
+		    supervisor_tell(engine->conn_fd, SUPERVISOR_KILL, &parting) == 0)
+			supervisor_wait(engine->conn_fd, KILL_MS, &parting);
 		return -1;
 	}
-	if (part(&engine, &talk, &parting) < 0 && result == 0) {
+	if (part(engine, &talk, &parting) < 0 && result == 0) {
 		*err = parting;
 		return -1;
 	}
-	if (result < 0 || note_disks(request, &engine.place, &talk.end, err) < 0)
+	if (result < 0 || note_disks(request, &engine->place, &talk.end, err) < 0)
 		return -1;
 	return (int)(talk.end.status & 0xff);
+}
+
+static int run_request(const struct appliance_request *request, int signal_fd, int *caught,
+		       struct error *err)
+{
+	auto_engine struct engine engine;
+	int result;
+
+	engine_init(&engine);
+	result = serve_request(request, signal_fd, caught, &engine, err);
+	if (engine.conn_fd >= 0)
+		warn_of_full_disk(&engine.place);
+	return result;
 }
 
 /* Descriptors 0 to 2 exist from here on, so that no other file becomes one of them. */

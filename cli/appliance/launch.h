@@ -35,6 +35,9 @@
 
 #define APPLIANCE_DISKS_MAX 14 /* further disks; the kernel has 16 in all */
 
+/* Inside: shows the host's folder with store.img, whose disk may become full. */
+#define APPLIANCE_DISK_FOLDER "/run/veneer/disk"
+
 struct appliance_request {
 	const char *root;  /* the store's folder, absolute; made when missing */
 	char *const *argv; /* NULL terminated; the whole command line, argv[0] included */

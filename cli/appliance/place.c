@@ -20,18 +20,19 @@
 #include "base/proc.h"
 #include "base/size.h"
 
-#define DISK_NEW      "store.img.new"
-#define DISKS	      "disks"
-#define CONSOLE	      "console.log"
-#define DISK_MAX      (300 * GIB)
-#define DISK_MIN      (256 * MIB)
-#define MKFS_MS	      120000
-#define DISKS_MAX     (64 * 1024) /* bytes of a list of paths */
-#define CONSOLE_TAIL  8192	  /* bytes looked at of the kernel's last words */
-#define CONSOLE_SHOWN 500
-#define WAIT_STEP_MS  20
-#define WAIT_NOTICE   (2000 / WAIT_STEP_MS)
-#define CLAIM_WAIT_MS 60000
+#define DISK_NEW	 "store.img.new"
+#define DISKS		 "disks"
+#define CONSOLE		 "console.log"
+#define DISK_MAX	 (300 * GIB)
+#define DISK_MIN	 (256 * MIB)
+#define MKFS_MS		 120000
+#define DISKS_MAX	 (64 * 1024) /* bytes of a list of paths */
+#define CONSOLE_TAIL	 8192	     /* bytes looked at of the kernel's last words */
+#define CONSOLE_SHOWN	 500
+#define CONSOLE_SEARCHED (256 * 1024)
+#define WAIT_STEP_MS	 20
+#define WAIT_NOTICE	 (2000 / WAIT_STEP_MS)
+#define CLAIM_WAIT_MS	 60000
 
 int place_open(const char *root, struct place *ret, struct error *err)
 {
@@ -294,6 +295,17 @@ int place_add_console(const struct place *place, struct error *err)
 	for (char *at = err->text; (at = strchr(at, '\n')) != NULL;)
 		*at = ' '; /* an error is one line */
 	return -1;
+}
+
+bool place_disk_was_full(const struct place *place)
+{
+	auto_free char *text = xmalloc(CONSOLE_SEARCHED + 1);
+	auto_fd int fd = openat(place->dir_fd, CONSOLE, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? 0 : pread(fd, text, CONSOLE_SEARCHED, 0);
+
+	text[got < 0 ? 0 : got] = '\0';
+	/* The block layer's words for ENOSPC: blk_errors[] in block/blk-core.c */
+	return strstr(text, "critical space allocation error, dev ubd") != NULL;
 }
 
 static void clean(int dir_fd, int depth)

@@ -66,6 +66,9 @@ int place_open_console(const struct place *place, struct error *err);
 /* Puts the last lines of console.log behind what err says. Returns -1. */
 int place_add_console(const struct place *place, struct error *err);
 
+/* Whether the host had no room for something that the kernel wrote to a disk. */
+bool place_disk_was_full(const struct place *place);
+
 /* Removes what a kernel left in the run folder. */
 void place_clean(int run_fd);
 

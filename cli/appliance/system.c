@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "appliance/kmods.h"
+#include "appliance/launch.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 
@@ -181,6 +182,9 @@ static int show_disk(const char *path, size_t index, struct error *err)
 
 int system_set_up(const struct channel_start *start, struct error *err)
 {
+	const unsigned long safe = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	auto_free char *folder = xasprintf("%s/appliance", start->root);
+
 	if (sethostname(start->host, strlen(start->host)) < 0)
 		dprintf(STDERR_FILENO, "host name: %s\n", strerror(errno));
 	if (load_modules(start->modules, err) < 0)
@@ -188,6 +192,8 @@ int system_set_up(const struct channel_start *start, struct error *err)
 	for (size_t i = 0; i < start->disks.nr; i++)
 		if (show_disk(start->disks.items[i], i, err) < 0)
 			return -1;
+	/* A mount of its own: a hostfs gives the free space of its topmost folder. */
+	put_mount("host", APPLIANCE_DISK_FOLDER, "hostfs", safe, folder);
 	system_show(start->root);
 	if (mount(STORE_DISK, start->root, "ext4", MS_NOATIME, STORE_OPTIONS) < 0)
 		return err_sys(err, errno,
@@ -221,6 +227,14 @@ static bool ends_with(const char *text, const char *end)
 	size_t text_len = strlen(text), end_len = strlen(end);
 
 	return text_len >= end_len && strcmp(text + text_len - end_len, end) == 0;
+}
+
+bool system_is_broken(const char *root)
+{
+	/* It is not always marked read-only: what counts is whether the journal takes something. */
+	auto_fd int fd = open(root, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd < 0 && (errno == EROFS || errno == EIO);
 }
 
 size_t system_count_attached(void)

@@ -34,6 +34,9 @@ void system_show(const char *path);
 /* Sets the clock when it is off by more than a second. */
 void system_set_time(uint64_t seconds);
 
+/* Whether the store's file system at root has met an error, since when it takes no writes. */
+bool system_is_broken(const char *root);
+
 /* Volumes of ours that are mounted or attached: those that are active. */
 size_t system_count_attached(void);
 /* Of disks, the paths of those that device-mapper uses. */

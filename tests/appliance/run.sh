@@ -435,6 +435,54 @@ host_kernel() {
 	has 'VENEER_KERNEL: must be' "$errors"
 }
 
+# full_disk SCRIPT - with $VENEER, and a store on a disk of 1 GiB at $DISK
+full_disk() {
+	mkdir -p "$tmp/disk"
+	# shellcheck disable=SC2016
+	DISK=$tmp/disk unshare -m bash -c 'set -e; mount -t tmpfs -o size=1G none "$DISK"; export VENEER_ROOT=$DISK/root; eval "$1"' bash "$1"
+}
+
+# What is loaded then: 70 MB in files of 100 kB that do not compress
+make_tree() {
+	local i
+	mkdir -p "$tmp/tree"
+	for ((i = 0; i < 700; i++)); do
+		head -c 100000 /dev/urandom >"$tmp/tree/$i"
+	done
+	tar -C "$tmp/tree" -cf "$tmp/tree.tar" .
+	rm -r "$tmp/tree"
+}
+
+host_disk_is_full() {
+	make_tree
+	# Noticed before: nothing is broken, and the rest of the room is left.
+	# shellcheck disable=SC2016
+	status 0 full_disk '
+		"$VENEER" pool create
+		head -c 930M /dev/zero >"$DISK/other"
+		! "$VENEER" import "'"$tmp/tree.tar"'" big || exit 1
+		"$VENEER" check
+		rm "$DISK/other"
+		"$VENEER" import "'"$tmp/tree.tar"'" big'
+	has 'no space left' "$errors"
+	# Not noticed: the store is as it was, once there is room again.
+	# shellcheck disable=SC2016
+	status 0 full_disk '
+		"$VENEER" pool create
+		"$VENEER" appliance exec dmsetup create veneer-test-1 --noudevsync --table "0 8192 zero"
+		head -c 850M /dev/zero >"$DISK/other"
+		! "$VENEER" appliance exec sh -c "dd if=/dev/zero of=$VENEER_ROOT/junk bs=1M count=300
+			i=0; while mkdir $VENEER_ROOT/\$i && [ \$i -lt 5000 ]; do i=\$((i + 1)); done 2>/dev/null; sync
+			mkdir $VENEER_ROOT/last" || exit 1
+		! "$VENEER" appliance status >&2 || exit 1
+		rm "$DISK/other"
+		"$VENEER" check
+		"$VENEER" import "'"$tmp/tree.tar"'" big'
+	has 'became full' "$errors"
+	rm "$tmp/tree.tar"
+	nothing_left
+}
+
 no_kernel() {
 	printf '{ "appliance": { "kernel": "/nonexistent" } }\n' >"$tmp/conf.json"
 	status 1 "$VENEER" --config "$tmp/conf.json" images
@@ -502,6 +550,7 @@ as_root 'a command reads files below /run' input_file_in_run
 as_root 'an ordinary user has the rights it has outside' ordinary_user
 as_root 'a read-only place is told of' read_only
 as_root 'a kernel of the host that cannot do it is told of' host_kernel
+as_root 'a full disk of the host is told of and breaks nothing' host_disk_is_full
 as_root 'another folder holds the memory where the usual one cannot' memory_folder
 
 printf 'appliance: %d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
