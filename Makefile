@@ -178,10 +178,12 @@ format-check: ## does every source file have the house's layout?
 	$(if $(FORMATTER),$(Q)clang-format --dry-run -Werror $$(find driver store cli tests -name '*.[ch]'),\
 	@echo 'skip format-check: the layout is that of clang-format 14 (Debian 12)')
 
-# It does not see through cleanup attributes, where it finds leaks and values that nobody set. Other
-# versions find other things that are not so: only one can be the judge.
+# It does not see through cleanup attributes and pointers to functions, where it finds leaks, values
+# that nobody set, and things freed twice. Other versions find other things that are not so: only one
+# can be the judge.
 ANALYZER := $(filter 12,$(shell gcc -dumpversion 2>/dev/null))
-ANALYZE  := -O1 -fanalyzer $(addprefix -Wno-analyzer-,malloc-leak null-dereference use-of-uninitialized-value)
+ANALYZE  := -O1 -fanalyzer $(addprefix -Wno-analyzer-,malloc-leak null-dereference double-free \
+            use-of-uninitialized-value)
 analyze: ## gcc's static analyzer
 	$(if $(ANALYZER),$(Q)$(MAKE) --no-print-directory MODE=analyze CC=gcc CFLAGS='$(ANALYZE)' all,\
 	@echo 'skip analyze: what gcc 12 (Debian 12) finds is judged')
