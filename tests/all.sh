@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# all.sh - every check there is, one after the other; what `make test` runs
+# all.sh - every check there is; what `make test` runs
 #
 # Each stage's output goes to a file below build/test and is shown when it
-# fails. The last line counts stages of the lint kind, unit tests, kernel tests and power cuts.
+# fails. The last line counts stages of the lint kind, unit tests, and the cases
+# of the real kernel, of the appliance and of the power cuts.
 set -uo pipefail
 
 logs=build/test
@@ -13,19 +14,33 @@ passed=0
 failed=0
 jobs=$(nproc)
 
-# stage NAME COMMAND... - one check; its log is kept
-stage() {
-	local name=$1 started=$SECONDS
+# attempt NAME COMMAND... - one stage; its log and its status are kept
+attempt() {
+	local name=$1 started=$SECONDS status=0
 	shift
-	if "$@" >"$logs/$name.log" 2>&1; then
+	"$@" >"$logs/$name.log" 2>&1 || status=$?
+	echo "$status" >"$logs/$name.status"
+	if [ "$status" = 0 ]; then
 		printf '  ok      %s (%d s)\n' "$name" $((SECONDS - started))
+	else
+		printf '  FAILED  %s (%d s), from %s:\n' "$name" $((SECONDS - started)) "$logs/$name.log"
+		tail -n 60 "$logs/$name.log"
+	fi
+}
+
+# count NAME - adds a stage that was attempted
+count() {
+	if [ "$(cat "$logs/$1.status")" = 0 ]; then
 		passed=$((passed + 1))
 		return 0
 	fi
-	printf '  FAILED  %s (%d s), from %s:\n' "$name" $((SECONDS - started)) "$logs/$name.log"
-	tail -n 60 "$logs/$name.log"
 	failed=$((failed + 1))
 	return 1
+}
+
+stage() {
+	attempt "$@"
+	count "$1"
 }
 
 # Adds the tests that CUnit counted in a stage's log.
@@ -36,10 +51,10 @@ count_unit() {
 	failed=$((failed + bad))
 }
 
-# Adds what a stage's log says in its line "NAME: N passed, N failed".
+# Adds what a stage's log says in its line "vm: N passed, N failed".
 count_cases() {
 	local ran bad
-	read -r ran bad < <(sed -n "s/^$1: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p" "$logs/$1.log") || return
+	read -r ran bad < <(sed -n 's/^[a-z]*: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$logs/$1.log") || return
 	passed=$((passed + ran))
 	failed=$((failed + bad))
 }
@@ -56,16 +71,30 @@ unit_of() {
 	make --no-print-directory -s "$@" print-unit
 }
 
+# A kernel has one processor: two of them at a time.
+in_kernels() {
+	local name
+	{
+		attempt vm-1 env VM_PART=1/2 tests/vm/run
+		attempt power tests/crash/power.sh
+	} &
+	attempt vm-2 env VM_PART=2/2 tests/vm/run
+	attempt appliance env APPLIANCE_MUST_WORK=1 tests/appliance/run.sh
+	wait
+	for name in vm-1 vm-2 power appliance; do
+		count "$name"
+		count_cases "$name"
+	done
+}
+
 stage lint make --no-print-directory -j"$jobs" lint
 unit unit-gcc
 stage usage tests/cli/usage.sh build/plain/veneer
 unit unit-clang CC=clang
 unit unit-gcc-sanitized SANITIZE=address,undefined
-if stage images make --no-print-directory images "$(make --no-print-directory -s print-out)/driver-check" && stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
-	stage vm tests/vm/run
-	count_cases vm
-	stage power tests/crash/power.sh
-	count_cases power
+if stage images make --no-print-directory images "$(make --no-print-directory -s print-out)/driver-check" &&
+	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
+	in_kernels
 fi
 
 # CUnit's own words about the last run, for whoever reads them.

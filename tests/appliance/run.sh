@@ -289,6 +289,43 @@ kernel_dies() {
 	is again "$(inside echo again)"
 }
 
+# Something to load: 70 MB in files of 100 kB that do not compress
+make_tree() {
+	local i
+	mkdir -p "$tmp/tree"
+	for ((i = 0; i < 700; i++)); do
+		head -c 100000 /dev/urandom >"$tmp/tree/$i"
+	done
+	tar -C "$tmp/tree" -cf "$tmp/tree.tar" .
+	rm -r "$tmp/tree"
+}
+
+power_cut() {
+	make_tree
+	"$VENEER" pool create
+	mkfifo "$tmp/half" "$tmp/never"
+	{
+		head -c 50000000 "$tmp/tree.tar"
+		: >"$tmp/taken"
+		read -r _ <>"$tmp/never"
+	} >"$tmp/half" &
+	writer=$!
+	"$VENEER" import - half <"$tmp/half" >"$tmp/import" 2>&1 &
+	launcher=$!
+	until_ [ -e "$tmp/taken" ]
+	kill -9 "$(kernel_pid)"
+	ended 1
+	kill "$writer"
+	has 'ended unexpectedly' "$(cat "$tmp/import")"
+	is '' "$("$VENEER" check 2>&1)"
+	is '' "$("$VENEER" images -q)"
+	"$VENEER" import "$tmp/tree.tar" whole >/dev/null
+	is '' "$("$VENEER" check 2>&1)"
+	"$VENEER" pool destroy --force
+	rm "$tmp/tree.tar" "$tmp/half" "$tmp/never" "$tmp/taken"
+	nothing_left
+}
+
 # A device-mapper device with the name of a volume stands for a mount.
 attach() {
 	inside dmsetup create veneer-test-1 --noudevsync --table '0 8192 zero'
@@ -442,17 +479,6 @@ full_disk() {
 	DISK=$tmp/disk unshare -m bash -c 'set -e; mount -t tmpfs -o size=1G none "$DISK"; export VENEER_ROOT=$DISK/root; eval "$1"' bash "$1"
 }
 
-# What is loaded then: 70 MB in files of 100 kB that do not compress
-make_tree() {
-	local i
-	mkdir -p "$tmp/tree"
-	for ((i = 0; i < 700; i++)); do
-		head -c 100000 /dev/urandom >"$tmp/tree/$i"
-	done
-	tar -C "$tmp/tree" -cf "$tmp/tree.tar" .
-	rm -r "$tmp/tree"
-}
-
 host_disk_is_full() {
 	make_tree
 	# Noticed before: nothing is broken, and the rest of the room is left.
@@ -472,7 +498,7 @@ host_disk_is_full() {
 		"$VENEER" appliance exec dmsetup create veneer-test-1 --noudevsync --table "0 8192 zero"
 		head -c 850M /dev/zero >"$DISK/other"
 		! "$VENEER" appliance exec sh -c "dd if=/dev/zero of=$VENEER_ROOT/junk bs=1M count=300
-			i=0; while mkdir $VENEER_ROOT/\$i && [ \$i -lt 5000 ]; do i=\$((i + 1)); done 2>/dev/null; sync
+			mkdir \$(seq -f $VENEER_ROOT/%g 5000) 2>/dev/null; sync
 			mkdir $VENEER_ROOT/last" || exit 1
 		! "$VENEER" appliance status >&2 || exit 1
 		rm "$DISK/other"
@@ -540,6 +566,7 @@ case_ 'two at once wait for each other' two_at_once
 case_ 'a killed launcher takes its kernel along' launcher_dies
 case_ 'a killed supervisor takes its kernel along' supervisor_dies
 case_ 'a dead kernel is told of' kernel_dies
+case_ 'a power cut in the middle of an import loses nothing else' power_cut
 case_ 'the kernel stays for a mount and ends after it' stays_for_a_mount
 case_ 'deaths while the kernel stays' death_while_it_stays
 case_ 'a pool on a further disk is found again' further_disks

@@ -36,11 +36,15 @@ def terminate(pid, _fd):
 
 def run(argv, steps):
     """Returns what was shown, and the exit status."""
+    begin, go = os.pipe()
     pid, fd = pty.fork()
     if pid == 0:
-        time.sleep(0.1)  # until the window has its size
+        os.close(go)
+        os.read(begin, 1)  # until the window has its size
         os.execv(argv[0], argv)
+    os.close(begin)
     resize(33, 99)(pid, fd)
+    os.close(go)
     shown, start, steps = b"", time.monotonic(), list(steps)
     while time.monotonic() - start < DEADLINE_S:
         if select.select([fd], [], [], 0.2)[0]:
