@@ -230,9 +230,15 @@ static int hear_line(struct talk *talk, struct error *err)
 	if (open < 0)
 		return -1;
 	talk->asked_ms = 0;
-	while ((event = frame_reader_next(&talk->channel.reader, &frame)) != FRAME_NONE)
+	while ((event = frame_reader_next(&talk->channel.reader, &frame)) != FRAME_NONE) {
+		/* The first words of a guest; its answer to ASK comes without the key. */
+		if (talk->ready && talk->heard_key && event == FRAME_WHOLE &&
+		    frame.type == CHANNEL_HERE)
+			return err_set(err, ERR_IO, "the appliance's kernel was started again");
+		talk->heard_key = event == FRAME_KEY;
 		if (event == FRAME_WHOLE && hear_frame(talk, &frame, err) < 0)
 			return -1;
+	}
 	talk->hung_up = open == 0;
 	return 0;
 }

@@ -48,12 +48,13 @@ struct talk {
 	struct talk_input input;
 	struct terminal terminal;
 	uint8_t nonce[CHANNEL_NONCE_BYTES];
-	bool ready;   /* the guest has answered our greeting */
-	bool started; /* a command is running */
-	bool ended;   /* the guest has said its last word about it */
-	bool hung_up; /* the line is closed */
-	bool gone;    /* the kernel is */
-	bool failed;  /* failure is what came out, not end */
+	bool ready;	/* the guest has answered our greeting */
+	bool heard_key; /* nothing since then */
+	bool started;	/* a command is running */
+	bool ended;	/* the guest has said its last word about it */
+	bool hung_up;	/* the line is closed */
+	bool gone;	/* the kernel is */
+	bool failed;	/* failure is what came out, not end */
 	struct error failure;
 	struct channel_exit end;
 	int64_t asked_ms; /* since when a sign of life is due; 0: it is not */

@@ -286,6 +286,9 @@ kernel_dies() {
 	status 1 inside sh -c 'echo c >/proc/sysrq-trigger'
 	has 'Kernel panic' "$errors"
 	nothing_left
+	status 1 inside sh -c 'echo b >/proc/sysrq-trigger; sleep 1000'
+	has 'started again' "$errors"
+	nothing_left
 	is again "$(inside echo again)"
 }
 
