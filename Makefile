@@ -20,7 +20,7 @@ DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libex
               libsqlite3-dev libkmod-dev
 DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux
 DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev acl attr bzip2 \
-              xz-utils zstd jq python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal
+              xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal
 DEPS_BENCH := containerd docker.io runc
 PKGS     := devmapper blkid ext2fs libisal libzstd liblzma libcrypto libarchive jansson sqlite3 \
             libkmod
