@@ -141,7 +141,8 @@ power() {
 	sed 's/^/    /' "$work/console" "$work/report" 2>/dev/null
 	failed=$((failed + 1))
 	"$VENEER" --config "$tmp/veneer.json" appliance stop --force >/dev/null 2>&1
-	rm -rf "$tmp/root" # the next begins anew
+	# The next one begins anew.
+	if [ -n "${POWER_KEEP:-}" ]; then mv "$tmp/root" "$work/"; else rm -rf "$tmp/root"; fi
 }
 
 printf 'power: seed %s\n' "$seed"
@@ -169,7 +170,7 @@ again='is taken' points='^view-linked$'
 power 'attach of a writable copy' loaded run attach --rw --name name small:1
 again='neither an image|is not attached' points='^journal-advanced$'
 power 'detach' attached run detach name
-again='has a pool already' points='^pool-(formatted|started)$'
+again='has a pool already' points='^(pool-formatted|pool-started)$'
 power 'pool create' no_pool run pool create --files 256M --volume-size 256M
 again='' points='^pool-grown-header$'
 power 'pool grow' small_pool run pool grow --size 384M
