@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/crash.h"
 
 ssize_t io_read(int fd, void *data, size_t len, struct error *err)
 {
@@ -128,7 +129,7 @@ static int write_synced(int dir_fd, const char *name, const void *data, size_t l
 int io_replace_file(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
 		    struct error *err)
 {
-	auto_free char *temporary = xasprintf("%s.new.%d", name, (int)getpid());
+	auto_free char *temporary = xasprintf("%s" IO_NEW_SUFFIX, name);
 	const char *slash = strrchr(name, '/');
 	auto_free char *folder =
 		slash ? xasprintf("%.*s", (int)(slash - name + 1), name) : xstrdup(".");
@@ -138,6 +139,7 @@ int io_replace_file(int dir_fd, const char *name, const void *data, size_t len, 
 		unlinkat(dir_fd, temporary, 0);
 		return -1;
 	}
+	crash_point("file-written");
 	if (renameat(dir_fd, temporary, dir_fd, name) < 0) {
 		err_sys(err, errno, "replace '%s'", name);
 		unlinkat(dir_fd, temporary, 0);

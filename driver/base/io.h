@@ -32,8 +32,10 @@ int io_read_file(int dir_fd, const char *name, size_t max, struct buf *ret, stru
 /**
  * io_replace_file - write a file so that a crash leaves the old or the new one
  *
- * Temporary name, fsync, rename, fsync of the folder.
+ * Temporary name, fsync, rename, fsync of the folder. Killed before the rename
+ * it leaves NAME.new, which the next call takes over: one writer at a time.
  */
+#define IO_NEW_SUFFIX ".new"
 int io_replace_file(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
 		    struct error *err);
 

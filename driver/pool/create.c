@@ -407,6 +407,15 @@ int pool_create(const char *root, const struct pool_create_args *args, struct er
 	return err_add(err, "create a pool for '%s'", root);
 }
 
+/* A 'pool create' that was killed before it could announce anything. */
+static void remove_unannounced(const char *root)
+{
+	auto_free char *path = xasprintf("%s/" CONFIG_PART_NAME IO_NEW_SUFFIX, root);
+
+	if (unlink(path) < 0 && errno != ENOENT)
+		log_debug("'%s' stays: %s", path, strerror(errno));
+}
+
 int pool_destroy(const char *root, struct error *err)
 {
 	auto_config struct pool_config config = { 0 };
@@ -414,6 +423,7 @@ int pool_destroy(const char *root, struct error *err)
 	if (config_load(root, POOL_CONFIG_NAME, &config, err) < 0) {
 		if (err->kind != ERR_NOT_FOUND)
 			return -1;
+		remove_unannounced(root);
 		if (config_load(root, CONFIG_PART_NAME, &config, err) < 0)
 			return err->kind == ERR_NOT_FOUND
 				       ? err_set(err, ERR_NOT_FOUND, "'%s' has no pool", root)

@@ -170,7 +170,7 @@ again='is taken' points='^view-linked$'
 power 'attach of a writable copy' loaded run attach --rw --name name small:1
 again='neither an image|is not attached' points='^journal-advanced$'
 power 'detach' attached run detach name
-again='has a pool already' points='^(pool-formatted|pool-started)$'
+again='has a pool already' points='^(file-written|pool-formatted|pool-started)$'
 power 'pool create' no_pool run pool create --files 256M --volume-size 256M
 again='' points='^pool-grown-header$'
 power 'pool grow' small_pool run pool grow --size 384M
