@@ -229,9 +229,10 @@ static int untag_digests(struct work *work, struct image *image, const char *rep
 		if (image->refs[i].tag && strcmp(image->refs[i].repository, repository) == 0)
 			return 0;
 	}
-	for (size_t i = image->nr_refs; i-- > 0;) {
-		if (strcmp(image->refs[i].repository, repository) == 0 &&
-		    untag_at(work, image, i, err) < 0)
+	for (size_t i = 0; i < image->nr_refs;) {
+		if (strcmp(image->refs[i].repository, repository) != 0)
+			i++;
+		else if (untag_at(work, image, i, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -243,6 +244,7 @@ static int remove_by_name(struct work *work, struct image *image, size_t at, boo
 {
 	auto_free char *repository = xstrdup(image->refs[at].repository);
 	auto_free char *name = image_ref_text(&image->refs[at]);
+	bool was_tag = image->refs[at].tag != NULL;
 	auto_stmt struct db_stmt *stmt = NULL;
 	struct error conflict;
 	const char *use = users(work->store, image, &stmt, err);
@@ -255,7 +257,8 @@ static int remove_by_name(struct work *work, struct image *image, size_t at, boo
 			"conflict: unable to remove repository reference \"%s\" (must force) "
 			"- image %.12s is %s%s'",
 			name, digest_hex(&image->id), use, db_text(stmt, 1));
-	if (untag_at(work, image, at, err) < 0 || untag_digests(work, image, repository, err) < 0)
+	if (untag_at(work, image, at, err) < 0 ||
+	    (was_tag && untag_digests(work, image, repository, err) < 0))
 		return -1;
 	if (image->nr_refs || check_conflicts(work->store, image, &conflict) < 0)
 		return 0;

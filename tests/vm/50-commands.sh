@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 150
+# limit: 300
 # shellcheck disable=SC2016
 # What a Docker user types: texts to the letter, exit codes, filters, templates, terminals.
 # shellcheck source=tests/vm/lib.sh
@@ -318,6 +318,40 @@ deleted: sha256:$parent" "$(veneer image prune -af --filter label=kin | grep -v 
 	healthy
 }
 
+# digest_ref REPOSITORY DIGIT IMAGE - a reference by digest, as a pull records it
+digest_ref() {
+	python3 - "$VENEER_ROOT/catalogue.db" "$1" "sha256:$(printf '%064d' "$2")" "$3" <<-'END'
+		import sqlite3, sys
+		path, repository, digest, image = sys.argv[1:]
+		with sqlite3.connect(path) as db:
+		    db.execute("INSERT INTO reference (name, repository, digest, image) VALUES (?, ?, ?, ?)",
+		               (f"docker.io/library/{repository}@{digest}", repository, digest, image))
+	END
+}
+
+digests() {
+	local id d1 d2
+	d1=sha256:$(printf '%064d' 1)
+	d2=sha256:$(printf '%064d' 2)
+	veneer load -q -i "$WORK/archive.tar" >/dev/null
+	id=$(veneer inspect -f '{{.Id}}' app:9)
+	digest_ref app 1 "$id"
+	digest_ref app 2 "$id"
+	digest_ref other 2 "$id"
+	gives 0 "app:9@$d1
+app:9@$d2
+other:<none>@$d2" '' veneer images --format '{{.Repository}}:{{.Tag}}@{{.Digest}}' -f 'reference=app*' -f reference=other
+	gives 0 "[app@$d1 app@$d2 other@$d2]" '' veneer inspect -f '{{.RepoDigests}}' "app:x@$d1"
+	gives 0 "Untagged: app:9
+Untagged: app@$d1
+Untagged: app@$d2" '' veneer rmi app:9
+	digest_ref other 1 "$id"
+	gives 0 "Untagged: other@$d2" '' veneer rmi "other@$d2"
+	is 'other <none>' "$(veneer images -f dangling=true --format '{{.Repository}} {{.Tag}}' other)"
+	gives 0 "Untagged: other@$d1
+Deleted: $id" '' veneer rmi "$id"
+}
+
 configurations() {
 	local text
 	mkdir -p "$WORK/docker"
@@ -387,6 +421,7 @@ case_ 'configuration files and odd roots' configurations
 case_ 'parents and children' families
 archive "${created/ /T}Z" '{"User":"me"}' '["app:9"]' >/dev/null
 case_ 'a platform that was asked for' platforms
+case_ 'references by digest' digests
 case_ 'a name that moves is told' moved_name
 case_ 'output that is lost is an error' lost_output
 veneer rmi app:9 >/dev/null 2>&1
