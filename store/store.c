@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/size.h"
 #include "blob/blob.h"
 #include "blob/gc.h"
 #include "db/journal.h"
@@ -307,14 +308,17 @@ static int create_default(struct store *store, struct error *err)
 	const struct pool_create_args *args = store->options.pool_defaults;
 	auto_free char *text = NULL;
 	struct volume_pool_info info;
+	bool large;
 
 	if (create_locked(store, args, err) < 0 || volume_pool_info(store->pool, &info, err) < 0)
 		return -1;
 	if (!store->options.notice)
 		return 0;
-	text = xasprintf("No pool yet: made one of %" PRIu64 " GiB on sparse files in %s/pool "
+	large = info.data_total_bytes >= GIB;
+	text = xasprintf("No pool yet: made one of %" PRIu64 " %s on sparse files in %s/pool "
 			 "(see 'veneer pool --help')",
-			 info.data_total_bytes >> 30, store->root.path);
+			 info.data_total_bytes / (large ? GIB : MIB), large ? "GiB" : "MiB",
+			 store->root.path);
 	store->options.notice(text);
 	return 0;
 }
