@@ -59,6 +59,9 @@ def fill(db):
 
 def main():
     root, veneer = sys.argv[1:]
+    os.makedirs(root)
+    # An empty one is a new one. Without, veneer makes no store for a kernel that has no pools.
+    open(os.path.join(root, "catalogue.db"), "x").close()
     subprocess.run([veneer, "--root", root, "images"], check=True, stdout=subprocess.DEVNULL)
     db = sqlite3.connect(os.path.join(root, "catalogue.db"), isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
