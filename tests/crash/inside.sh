@@ -71,7 +71,7 @@ look() {
 		blobs=${#files[@]}
 	fi
 	if [ -e "$VENEER_ROOT/pool.json" ]; then
-		must "$VENEER" pool status --format '{{.Health}} {{.DataTotal}} {{.MetadataTotal}} views={{.Views}} work={{.Work}} unknown={{.Unknown}} used={{.DataUsed}}'
+		must "$VENEER" pool status --format '{{.Health}} {{.DataTotal}} {{.MetadataTotal}} volumes={{.Volumes}} views={{.Views}} work={{.Work}} unknown={{.Unknown}} used={{.DataUsed}}'
 		pool=$out
 	fi
 	# How much of a writable view was written when the power went is nobody's promise.
