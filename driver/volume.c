@@ -21,6 +21,7 @@
 #include "fs/fs.h"
 #include "fs/mount.h"
 #include "pool/check.h"
+#include "pool/devices.h"
 #include "pool/metasnap.h"
 #include "pool/pool.h"
 #include "pool/sizing.h"
@@ -101,9 +102,9 @@ void volume_pool_set_disk_below(struct volume_pool *pool, const char *path)
 	pool->disk_below = xstrdup(path);
 }
 
-int volume_pool_repair(const char *root, struct buf *ret_report, struct error *err)
+int volume_pool_repair(const char *root, bool rebuild, struct buf *ret_report, struct error *err)
 {
-	return pool_repair(root, ret_report, err);
+	return pool_repair(root, rebuild, ret_report, err);
 }
 
 int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err)
@@ -218,6 +219,32 @@ int volume_pool_room(struct volume_pool *pool, uint64_t min_bytes, uint64_t *ret
 	if (on_disk < min_bytes)
 		return disk_is_full(pool, err);
 	*ret_bytes = on_disk < room ? on_disk : room;
+	return 0;
+}
+
+int volume_pool_leak(struct volume_pool *pool, uint64_t *ret_bytes, struct error *err)
+{
+	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
+	auto_tmeta struct tmeta *tmeta = NULL;
+	auto_free struct tmeta_volume *volumes = NULL;
+	auto_strlist struct strlist active = { 0 };
+	struct pool_status status;
+	uint64_t mapped_blocks;
+	size_t nr;
+
+	*ret_bytes = 0;
+	if (devices_list_volumes(pool->config, &active, err) < 0)
+		return -1;
+	if (active.nr)
+		return 0;
+	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
+	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
+	    tmeta_usage(tmeta, &volumes, &nr, &mapped_blocks, err) < 0 ||
+	    pool_status(pool->pool, &status, err) < 0)
+		return -1;
+	if (status.stat.data_used_blocks > mapped_blocks)
+		*ret_bytes =
+			(status.stat.data_used_blocks - mapped_blocks) * pool->config->block_bytes;
 	return 0;
 }
 

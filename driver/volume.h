@@ -75,11 +75,12 @@ void volume_pool_set_disk_below(struct volume_pool *pool, const char *path);
 
 /**
  * volume_pool_repair - check and mend the metadata of the pool of root
+ * @rebuild:    also when it is sound, for volume_pool_leak()
  * @ret_report: a line for each thing that was done
  *
  * The pool is stopped and started again: see pool_repair() in pool/check.h.
  */
-int volume_pool_repair(const char *root, struct buf *ret_report, struct error *err);
+int volume_pool_repair(const char *root, bool rebuild, struct buf *ret_report, struct error *err);
 
 /* A fresh status; strings are valid until the pool is closed. */
 int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err);
@@ -91,6 +92,15 @@ int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, str
  */
 int volume_pool_room(struct volume_pool *pool, uint64_t min_bytes, uint64_t *ret_bytes,
 		     struct error *err);
+
+/**
+ * volume_pool_leak - what the pool counts as used although no volume has it
+ * @ret_bytes: 0 while any volume is active, since its writes would be counted
+ *
+ * A power cut while dm-thin discards can leave such blocks; volume_pool_repair()
+ * gives them back. Reads all of the metadata.
+ */
+int volume_pool_leak(struct volume_pool *pool, uint64_t *ret_bytes, struct error *err);
 
 /*
  * Fails with ERR_NO_SPACE when metadata (or data) is below the reserve that a

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -35,7 +36,8 @@
 struct repair {
 	const char *root;
 	struct buf *report;
-	char *copy; /* whole and checked */
+	bool rebuild; /* although it is sound */
+	char *copy;   /* whole and checked */
 	char *part;
 	char node[DEVMAP_NODE_BYTES]; /* the metadata, while no pool runs on it */
 	uint64_t meta_bytes;
@@ -153,9 +155,10 @@ static int install_copy(struct repair *repair, struct error *err)
 			       repair->copy);
 	if (copy_bytes(from_fd, to_fd, repair->meta_bytes, false, err) < 0)
 		return -1;
-	buf_printf(repair->report,
-		   "the pool's metadata was damaged; thin_repair has rebuilt what it could read, "
-		   "and the damaged metadata is kept in %s/" DAMAGED_NAME "\n",
+	buf_printf(repair->report, "%s; what was there is kept in %s/" DAMAGED_NAME "\n",
+		   repair->rebuild ? "thin_repair has counted the pool's blocks anew"
+				   : "the pool's metadata was damaged: thin_repair has rebuilt "
+				     "what it could read",
 		   repair->root);
 	return 0;
 }
@@ -163,7 +166,7 @@ static int install_copy(struct repair *repair, struct error *err)
 static int mend(struct repair *repair, struct error *err)
 {
 	bool have_copy = access(repair->copy, F_OK) == 0;
-	int damaged = have_copy ? 1 : clear_flag(repair, err);
+	int damaged = have_copy || repair->rebuild ? 1 : clear_flag(repair, err);
 
 	if (damaged <= 0)
 		return damaged;
@@ -178,13 +181,14 @@ static int mend(struct repair *repair, struct error *err)
 	return config_remove(repair->root, CONFIG_COPY_NAME, err);
 }
 
-static int repair_stopped(const char *root, const struct pool_config *config, struct buf *report,
-			  struct error *err)
+static int repair_stopped(const char *root, const struct pool_config *config, bool rebuild,
+			  struct buf *report, struct error *err)
 {
 	auto_devices struct devices devices = { 0 };
 	auto_repair struct repair repair = {
 		.root = root,
 		.report = report,
+		.rebuild = rebuild,
 		.copy = xasprintf("%s/%s", root, CONFIG_COPY_NAME),
 		.part = xasprintf("%s/%s", root, COPY_PART_NAME),
 	};
@@ -198,13 +202,13 @@ static int repair_stopped(const char *root, const struct pool_config *config, st
 	return mend(&repair, err);
 }
 
-int pool_repair(const char *root, struct buf *ret_report, struct error *err)
+int pool_repair(const char *root, bool rebuild, struct buf *ret_report, struct error *err)
 {
 	auto_pool struct pool *pool = NULL;
 	struct pool_status status;
 
 	if (pool_open(root, &pool, err) < 0 || devices_remove(pool_config(pool), err) < 0 ||
-	    repair_stopped(root, pool_config(pool), ret_report, err) < 0 ||
+	    repair_stopped(root, pool_config(pool), rebuild, ret_report, err) < 0 ||
 	    pool_activate(root, err) < 0 || pool_status(pool, &status, err) < 0 ||
 	    pool_check_health(pool, &status, err) < 0)
 		return err_add(err, "repair the pool of '%s'", root);

@@ -15,6 +15,8 @@
 /**
  * pool_repair - stop the pool, check its metadata, mend what is wrong, start it again
  * @root:       of the store; the caller holds its lock
+ * @rebuild:    also when it is sound: for blocks that are counted and belong to nothing,
+ *              which thin_check does not see
  * @ret_report: a line for each thing that was done, appended; may stay empty
  *
  * Clears needs_check where the metadata is sound. Otherwise thin_repair writes
@@ -28,6 +30,6 @@
  * while a volume is open, ERR_NOT_FOUND without a pool or without the
  * programs, ERR_CORRUPT when thin_repair cannot help, ERR_NO_SPACE.
  */
-int pool_repair(const char *root, struct buf *ret_report, struct error *err);
+int pool_repair(const char *root, bool rebuild, struct buf *ret_report, struct error *err);
 
 #endif

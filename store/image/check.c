@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/size.h"
 #include "blob/blob.h"
 #include "blob/gc.h"
 #include "db/journal.h"
@@ -28,7 +29,8 @@ struct check {
 	struct store *store;
 	struct check_report *report;
 	bool repair;
-	int nr_open;	    /* findings not mended */
+	int nr_open; /* findings not mended */
+	uint64_t leak_bytes;
 	uint32_t *pool_ids; /* rising */
 	size_t nr_pool_ids;
 };
@@ -388,12 +390,29 @@ static int collect(struct check *check, struct error *err)
 	return gc_blobs(&check->store->root, db, err);
 }
 
+/* The pool's own count of its blocks. It has to be stopped for the repair, see store_check(). */
+static int check_leak(struct check *check, struct error *err)
+{
+	uint64_t before = check->leak_bytes;
+
+	if (volume_pool_leak(check->store->pool, &check->leak_bytes, err) < 0)
+		return -1;
+	if (check->leak_bytes && !(check->repair && !before))
+		found(check, false, "%" PRIu64 " KiB of the pool belong to no volume",
+		      check->leak_bytes / KIB);
+	else if (before)
+		found(check, true, "%" PRIu64 " KiB of the pool belonged to no volume: given back",
+		      before / KIB);
+	return 0;
+}
+
 static int compare(struct check *check, struct error *err)
 {
 	if (volume_list(check->store->pool, &check->pool_ids, &check->nr_pool_ids, err) < 0 ||
 	    check_strangers(check, err) < 0 || check_layers(check, err) < 0 ||
 	    check_others(check, err) < 0 || check_configs(check, err) < 0 ||
-	    check_views(check, err) < 0 || (check->repair && collect(check, err) < 0))
+	    check_views(check, err) < 0 || (check->repair && collect(check, err) < 0) ||
+	    check_leak(check, err) < 0)
 		return -1;
 	return check_blobs(check, err);
 }
@@ -442,7 +461,7 @@ static int mend_pool(struct check *check, struct error *err)
 	struct store *store = check->store;
 
 	volume_pool_close(take_ptr(store->pool));
-	if (volume_pool_repair(store->root.path, &report, err) < 0)
+	if (volume_pool_repair(store->root.path, check->leak_bytes > 0, &report, err) < 0)
 		return -1;
 	if (report.data)
 		report_lines(check, (char *)report.data);
@@ -497,7 +516,9 @@ int store_check(struct store *store, bool repair, struct check_report *report, s
 		return -1;
 	held = &store->root;
 	got = check_all(&check, err);
-	if (got >= 0 || !may_be_metadata(err))
+	if (got >= 0 && !(repair && check.leak_bytes))
+		return got;
+	if (got < 0 && !may_be_metadata(err))
 		return got;
 	if (!repair)
 		return err_add(err, "'veneer check --repair' would mend the pool's metadata first");

@@ -416,7 +416,7 @@ static void case_repair(struct check *check)
 	auto_volume_pool struct volume_pool *pool = NULL;
 	auto_buf struct buf report = { 0 };
 
-	DOES(pool_repair(check->root, &report, &check->err));
+	DOES(pool_repair(check->root, false, &report, &check->err));
 	IS(report.data && strstr(report.data, "is sound"));
 	if (open_pool(check, &pool))
 		IS(size_in_view(check, pool, LAYER1, "a") == 20 * MIB);
