@@ -48,7 +48,9 @@ static bool is_attached_to(const char *path, const struct wanted *wanted)
 		return false;
 	if (!wanted->file)
 		return info.lo_rdevice == wanted->device;
-	return info.lo_inode == wanted->file->st_ino && info.lo_device == wanted->file->st_dev;
+	/* Another program may show itself a part of the file, or no more than read it. */
+	return info.lo_inode == wanted->file->st_ino && info.lo_device == wanted->file->st_dev &&
+	       !info.lo_offset && !info.lo_sizelimit && !(info.lo_flags & LO_FLAGS_READ_ONLY);
 }
 
 static bool find(const struct wanted *wanted, char ret_path[LOOP_PATH_BYTES])
