@@ -52,8 +52,16 @@ static int lock_metadata(struct pool *pool, int wait_ms, char ret_node[DEVMAP_NO
 
 static int reserve(struct pool *pool, struct error *err)
 {
+	struct pool_status status;
+
 	if (devmap_message(pool_name(pool), RESERVE, err) == 0)
 		return 0;
+	/* One number for all the ways in which a pool can be ill. */
+	if (err->sys_errno == EOPNOTSUPP && pool_status(pool, &status, err) == 0)
+		return pool_check_writable(pool, &status, err) < 0
+			       ? -1
+			       : err_set(err, ERR_DENIED, "the pool %s cannot be changed now",
+					 pool_name(pool));
 	if (err->sys_errno != EBUSY)
 		return -1;
 	/* We have the lock, so its owner is dead. */
