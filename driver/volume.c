@@ -383,6 +383,20 @@ int volume_list(struct volume_pool *pool, uint32_t **ret_ids, size_t *ret_nr, st
 	return tmeta_list_ids(tmeta, ret_ids, ret_nr, err);
 }
 
+int volume_pool_verify(struct volume_pool *pool, struct error *err)
+{
+	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
+	auto_tmeta struct tmeta *tmeta = NULL;
+	auto_free struct tmeta_volume *volumes = NULL;
+	size_t nr;
+
+	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
+	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
+	    tmeta_usage(tmeta, &volumes, &nr, NULL, err) < 0)
+		return err_add(err, "read the maps of the volumes");
+	return 0;
+}
+
 int volume_delta(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
 		 struct volume_delta *ret, struct error *err)
 {

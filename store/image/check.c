@@ -408,7 +408,8 @@ static int check_leak(struct check *check, struct error *err)
 
 static int compare(struct check *check, struct error *err)
 {
-	if (volume_list(check->store->pool, &check->pool_ids, &check->nr_pool_ids, err) < 0 ||
+	if (volume_pool_verify(check->store->pool, err) < 0 ||
+	    volume_list(check->store->pool, &check->pool_ids, &check->nr_pool_ids, err) < 0 ||
 	    check_strangers(check, err) < 0 || check_layers(check, err) < 0 ||
 	    check_others(check, err) < 0 || check_configs(check, err) < 0 ||
 	    check_views(check, err) < 0 || (check->repair && collect(check, err) < 0) ||
