@@ -77,8 +77,8 @@ int volume_pool_open(const char *root, struct volume_pool **ret, struct error *e
 		return -1;
 	pool->config = pool_config(pool->pool);
 	pool->fs = fs_find(pool->config->fs, err);
-	if (!pool->fs || activate_if_needed(pool, err) < 0 ||
-	    pool_status(pool->pool, &status, err) < 0 ||
+	if (!pool->fs || pool_refuse_half_repaired(root, err) < 0 ||
+	    activate_if_needed(pool, err) < 0 || pool_status(pool->pool, &status, err) < 0 ||
 	    pool_check_health(pool->pool, &status, err) < 0 ||
 	    thinvol_resume_all(pool->pool, err) < 0 || metasnap_sweep(pool->pool, &status, err) < 0)
 		return -1;
@@ -102,9 +102,15 @@ void volume_pool_set_disk_below(struct volume_pool *pool, const char *path)
 	pool->disk_below = xstrdup(path);
 }
 
-int volume_pool_repair(const char *root, bool rebuild, struct buf *ret_report, struct error *err)
+int volume_pool_repair(const char *root, bool rebuild, struct buf *ret_report,
+		       struct pool_loss **ret_losses, size_t *ret_nr, struct error *err)
 {
-	return pool_repair(root, rebuild, ret_report, err);
+	return pool_repair(root, rebuild, ret_report, ret_losses, ret_nr, err);
+}
+
+int volume_pool_repair_end(const char *root, const uint32_t *ids, size_t nr, struct error *err)
+{
+	return pool_repair_end(root, ids, nr, err);
 }
 
 int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err)
@@ -219,32 +225,6 @@ int volume_pool_room(struct volume_pool *pool, uint64_t min_bytes, uint64_t *ret
 	if (on_disk < min_bytes)
 		return disk_is_full(pool, err);
 	*ret_bytes = on_disk < room ? on_disk : room;
-	return 0;
-}
-
-int volume_pool_leak(struct volume_pool *pool, uint64_t *ret_bytes, struct error *err)
-{
-	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
-	auto_tmeta struct tmeta *tmeta = NULL;
-	auto_free struct tmeta_volume *volumes = NULL;
-	auto_strlist struct strlist active = { 0 };
-	struct pool_status status;
-	uint64_t mapped_blocks;
-	size_t nr;
-
-	*ret_bytes = 0;
-	if (devices_list_volumes(pool->config, &active, err) < 0)
-		return -1;
-	if (active.nr)
-		return 0;
-	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
-	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
-	    tmeta_usage(tmeta, &volumes, &nr, &mapped_blocks, err) < 0 ||
-	    pool_status(pool->pool, &status, err) < 0)
-		return -1;
-	if (status.stat.data_used_blocks > mapped_blocks)
-		*ret_bytes =
-			(status.stat.data_used_blocks - mapped_blocks) * pool->config->block_bytes;
 	return 0;
 }
 
@@ -383,17 +363,26 @@ int volume_list(struct volume_pool *pool, uint32_t **ret_ids, size_t *ret_nr, st
 	return tmeta_list_ids(tmeta, ret_ids, ret_nr, err);
 }
 
-int volume_pool_verify(struct volume_pool *pool, struct error *err)
+int volume_pool_verify(struct volume_pool *pool, uint64_t *ret_leak_bytes, struct error *err)
 {
 	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
 	auto_tmeta struct tmeta *tmeta = NULL;
 	auto_free struct tmeta_volume *volumes = NULL;
+	auto_strlist struct strlist active = { 0 };
+	struct pool_status status;
+	uint64_t mapped_blocks;
 	size_t nr;
 
-	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
+	if (devices_list_volumes(pool->config, &active, err) < 0 ||
+	    metasnap_hold(pool->pool, &snap, err) < 0 ||
 	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
-	    tmeta_usage(tmeta, &volumes, &nr, NULL, err) < 0)
+	    tmeta_usage(tmeta, &volumes, &nr, &mapped_blocks, err) < 0 ||
+	    pool_status(pool->pool, &status, err) < 0)
 		return err_add(err, "read the maps of the volumes");
+	*ret_leak_bytes = 0;
+	if (!active.nr && status.stat.data_used_blocks > mapped_blocks)
+		*ret_leak_bytes =
+			(status.stat.data_used_blocks - mapped_blocks) * pool->config->block_bytes;
 	return 0;
 }
 

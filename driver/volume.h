@@ -73,21 +73,26 @@ static inline void volume_pool_close_(struct volume_pool **pool)
  */
 void volume_pool_set_disk_below(struct volume_pool *pool, const char *path);
 
-/**
- * volume_pool_repair - check and mend the metadata of the pool of root
- * @rebuild:    also when it is sound, for volume_pool_leak()
- * @ret_report: a line for each thing that was done
- *
- * The pool is stopped and started again: see pool_repair() in pool/check.h.
- */
-int volume_pool_repair(const char *root, bool rebuild, struct buf *ret_report, struct error *err);
-
 /*
- * Reads the whole map of every volume, each shared part once: ERR_CORRUPT when
- * some of it is damaged, which the kernel only finds when those blocks are used.
- * Takes 8 bytes of memory for each block in use.
+ * Check and mend the metadata of the pool of root, which is stopped and started
+ * again; then delete what is not whole any more and need not be kept. See
+ * pool_repair() in pool/check.h.
  */
-int volume_pool_verify(struct volume_pool *pool, struct error *err);
+struct pool_loss; /* pool/pool.h */
+int volume_pool_repair(const char *root, bool rebuild, struct buf *ret_report,
+		       struct pool_loss **ret_losses, size_t *ret_nr, struct error *err);
+int volume_pool_repair_end(const char *root, const uint32_t *ids, size_t nr, struct error *err);
+
+/**
+ * volume_pool_verify - read the whole map of every volume, each shared part once
+ * @ret_leak_bytes: what the pool counts as used although no volume has it; 0 while any volume
+ *                  is active, since its writes would be counted
+ *
+ * ERR_CORRUPT when some of it is damaged, which the kernel only finds when those
+ * blocks are used. A power cut while dm-thin discards can leave a leak, which
+ * volume_pool_repair() gives back. Takes 8 bytes of memory for each block in use.
+ */
+int volume_pool_verify(struct volume_pool *pool, uint64_t *ret_leak_bytes, struct error *err);
 
 /* A fresh status; strings are valid until the pool is closed. */
 int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err);
@@ -99,15 +104,6 @@ int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, str
  */
 int volume_pool_room(struct volume_pool *pool, uint64_t min_bytes, uint64_t *ret_bytes,
 		     struct error *err);
-
-/**
- * volume_pool_leak - what the pool counts as used although no volume has it
- * @ret_bytes: 0 while any volume is active, since its writes would be counted
- *
- * A power cut while dm-thin discards can leave such blocks; volume_pool_repair()
- * gives them back. Reads all of the metadata.
- */
-int volume_pool_leak(struct volume_pool *pool, uint64_t *ret_bytes, struct error *err);
 
 /*
  * Fails with ERR_NO_SPACE when metadata (or data) is below the reserve that a

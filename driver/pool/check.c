@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Why every crash point is safe. The damaged metadata is not written to before
- * a whole, checked and durable copy has its final name in the root; from then
- * on until the copy is in place and the name removed, each call starts with
- * copying it again, and the pool does not start for anybody else: neither on a
- * mixture of old blocks and new ones, nor to write what the next call would undo.
+ * a whole, checked and durable copy has its final name in the root. From then
+ * on the pool does not start, until the copy is in place, the caller has seen
+ * which volumes lost blocks and the name is removed: each call before that
+ * starts with copying it again.
  */
 #include "pool/check.h"
 
@@ -21,32 +21,41 @@
 #include "base/cleanup.h"
 #include "base/crash.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/size.h"
 #include "dm/devmap.h"
 #include "pool/config.h"
 #include "pool/devices.h"
 #include "pool/pool.h"
+#include "pool/thinvol.h"
+#include "tmeta/tmeta.h"
+#include "tmeta/usage.h"
 
 #define CHECK_DEADLINE_MS (60 * 60 * 1000)
 #define COPY_CHUNK_BYTES  ((size_t)MIB)
 #define DAMAGED_NAME	  "pool.damaged"
-#define COPY_PART_NAME	  CONFIG_COPY_NAME ".part"
+#define COPY_PART_NAME	  POOL_COPY_NAME ".part"
 
 struct repair {
 	const char *root;
 	struct buf *report;
-	bool rebuild; /* although it is sound */
-	char *copy;   /* whole and checked */
+	bool rebuild;  /* although it is sound */
+	char *damaged; /* as it was found */
+	char *copy;    /* whole and checked */
 	char *part;
+	struct pool_loss *losses;
+	size_t nr_losses;
 	char node[DEVMAP_NODE_BYTES]; /* the metadata, while no pool runs on it */
 	uint64_t meta_bytes;
 };
 
 static void repair_done(struct repair *repair)
 {
+	free(repair->damaged);
 	free(repair->copy);
 	free(repair->part);
+	free(repair->losses);
 }
 #define auto_repair __attribute__((cleanup(repair_done)))
 
@@ -101,7 +110,7 @@ static int make_copy(struct repair *repair, struct error *err)
 		return err_set(err, ERR_CORRUPT, "thin_repair made metadata that is not sound");
 	if (fsync(fd) < 0)
 		return err_sys(err, errno, "sync '%s'", repair->part);
-	return config_rename(repair->root, COPY_PART_NAME, CONFIG_COPY_NAME, err);
+	return config_rename(repair->root, COPY_PART_NAME, POOL_COPY_NAME, err);
 }
 
 /* Skips what is zero: to must read as zeros, or sparse be false. */
@@ -129,14 +138,13 @@ static int copy_bytes(int from_fd, int to_fd, uint64_t bytes, bool sparse, struc
 /* thin_repair drops what it cannot read, up to every volume: people may want to try more. */
 static int keep_damaged(struct repair *repair, struct error *err)
 {
-	auto_free char *path = xasprintf("%s/%s", repair->root, DAMAGED_NAME);
 	auto_fd int from_fd = open(repair->node, O_RDONLY | O_CLOEXEC);
-	auto_fd int to_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	auto_fd int to_fd = open(repair->damaged, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (from_fd < 0)
 		return err_sys(err, errno, "open %s", repair->node);
 	if (to_fd < 0 || ftruncate(to_fd, (off_t)repair->meta_bytes) < 0)
-		return err_sys(err, errno, "create '%s'", path);
+		return err_sys(err, errno, "create '%s'", repair->damaged);
 	return copy_bytes(from_fd, to_fd, repair->meta_bytes, true, err);
 }
 
@@ -155,12 +163,71 @@ static int install_copy(struct repair *repair, struct error *err)
 			       repair->copy);
 	if (copy_bytes(from_fd, to_fd, repair->meta_bytes, false, err) < 0)
 		return -1;
-	buf_printf(repair->report, "%s; what was there is kept in %s/" DAMAGED_NAME "\n",
+	buf_printf(repair->report, "%s; what was there is kept in %s\n",
 		   repair->rebuild ? "thin_repair has counted the pool's blocks anew"
 				   : "the pool's metadata was damaged: thin_repair has rebuilt "
 				     "what it could read",
-		   repair->root);
+		   repair->damaged);
 	return 0;
+}
+
+static int list_volumes(const char *path, struct tmeta_volume **ret, size_t *ret_nr,
+			struct error *err)
+{
+	auto_tmeta struct tmeta *tmeta = NULL;
+
+	return tmeta_open(path, 0, &tmeta, err) < 0 ? -1 : tmeta_list(tmeta, ret, ret_nr, err);
+}
+
+static uint64_t mapped_blocks(const struct tmeta_volume *volumes, size_t nr, uint32_t id)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (volumes[i].id == id)
+			return volumes[i].mapped_blocks;
+	}
+	return 0;
+}
+
+/* thin_repair says nothing of the leaves that it leaves out, but counts anew what is left. */
+static int find_losses(struct repair *repair, struct error *err)
+{
+	auto_free struct tmeta_volume *before = NULL;
+	auto_free struct tmeta_volume *after = NULL;
+	size_t nr_before, nr_after;
+	struct error why;
+
+	if (list_volumes(repair->copy, &after, &nr_after, err) < 0)
+		return -1;
+	if (list_volumes(repair->damaged, &before, &nr_before, &why) < 0) {
+		buf_printf(repair->report,
+			   "which volumes lost blocks cannot be told (%s): load images again\n",
+			   why.text);
+		return 0;
+	}
+	repair->losses = xcalloc(nr_before + 1, sizeof(*repair->losses));
+	for (size_t i = 0; i < nr_before; i++) {
+		uint64_t left = mapped_blocks(after, nr_after, before[i].id);
+
+		if (left < before[i].mapped_blocks)
+			repair->losses[repair->nr_losses++] = (struct pool_loss){
+				.id = before[i].id,
+				.had_blocks = before[i].mapped_blocks,
+				.lost_blocks = before[i].mapped_blocks - left,
+			};
+	}
+	return 0;
+}
+
+/* The program may have crashed: 0.9 does when a root of a tree cannot be read. */
+static int no_copy(struct repair *repair, struct error *err)
+{
+	unlink(repair->part);
+	return err_add(err,
+		       "the metadata is damaged, and thin_repair cannot mend it; it was not "
+		       "changed, and '%s' is a copy. With a newer thin_repair installed, run "
+		       "'veneer check --repair' again, or give the images up with 'veneer pool "
+		       "destroy --force'",
+		       repair->damaged);
 }
 
 static int mend(struct repair *repair, struct error *err)
@@ -170,47 +237,88 @@ static int mend(struct repair *repair, struct error *err)
 
 	if (damaged <= 0)
 		return damaged;
-	if (!have_copy && (keep_damaged(repair, err) < 0 || make_copy(repair, err) < 0)) {
-		unlink(repair->part);
+	if (!have_copy && keep_damaged(repair, err) < 0)
 		return -1;
-	}
+	if (!have_copy && make_copy(repair, err) < 0)
+		return no_copy(repair, err);
 	crash_point("pool-repair-copied");
-	if (install_copy(repair, err) < 0)
+	if (install_copy(repair, err) < 0 || find_losses(repair, err) < 0)
 		return -1;
 	crash_point("pool-repair-installed");
-	return config_remove(repair->root, CONFIG_COPY_NAME, err);
+	return 0;
 }
 
-static int repair_stopped(const char *root, const struct pool_config *config, bool rebuild,
-			  struct buf *report, struct error *err)
+static int repair_stopped(struct repair *repair, const struct pool_config *config,
+			  struct error *err)
 {
 	auto_devices struct devices devices = { 0 };
-	auto_repair struct repair repair = {
-		.root = root,
-		.report = report,
-		.rebuild = rebuild,
-		.copy = xasprintf("%s/%s", root, CONFIG_COPY_NAME),
-		.part = xasprintf("%s/%s", root, COPY_PART_NAME),
-	};
 	dev_t device;
 
 	if (devices_open_ours(config, &devices, err) < 0 ||
 	    devices_map_meta(config, &devices, &device, err) < 0)
 		return -1;
-	devmap_node(device, repair.node);
-	repair.meta_bytes = header_bytes(devices_meta_header(&devices), HEADER_META);
-	return mend(&repair, err);
+	devmap_node(device, repair->node);
+	repair->meta_bytes = header_bytes(devices_meta_header(&devices), HEADER_META);
+	return mend(repair, err);
 }
 
-int pool_repair(const char *root, bool rebuild, struct buf *ret_report, struct error *err)
+static int start(const struct pool_config *config, struct error *err)
+{
+	auto_devices struct devices devices = { 0 };
+
+	return devices_open_ours(config, &devices, err) < 0 ||
+			       devices_apply(config, &devices, err) < 0
+		       ? -1
+		       : 0;
+}
+
+/* A pool that cannot run leaves nothing in the kernel. */
+static void stop(const struct pool_config *config)
+{
+	struct error why;
+
+	if (devices_remove(config, &why) < 0)
+		log_warn("%s", why.text);
+}
+
+int pool_repair(const char *root, bool rebuild, struct buf *ret_report,
+		struct pool_loss **ret_losses, size_t *ret_nr, struct error *err)
 {
 	auto_pool struct pool *pool = NULL;
+	auto_repair struct repair repair = {
+		.root = root,
+		.report = ret_report,
+		.rebuild = rebuild,
+		.damaged = xasprintf("%s/%s", root, DAMAGED_NAME),
+		.copy = xasprintf("%s/%s", root, POOL_COPY_NAME),
+		.part = xasprintf("%s/%s", root, COPY_PART_NAME),
+	};
 	struct pool_status status;
 
-	if (pool_open(root, &pool, err) < 0 || devices_remove(pool_config(pool), err) < 0 ||
-	    repair_stopped(root, pool_config(pool), rebuild, ret_report, err) < 0 ||
-	    pool_activate(root, err) < 0 || pool_status(pool, &status, err) < 0 ||
+	if (pool_open(root, &pool, err) < 0 || devices_remove(pool_config(pool), err) < 0)
+		return err_add(err, "repair the pool of '%s'", root);
+	if (repair_stopped(&repair, pool_config(pool), err) < 0) {
+		stop(pool_config(pool));
+		return err_add(err, "repair the pool of '%s'", root);
+	}
+	if (start(pool_config(pool), err) < 0 || pool_status(pool, &status, err) < 0 ||
 	    pool_check_health(pool, &status, err) < 0)
 		return err_add(err, "repair the pool of '%s'", root);
+	*ret_losses = take_ptr(repair.losses);
+	*ret_nr = repair.nr_losses;
 	return 0;
+}
+
+int pool_repair_end(const char *root, const uint32_t *ids, size_t nr, struct error *err)
+{
+	auto_pool struct pool *pool = NULL;
+
+	if (pool_open(root, &pool, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++) {
+		if (thinvol_delete(pool, ids[i], err) < 0 && err->kind != ERR_NOT_FOUND)
+			return err_add(err, "delete volume %u, which lost blocks", ids[i]);
+		crash_point("pool-repair-deleted");
+	}
+	return config_remove(root, POOL_COPY_NAME, err);
 }

@@ -14,8 +14,6 @@
 #include "pool/pool.h"
 
 #define CONFIG_PART_NAME POOL_CONFIG_NAME ".part"
-/* Metadata that a repair is putting in place: while it exists, no pool is started (pool/check.c). */
-#define CONFIG_COPY_NAME "pool.repaired"
 
 void config_done(struct pool_config *config);
 #define auto_config __attribute__((cleanup(config_done)))

@@ -84,7 +84,7 @@ static int take_away(const char *root, const struct pool_config *config, struct 
 	}
 	crash_point("pool-take-away");
 	/* A copy of this pool's metadata must not be put into the next one. */
-	if (remove_files(root, config, err) < 0 || config_remove(root, CONFIG_COPY_NAME, err) < 0)
+	if (remove_files(root, config, err) < 0 || config_remove(root, POOL_COPY_NAME, err) < 0)
 		return -1;
 	return config_remove(root, CONFIG_PART_NAME, err);
 }

@@ -55,15 +55,15 @@ const char *pool_name(const struct pool *pool)
 	return pool->name;
 }
 
-static int refuse_half_repaired(const char *root, struct error *err)
+int pool_refuse_half_repaired(const char *root, struct error *err)
 {
-	auto_free char *copy = xasprintf("%s/" CONFIG_COPY_NAME, root);
+	auto_free char *path = xasprintf("%s/" POOL_COPY_NAME, root);
 
-	if (access(copy, F_OK) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "look at '%s'", copy);
+	if (access(path, F_OK) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "look at '%s'", path);
 	return err_set(err, ERR_CORRUPT,
-		       "the repair of its metadata did not come to its end: run 'veneer check "
-		       "--repair'");
+		       "a repair of the pool's metadata was interrupted: run 'veneer check "
+		       "--repair' to finish it");
 }
 
 int pool_activate(const char *root, struct error *err)
@@ -71,10 +71,10 @@ int pool_activate(const char *root, struct error *err)
 	auto_pool struct pool *pool = NULL;
 	auto_devices struct devices devices = { 0 };
 
-	if (pool_open(root, &pool, err) < 0 || devmap_require_target("thin-pool", err) < 0)
+	if (pool_open(root, &pool, err) < 0 || pool_refuse_half_repaired(root, err) < 0 ||
+	    devmap_require_target("thin-pool", err) < 0)
 		return -1;
-	if (refuse_half_repaired(root, err) < 0 ||
-	    devices_open_ours(&pool->config, &devices, err) < 0 ||
+	if (devices_open_ours(&pool->config, &devices, err) < 0 ||
 	    devices_apply(&pool->config, &devices, err) < 0)
 		return err_add(err, "activate the pool of '%s'", root);
 	return 0;

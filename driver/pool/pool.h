@@ -23,9 +23,10 @@
 #include "base/err.h"
 #include "pool/poolstat.h"
 
-#define POOL_CONFIG_NAME "pool.json" /* in the root */
-#define POOL_FILES_NAME	 "pool"	     /* folder in the root: the files of a file pool */
-#define POOL_NAME_BYTES	 64	     /* room for a device-mapper name of ours */
+#define POOL_CONFIG_NAME "pool.json"	 /* in the root */
+#define POOL_COPY_NAME	 "pool.repaired" /* metadata that is being put in place: pool/check.c */
+#define POOL_FILES_NAME	 "pool"		 /* folder in the root: the files of a file pool */
+#define POOL_NAME_BYTES	 64		 /* room for a device-mapper name of ours */
 
 /* A zeroed struct asks for all defaults: a file pool, 64 KiB blocks, ext4, volumes of 10 GiB. */
 struct pool_create_args {
@@ -60,6 +61,13 @@ struct pool_status {
 	uint64_t meta_total_bytes;
 };
 
+/* A volume that a repair of the metadata could not keep whole. */
+struct pool_loss {
+	uint32_t id;
+	uint64_t had_blocks;
+	uint64_t lost_blocks; /* they read as zeros now */
+};
+
 /* An opened configuration; the pool itself may be active or not. */
 struct pool;
 
@@ -81,6 +89,8 @@ int pool_create(const char *root, const struct pool_create_args *args, struct er
  * ours, ERR_IN_USE when something else is on one.
  */
 int pool_activate(const char *root, struct error *err);
+/* ERR_CORRUPT while a repair is not finished: what lost blocks is still there as if whole. */
+int pool_refuse_half_repaired(const char *root, struct error *err);
 /* Stops volumes and pool, detaches loop devices. Idempotent. ERR_IN_USE names the holder's volume. */
 int pool_deactivate(const char *root, struct error *err);
 /**

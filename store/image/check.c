@@ -391,11 +391,11 @@ static int collect(struct check *check, struct error *err)
 }
 
 /* The pool's own count of its blocks. It has to be stopped for the repair, see store_check(). */
-static int check_leak(struct check *check, struct error *err)
+static int check_maps(struct check *check, struct error *err)
 {
 	uint64_t before = check->leak_bytes;
 
-	if (volume_pool_leak(check->store->pool, &check->leak_bytes, err) < 0)
+	if (volume_pool_verify(check->store->pool, &check->leak_bytes, err) < 0)
 		return -1;
 	if (check->leak_bytes && !(check->repair && !before))
 		found(check, false, "%" PRIu64 " KiB of the pool belong to no volume",
@@ -408,12 +408,11 @@ static int check_leak(struct check *check, struct error *err)
 
 static int compare(struct check *check, struct error *err)
 {
-	if (volume_pool_verify(check->store->pool, err) < 0 ||
+	if (check_maps(check, err) < 0 ||
 	    volume_list(check->store->pool, &check->pool_ids, &check->nr_pool_ids, err) < 0 ||
 	    check_strangers(check, err) < 0 || check_layers(check, err) < 0 ||
 	    check_others(check, err) < 0 || check_configs(check, err) < 0 ||
-	    check_views(check, err) < 0 || (check->repair && collect(check, err) < 0) ||
-	    check_leak(check, err) < 0)
+	    check_views(check, err) < 0 || (check->repair && collect(check, err) < 0))
 		return -1;
 	return check_blobs(check, err);
 }
@@ -455,21 +454,62 @@ static void report_lines(struct check *check, char *text)
 	}
 }
 
+/* Returns 1 when the volume holds what somebody wrote through a view of an image. */
+static int is_view(struct check *check, uint32_t id, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (db_prepare(check->store->db, "SELECT 1 FROM thin WHERE id = ?1 AND kind = 'view'",
+		       &stmt, err) < 0)
+		return -1;
+	db_bind_int(stmt, 1, id);
+	return db_step(stmt, err);
+}
+
+/*
+ * A layer with holes reads as if it were whole: it goes, and what is missing
+ * then is found as ever. The rest of what people wrote themselves stays theirs.
+ */
+static int drop_losses(struct check *check, const struct pool_loss *losses, size_t nr,
+		       struct error *err)
+{
+	auto_free uint32_t *ids = xcalloc(nr + 1, sizeof(*ids));
+	size_t nr_ids = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		const struct pool_loss *loss = &losses[i];
+		int view = is_view(check, loss->id, err);
+
+		if (view < 0)
+			return -1;
+		found(check, !view, "thin id %u has lost %" PRIu64 " of %" PRIu64 " blocks%s",
+		      loss->id, loss->lost_blocks, loss->had_blocks,
+		      view ? ", which read as zeros: it is a writable view, save what you need"
+			   : ": removed");
+		if (!view)
+			ids[nr_ids++] = loss->id;
+	}
+	return volume_pool_repair_end(check->store->root.path, ids, nr_ids, err);
+}
+
 /* The pool is stopped for that; what had been found of it before counts no more. */
 static int mend_pool(struct check *check, struct error *err)
 {
 	auto_buf struct buf report = { 0 };
+	auto_free struct pool_loss *losses = NULL;
 	struct store *store = check->store;
+	size_t nr = 0;
 
 	volume_pool_close(take_ptr(store->pool));
-	if (volume_pool_repair(store->root.path, check->leak_bytes > 0, &report, err) < 0)
+	if (volume_pool_repair(store->root.path, check->leak_bytes > 0, &report, &losses, &nr,
+			       err) < 0)
 		return -1;
-	if (report.data)
-		report_lines(check, (char *)report.data);
 	free(take_ptr(check->pool_ids));
 	check->nr_pool_ids = 0;
 	check->nr_open = 0;
-	return 0;
+	if (report.data)
+		report_lines(check, (char *)report.data);
+	return drop_losses(check, losses, nr, err);
 }
 
 /* Without a pool the catalogue must be empty. */

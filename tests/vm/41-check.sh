@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 300
 # Damages made on purpose: check finds them, --repair mends them, --rebuild makes a catalogue anew.
+# shellcheck disable=SC2154 # fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -271,21 +272,180 @@ needs_check() {
 	"$VENEER" unmount "$mnt"
 }
 
-damaged_metadata() {
-	loaded
-	"$VENEER" pool deactivate
-	# A node of the mapping tree that is no superblock: whatever is there, it is damaged then.
-	root=$(dd if="$VENEER_ROOT/pool/meta" bs=1 skip=$(((1 << 20) + 320)) count=8 status=none | od -An -tu8)
-	dd if=/dev/urandom of="$VENEER_ROOT/pool/meta" bs=4096 seek=$((256 + root)) count=1 conv=notrunc status=none
+# meta_block WHAT [ID] - the number of a block of the metadata of the stopped pool: "mapping" and
+# "details" are roots of trees, "bitmap" is the index of the metadata's own space map, "leaf" a leaf
+# in the middle of a volume's tree that no other volume has
+meta_block() {
+	perl - "$VENEER_ROOT/pool/meta" "$@" <<'END'
+my ($path, $what, $id) = @ARGV;
+open(my $file, '<:raw', $path) or die;
+sub block { # the blocks are behind the header
+	my $block;
+	seek($file, (1 << 20) + 4096 * $_[0], 0);
+	read($file, $block, 4096) == 4096 or die;
+	return $block;
+}
+sub node { # its flags, keys and values of 8 bytes
+	my $block = block($_[0]);
+	my ($flags, $nr, $max) = unpack('x4 V x8 V V', $block);
+	return $flags, [unpack("x32 Q$nr", $block)], [unpack('x' . (32 + 8 * $max) . " Q$nr", $block)];
+}
+my $super = block(0);
+my %root = (mapping => 320, details => 328, bitmap => 192 + 16);
+if ($root{$what}) {
+	print unpack("x$root{$what} Q", $super);
+	exit;
+}
+my (undef, $ids, $roots) = node(unpack('x320 Q', $super));
+my (%users, @mine);
+for my $i (0 .. $#$ids) {
+	my ($flags, undef, $leaves) = node($roots->[$i]);
+	my @leaves = $flags & 1 ? @$leaves : ($roots->[$i]);
+	$users{$_}++ for @leaves;
+	@mine = @leaves if $ids->[$i] == $id;
+}
+@mine = grep { $users{$_} == 1 } @mine;
+print $mine[@mine / 2];
+END
+}
+damage() { # WHAT [ID]
+	local block
+	block=$(meta_block "$@")
+	check 'a block to damage' test -n "$block"
+	head -c 4096 /dev/zero | tr '\0' U |
+		dd of="$VENEER_ROOT/pool/meta" bs=4096 seek=$((256 + block)) conv=notrunc,fsync status=none
+}
+
+# The kernel starts on what is damaged, or not: nothing but check --repair goes on.
+repaired() {
+	local report
 	fails 1 "$VENEER" check
 	contains 'veneer check --repair' "$stderr"
-	report=$("$VENEER" check --repair)
-	contains "the pool's metadata was damaged" "$report"
-	is '' "$("$VENEER" check)"
-	"$VENEER" load -q -i "$IMAGES/oci.tar" >/dev/null
+	report=$("$VENEER" check --repair) || true
+	contains "the pool's metadata was damaged; thin_repair has rebuilt what it could read" "$report"
+	contains "is kept in $VENEER_ROOT/pool.damaged (mended)" "$report"
+	check 'the repair is over' test ! -e "$VENEER_ROOT/pool.repaired"
+	printf '%s\n' "$report"
+}
+
+damaged_bitmap() {
+	local before
+	loaded
+	before=$(essence)
+	"$VENEER" pool deactivate
+	damage bitmap
+	fails 1 "$VENEER" mount debian:12 "$mnt"
+	contains "the pool's metadata is damaged: run 'veneer check --repair'" "$stderr"
+	repaired >/dev/null
+	is "$before" "$(essence)" 'what the pool holds'
+	healthy
 	"$VENEER" mount debian:12 "$mnt"
+	is veneer-test "$(cat "$mnt/etc/hostname")"
+	"$VENEER" unmount "$mnt"
+}
+
+# A layer with holes would read as if it were whole.
+damaged_leaf() { # of the layer with that number
+	local id report
+	loaded
+	id=$(thin_ids | sed -n "$1p")
+	"$VENEER" pool deactivate
+	damage leaf "$id"
+	report=$(repaired)
+	contains "thin id $id has lost" "$report"
+	contains 'its images were removed, load them again (mended)' "$report"
+	is '' "$("$VENEER" images -q)" images
+	is '' "$("$VENEER" check)"
+	loaded
+	"$VENEER" mount debian:12 "$mnt"
+	is veneer-test "$(cat "$mnt/etc/hostname")"
 	"$VENEER" unmount "$mnt"
 	healthy
+}
+
+damaged_template() {
+	local id
+	loaded
+	id=$("$VENEER" pool status --format '{{.Template}}')
+	"$VENEER" pool deactivate
+	damage leaf "$id"
+	contains 'the template, thin id' "$(repaired)"
+	is '' "$("$VENEER" check)"
+	"$VENEER" rmi debian:12 >/dev/null
+	loaded
+	healthy
+}
+
+# What somebody wrote is not thrown away, however little is left.
+damaged_view() {
+	local id report
+	loaded
+	"$VENEER" mount --rw debian:12 "$mnt"
+	id=$("$VENEER" pool ls --format '{{.Kind}} {{.ID}}' | sed -n 's/^view //p')
+	dd if=/dev/urandom of="$mnt/mine" bs=1M count=40 conv=fsync status=none
+	umount "$mnt"
+	"$VENEER" pool deactivate
+	damage leaf "$id"
+	report=$(repaired)
+	contains "thin id $id has lost" "$report"
+	contains 'it is a writable view, save what you need' "$report"
+	is debian:12 "$("$VENEER" images --format '{{.Repository}}:{{.Tag}}')"
+	is "$id" "$("$VENEER" pool ls --format '{{.Kind}} {{.ID}}' | sed -n 's/^view //p')" 'the view'
+	"$VENEER" unmount "$mnt" || "$VENEER" check --repair
+	healthy
+}
+
+# As 0.9 does when it cannot read the root of a tree; another version may do better.
+crashing_tools() {
+	mkdir -p "$WORK/bin"
+	printf '#!/bin/sh\nkill -SEGV $$\n' >"$WORK/bin/thin_repair"
+	chmod +x "$WORK/bin/thin_repair"
+}
+
+beyond_repair() {
+	loaded
+	"$VENEER" pool deactivate
+	cp --sparse=always "$VENEER_ROOT/pool/meta" "$WORK/meta"
+	damage details
+	crashing_tools
+	for _ in 1 2; do
+		PATH=$WORK/bin:$PATH fails 1 "$VENEER" check --repair
+		contains 'thin_repair was killed by signal 11' "$stderr"
+		contains "it was not changed, and '$VENEER_ROOT/pool.damaged' is a copy" "$stderr"
+		contains "run 'veneer check --repair' again, or give the images up with 'veneer pool destroy --force'" "$stderr"
+		tail -c +$(((1 << 20) + 1)) "$VENEER_ROOT/pool/meta" | cmp - "$VENEER_ROOT/pool.damaged"
+		is '' "$(dmsetup ls | grep veneer-)" devices
+		is '' "$(losetup -n -l)" 'loop devices'
+		is 'pool.damaged pool.json' "$(cd "$VENEER_ROOT" && echo pool.*)" 'files'
+	done
+	fails 1 "$VENEER" mount debian:12 "$mnt"
+	contains "veneer check --repair" "$stderr"
+	is 1 "$("$VENEER" images -q | wc -l)" images
+	# Somebody mends it by other means.
+	dd if="$WORK/meta" of="$VENEER_ROOT/pool/meta" bs=1M conv=notrunc,fsync status=none
+	"$VENEER" check
+	healthy
+}
+
+interrupted_repair() {
+	local point id
+	for point in pool-repair-copied pool-repair-installed pool-repair-deleted; do
+		loaded
+		id=$(thin_ids | tail -n 1)
+		"$VENEER" pool deactivate
+		damage leaf "$id"
+		VENEER_CRASH_AT=$point fails 137 "$VENEER_CRASH" check --repair
+		contains "crash point $point" "$stderr"
+		for command in 'pool activate' 'mount debian:12' "load -q -i $IMAGES/oci.tar" check; do
+			# shellcheck disable=SC2086 # several words
+			fails 1 "$VENEER" $command
+			contains "a repair of the pool's metadata was interrupted: run 'veneer check --repair' to finish it" "$stderr"
+		done
+		"$VENEER" check --repair
+		is '' "$("$VENEER" images -q)" images
+		healthy
+	done
+	loaded
 }
 
 no_pool_at_all() {
@@ -320,4 +480,11 @@ case_ 'a catalogue that was cut is made again' rebuilt cut
 case_ 'a writable view without a catalogue' rebuilt_with_view
 case_ 'a block that belongs to no volume' leak
 case_ 'a pool that must be checked' needs_check
+case_ 'a damaged space map loses nothing' damaged_bitmap
+case_ 'a layer that lost blocks goes' damaged_leaf 2
+case_ 'a base layer that lost blocks goes' damaged_leaf 1
+case_ 'a template that lost blocks is made anew' damaged_template
+case_ 'a writable view that lost blocks stays' damaged_view
+case_ 'metadata that thin_repair dies of' beyond_repair
+case_ 'a repair that was interrupted' interrupted_repair
 case_ 'no pool' no_pool_at_all

@@ -415,8 +415,12 @@ static void case_repair(struct check *check)
 {
 	auto_volume_pool struct volume_pool *pool = NULL;
 	auto_buf struct buf report = { 0 };
+	auto_free struct pool_loss *losses = NULL;
+	size_t nr_losses = 1;
 
-	DOES(pool_repair(check->root, false, &report, &check->err));
+	DOES(pool_repair(check->root, false, &report, &losses, &nr_losses, &check->err));
+	IS(nr_losses == 0);
+	DOES(pool_repair_end(check->root, NULL, 0, &check->err));
 	IS(report.data && strstr(report.data, "is sound"));
 	if (open_pool(check, &pool))
 		IS(size_in_view(check, pool, LAYER1, "a") == 20 * MIB);
