@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/jsonfield.h"
 #include "limits.h"
+#include "oci/expand.h"
 #include "oci/words.h"
 
 #define ESCAPE '\\'
@@ -28,7 +29,7 @@ struct change {
 	const char *rest; /* behind the flags, no blanks at either end */
 	struct strlist flags;
 	struct strlist env; /* before this instruction */
-	struct words_scope scope;
+	struct expand_scope scope;
 };
 
 static void change_done(struct change *change)
@@ -162,7 +163,7 @@ static int parse_pairs(struct change *change, struct strlist *ret, struct error 
 	if (words_pairs(change->rest, ESCAPE, change->name, &pairs, err) < 0)
 		return -1;
 	for (size_t i = 0; i < pairs.nr; i++) {
-		if (words_expand(pairs.items[i], &change->scope, &text, err) < 0)
+		if (expand_word(pairs.items[i], &change->scope, &text, err) < 0)
 			return -1;
 		if (i % 2 == 0 && !text.len)
 			return err_set(err, ERR_USAGE, "%s names can not be blank", change->name);
@@ -286,7 +287,7 @@ static int apply_expose(struct change *change, struct error *err)
 		return -1;
 	words_split(change->rest, &words);
 	for (size_t i = 0; i < words.nr; i++)
-		if (words_expand_split(words.items[i], &change->scope, &list, err) < 0)
+		if (expand_words(words.items[i], &change->scope, &list, err) < 0)
 			return -1;
 	for (size_t i = 0; i < list.nr; i++)
 		if (expose(ports, list.items[i], err) < 0)
@@ -439,7 +440,7 @@ static int parse_single(struct change *change, struct buf *ret, struct error *er
 {
 	if (need_argument(change, "exactly", err) < 0)
 		return -1;
-	return words_expand(change->rest, &change->scope, ret, err);
+	return expand_word(change->rest, &change->scope, ret, err);
 }
 
 /* "RTMIN", "RTMIN+3", "RTMAX-1": the kernel's range, not what the C library leaves of it. */
@@ -513,7 +514,7 @@ static int apply_volume(struct change *change, struct error *err)
 	if (!words.nr)
 		return err_set(err, ERR_USAGE, "VOLUME requires at least one argument");
 	for (size_t i = 0; i < words.nr; i++) {
-		if (words_expand(words.items[i], &change->scope, &text, err) < 0)
+		if (expand_word(words.items[i], &change->scope, &text, err) < 0)
 			return -1;
 		if (!*words_skip_blanks(text.data))
 			return err_set(err, ERR_USAGE,
@@ -663,7 +664,7 @@ int change_apply(json_t *settings, const char *text, struct error *err)
 		return -1;
 	changed = json_deep_copy(settings);
 	change.settings = changed;
-	change.scope = (struct words_scope){ .left = WORDS_EXPANDED_MAX, .escape = ESCAPE };
+	change.scope = (struct expand_scope){ .left = EXPAND_BYTES_MAX, .escape = ESCAPE };
 	load_env(&change);
 	while (words_logical_line(&text, ESCAPE, &line))
 		if (apply_line(&change, &line, err) < 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * words - the text of a Dockerfile instruction: its words, quotes and variables
+ * words - the text of a Dockerfile instruction: its lines, flags, words and pairs
  *
  * What `--change` and a Dockerfile have in common. Blanks are ASCII blanks;
  * text is UTF-8 and is only ever cut beside an ASCII character. No recursion.
- * Source: spec/dockerfile.md, sections 1 ("Words") and 2.
+ * Source: spec/dockerfile.md, section 1 ("Words").
  */
 #ifndef OCI_WORDS_H
 #define OCI_WORDS_H
@@ -17,18 +17,6 @@
 
 /* docker: one line of a Dockerfile. */
 #define WORDS_LINE_MAX 65535
-/* Bytes that variables may make of one instruction: a start for words_scope.left. */
-#define WORDS_EXPANDED_MAX (1024 * 1024)
-/* "${a:-${b:-…}}" and quotes within quotes. */
-#define WORDS_DEPTH_MAX 64
-
-/* What variables stand for, and where. */
-struct words_scope {
-	char *const
-		*env; /* "NAME=value", NULL terminated, may be NULL; the first of a name counts */
-	size_t left;  /* bytes that expansion may still produce; counts down */
-	char escape;  /* '\\' or '`' */
-};
 
 /* The first byte that is no blank. */
 const char *words_skip_blanks(const char *text);
@@ -73,19 +61,5 @@ int words_json(const char *text, struct strlist *ret, bool *ret_is_json, struct 
  */
 int words_pairs(const char *text, char escape, const char *name, struct strlist *ret,
 		struct error *err);
-
-/**
- * words_expand - replace variables, take quotes and escapes away
- * @ret: reset and filled
- *
- * $n, ${n} and the modifiers :- - :+ + :? ?. Returns 0, or -1: ERR_USAGE with
- * what is wrong with the text, ERR_UNSUPPORTED for another modifier, ERR_LIMIT
- * when the result is too long.
- */
-int words_expand(const char *text, struct words_scope *scope, struct buf *ret, struct error *err);
-
-/* Likewise; blanks outside quotes, those of values too, end a word. Adds to ret. */
-int words_expand_split(const char *text, struct words_scope *scope, struct strlist *ret,
-		       struct error *err);
 
 #endif

@@ -6,37 +6,6 @@
 #include "base/cleanup.h"
 #include "unit.h"
 
-static const char *const env[] = { "a=1",	    "blank=", "two=x y", "a=second",
-				   "long_name9=ok", "@=at",   NULL };
-
-static struct words_scope new_scope(void)
-{
-	return (struct words_scope){ .env = (char *const *)env,
-				     .left = WORDS_EXPANDED_MAX,
-				     .escape = '\\' };
-}
-
-static void check_expand(const char *text, const char *expected)
-{
-	struct words_scope scope = new_scope();
-	auto_buf struct buf out = { 0 };
-	struct error err;
-
-	CU_ASSERT_EQUAL_FATAL(0, words_expand(text, &scope, &out, &err));
-	CU_ASSERT_STRING_EQUAL(out.data, expected);
-}
-
-static void check_bad(const char *text, enum err_kind kind, const char *expected)
-{
-	struct words_scope scope = new_scope();
-	auto_buf struct buf out = { 0 };
-	struct error err;
-
-	CU_ASSERT_EQUAL_FATAL(-1, words_expand(text, &scope, &out, &err));
-	CU_ASSERT_EQUAL(err.kind, kind);
-	CU_ASSERT_STRING_EQUAL(err.text, expected);
-}
-
 /* The words joined by '|', so that a case is one line. */
 static void check_list(const struct strlist *list, const char *expected)
 {
@@ -46,120 +15,6 @@ static void check_list(const struct strlist *list, const char *expected)
 	for (size_t i = 0; i < list->nr; i++)
 		buf_printf(&out, "%s%s", i ? "|" : "", list->items[i]);
 	CU_ASSERT_STRING_EQUAL(out.data, expected);
-}
-
-static void test_variables(void)
-{
-	check_expand("", "");
-	check_expand("$a", "1");
-	check_expand("x${a}y", "x1y");
-	check_expand("$none.${none}", ".");
-	check_expand("$ab", "");
-	check_expand("$long_name9-", "ok-");
-	check_expand("$1x$@$$", "xat");
-	check_expand("$ $. $", "$ $. $");
-	check_expand("\u00fc$a\u20ac", "\u00fc1\u20ac");
-}
-
-static void test_modifiers(void)
-{
-	check_expand("${a:-w}${a-w}${a:+w}${a+w}", "11ww");
-	check_expand("${no:-w}${no-w}${no:+w}${no+w}", "ww");
-	check_expand("${blank:-w}|${blank-w}|${blank:+w}|${blank+w}", "w|||w");
-	check_expand("${a:?m}${blank?m}", "1");
-	check_expand("${no:-}", "");
-	check_expand("${no:-${blank:-${a}}}${a:+<${no:-in $two}>}", "1<in x y>");
-	check_expand("${no:-'}'}${no:-\"}\"}${no:-\\}}", "}}}");
-	check_expand("\"${no:-\"a b\"}\"", "a b");
-	check_expand("keep ${a:-dropped}", "keep 1");
-}
-
-static void test_quotes(void)
-{
-	check_expand("'$a \"\\'", "$a \"\\");
-	check_expand("\"$a \\$a \\\" \\\\ \\n '\"", "1 $a \" \\ \\n '");
-	check_expand("\\$a\\b\\\\\\\"", "$ab\\\"");
-	check_expand("end\\", "end");
-	check_expand("a'b'\"c\"d", "abcd");
-}
-
-static void test_backtick(void)
-{
-	struct words_scope scope = new_scope();
-	auto_buf struct buf out = { 0 };
-	struct error err;
-
-	scope.escape = '`';
-	CU_ASSERT_EQUAL_FATAL(0, words_expand("c:\\$a`$a\"`$\"", &scope, &out, &err));
-	CU_ASSERT_STRING_EQUAL(out.data, "c:\\1$a$");
-}
-
-static void test_bad_text(void)
-{
-	check_bad("${", ERR_USAGE, "syntax error: missing '}'");
-	check_bad("${a", ERR_USAGE, "syntax error: missing '}'");
-	check_bad("${a:", ERR_USAGE, "syntax error: missing '}'");
-	check_bad("${a:-\"x", ERR_USAGE, "syntax error: missing '}'");
-	check_bad("\"${a:-x", ERR_USAGE, "syntax error: missing '}'");
-	check_bad("${}", ERR_USAGE, "syntax error: bad substitution");
-	check_bad("${{a}}", ERR_USAGE, "syntax error: bad substitution");
-	check_bad("${:x}", ERR_USAGE, "syntax error: bad substitution");
-	check_bad("${a:=w}", ERR_USAGE, "unsupported modifier (:=) in substitution");
-	check_bad("${a:}", ERR_USAGE, "unsupported modifier (:}) in substitution");
-	check_bad("${a\u20ac}", ERR_USAGE, "unsupported modifier (\u20ac) in substitution");
-	check_bad("${a#w}", ERR_UNSUPPORTED, "unsupported modifier (#) in substitution");
-	check_bad("${no?why $a}", ERR_USAGE, "no: why 1");
-	check_bad("${no:?}", ERR_USAGE, "no: is not allowed to be unset");
-	check_bad("${blank:?}", ERR_USAGE, "blank: is not allowed to be empty");
-	check_bad("a'b", ERR_USAGE,
-		  "unexpected end of statement while looking for matching single-quote");
-	check_bad("a\"b$a\\\"", ERR_USAGE,
-		  "unexpected end of statement while looking for matching double-quote");
-}
-
-static void test_bounds(void)
-{
-	struct words_scope scope = new_scope();
-	auto_buf struct buf text = { 0 }, out = { 0 };
-	struct error err;
-
-	scope.left = 6;
-	CU_ASSERT_EQUAL(0, words_expand("$two${two:+}", &scope, &out, &err));
-	CU_ASSERT_EQUAL(scope.left, 3);
-	CU_ASSERT_EQUAL(-1, words_expand("${a:+$two}$a", &scope, &out, &err));
-	CU_ASSERT_EQUAL(err.kind, ERR_LIMIT);
-
-	for (int i = 0; i < WORDS_DEPTH_MAX; i++)
-		buf_puts(&text, "${a:+");
-	for (int i = 0; i < WORDS_DEPTH_MAX; i++)
-		buf_putc(&text, '}');
-	check_expand(text.data, "");
-	buf_reset(&text);
-	for (int i = 0; i <= WORDS_DEPTH_MAX; i++)
-		buf_puts(&text, "${a:+");
-	check_bad(text.data, ERR_LIMIT, "substitutions are nested deeper than 64 levels");
-}
-
-static void check_split(const char *text, const char *expected)
-{
-	struct words_scope scope = new_scope();
-	auto_strlist struct strlist list = { 0 };
-	struct error err;
-
-	CU_ASSERT_EQUAL_FATAL(0, words_expand_split(text, &scope, &list, &err));
-	check_list(&list, expected);
-}
-
-static void test_splitting_values(void)
-{
-	check_split("$two", "x|y");
-	check_split("\"$two\"", "x y");
-	check_split("'a b'c\\ d", "a bc d");
-	check_split("1$two-2", "1x|y-2");
-	check_split("${no:-'p q'}", "p|q");
-	check_split("\"${no:-p q}\"", "p q");
-	check_split("${a:+gone${no:-}}$blank\"\"", "gone");
-	check_split(" $none ", "");
 }
 
 static void test_words(void)
@@ -254,14 +109,7 @@ static void test_pairs(void)
 		    "Syntax error - can't find = in \"c\". Must be of the form: name=value");
 }
 
-UNIT_SUITE(words, { "a variable gives its value", test_variables },
-	   { "a modifier chooses the value or its word", test_modifiers },
-	   { "quotes and escapes are taken away", test_quotes },
-	   { "the escape character may be a backtick", test_backtick },
-	   { "bad text is refused in docker's words", test_bad_text },
-	   { "length and depth are bounded", test_bounds },
-	   { "a value may become several words", test_splitting_values },
-	   { "text is cut at its blanks", test_words },
+UNIT_SUITE(words, { "text is cut at its blanks", test_words },
 	   { "flags end at the first other word", test_flags },
 	   { "continuation lines are joined", test_lines },
 	   { "the exec form is JSON or it is not", test_json },
