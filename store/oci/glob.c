@@ -1,34 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/glob.h"
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
-/* One byte of a class; NULL when there must be one and is none. */
-static const char *class_byte(const char *at, unsigned char *ret)
+#include "base/utf8.h"
+
+uint32_t glob_next(const char **at)
+{
+	const char *start = *at;
+	uint32_t c;
+	bool valid;
+
+	c = utf8_next(at, start + strnlen(start, 4), &valid);
+	return valid ? c : 0x110000u + (unsigned char)*start;
+}
+
+/* One character of a class; NULL when there must be one and is none. */
+static const char *class_char(const char *at, uint32_t *ret)
 {
 	if (*at == '\0' || *at == '-' || *at == ']')
 		return NULL;
-	if (*at == '\\')
-		at++;
-	*ret = (unsigned char)*at;
-	return *at ? at + 1 : NULL;
+	if (*at == '\\' && !*++at)
+		return NULL;
+	*ret = glob_next(&at);
+	return *at ? at : NULL;
 }
 
-/* at: behind '['. Returns what is behind ']', or NULL for a syntax error. */
-static const char *match_class(const char *at, unsigned char c, bool *ret)
+const char *glob_class(const char *at, uint32_t c, bool *ret)
 {
 	bool negated = *at == '^', found = false, any = false;
 
 	for (at += negated; *at != ']' || !any; any = true) {
-		unsigned char low, high;
+		uint32_t low, high;
 
-		at = class_byte(at, &low);
+		at = class_char(at, &low);
 		if (!at)
 			return NULL;
 		high = low;
 		if (*at == '-') {
-			at = class_byte(at + 1, &high);
+			at = class_char(at + 1, &high);
 			if (!at)
 				return NULL;
 		}
@@ -44,7 +55,7 @@ static bool is_valid(const char *pattern)
 
 	while (*pattern) {
 		if (*pattern == '[') {
-			pattern = match_class(pattern + 1, 0, &ignored);
+			pattern = glob_class(pattern + 1, 0, &ignored);
 			if (!pattern)
 				return false;
 			continue;
@@ -56,22 +67,22 @@ static bool is_valid(const char *pattern)
 	return true;
 }
 
-/* Matches one byte that is no '*': the rest of the pattern, or NULL. */
-static const char *match_one(const char *pattern, char c)
+/* Matches one character by what is no '*': the rest of the pattern, or NULL. */
+static const char *match_one(const char *pattern, uint32_t c)
 {
 	bool matched;
 
-	if (!c || !*pattern)
+	if (!*pattern)
 		return NULL;
 	if (*pattern == '[') {
-		pattern = match_class(pattern + 1, (unsigned char)c, &matched);
+		pattern = glob_class(pattern + 1, c, &matched);
 		return matched ? pattern : NULL;
 	}
 	if (*pattern == '?')
 		return c == '/' ? NULL : pattern + 1;
 	if (*pattern == '\\')
 		pattern++;
-	return *pattern == c ? pattern + 1 : NULL;
+	return glob_next(&pattern) == c ? pattern : NULL;
 }
 
 /* Only the last '*' is ever widened: a longer run for an earlier one cannot help. */
@@ -80,30 +91,44 @@ static bool match(const char *pattern, const char *text)
 	const char *star = NULL, *star_text = NULL;
 
 	while (*text || *pattern) {
-		const char *rest;
+		const char *rest = NULL, *next = text;
 
 		if (*pattern == '*') {
 			star = ++pattern;
 			star_text = text;
 			continue;
 		}
-		rest = match_one(pattern, *text);
+		if (*text)
+			rest = match_one(pattern, glob_next(&next));
 		if (rest) {
 			pattern = rest;
-			text++;
+			text = next;
 			continue;
 		}
 		if (!star || !*star_text || *star_text == '/')
 			return false;
+		glob_next(&star_text);
 		pattern = star;
-		text = ++star_text;
+		text = star_text;
 	}
 	return true;
 }
 
+int glob_check(const char *pattern, struct error *err)
+{
+	if (is_valid(pattern))
+		return 0;
+	return err_set(err, ERR_USAGE, "syntax error in pattern");
+}
+
 int glob_match(const char *pattern, const char *text, struct error *err)
 {
-	if (!is_valid(pattern))
-		return err_set(err, ERR_USAGE, "syntax error in pattern");
+	if (glob_check(pattern, err) < 0)
+		return -1;
 	return match(pattern, text);
+}
+
+bool glob_has_wildcard(const char *pattern)
+{
+	return strpbrk(pattern, "*?[\\") != NULL;
 }

@@ -49,7 +49,17 @@ static void test_patterns(void)
 		{ "a[^x]b", "a/b", 1 },
 		{ "*x", "xxx", 1 },
 		{ "*?", "", 0 },
-		{ "\xc3\xa9*", "\xc3\xa9t\xc3\xa9", 1 },
+		{ "\u00e9*", "\u00e9t\u00e9", 1 },
+		{ "a?b", "a\u263ab", 1 },
+		{ "a??b", "a\u263ab", 0 },
+		{ "a[^a]b", "a\u263ab", 1 },
+		{ "[a-\u00f6]", "\u00e9", 1 },
+		{ "[a-\u00e8]", "\u00e9", 0 },
+		{ "?", "\xe9", 1 },
+		{ "\xe9", "\xe9", 1 },
+		{ "\xe9", "\xe8", 0 },
+		{ "\u00e9", "\xe9", 0 },
+		{ "*\xa9", "\u00e9", 0 },
 		{ "[]a]", "]", -1 },
 		{ "[-]", "-", -1 },
 		{ "[x-]", "x", -1 },
@@ -76,6 +86,15 @@ static void test_patterns(void)
 	}
 }
 
+static void test_wildcards(void)
+{
+	CU_ASSERT_TRUE(glob_has_wildcard("a*"));
+	CU_ASSERT_TRUE(glob_has_wildcard("a?b"));
+	CU_ASSERT_TRUE(glob_has_wildcard("[a]"));
+	CU_ASSERT_TRUE(glob_has_wildcard("a\\*"));
+	CU_ASSERT_FALSE(glob_has_wildcard("a/b-c]"));
+}
+
 static void test_many_stars_take_no_time(void)
 {
 	auto_buf struct buf pattern = { 0 };
@@ -91,4 +110,5 @@ static void test_many_stars_take_no_time(void)
 }
 
 UNIT_SUITE(glob, { "patterns match as in Go", test_patterns },
+	   { "a pattern without wildcards is a name", test_wildcards },
 	   { "many stars take no time", test_many_stars_take_no_time });
