@@ -664,7 +664,7 @@ int change_apply(json_t *settings, const char *text, struct error *err)
 		return -1;
 	changed = json_deep_copy(settings);
 	change.settings = changed;
-	change.scope = (struct expand_scope){ .left = EXPAND_BYTES_MAX, .escape = ESCAPE };
+	change.scope = expand_scope(NULL, ESCAPE);
 	load_env(&change);
 	while (words_logical_line(&text, ESCAPE, &line))
 		if (apply_line(&change, &line, err) < 0)

@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "oci/subst.h"
+
 static bool is_blank(char c)
 {
 	return c && strchr(" \t\n\v\f\r", c);
@@ -21,12 +24,15 @@ static bool is_name_char(char c)
 
 /* What the text at hand stands in. */
 struct level {
-	char close;	  /* '"' of a quote, '}' of a substitution */
-	char modifier;	  /* of a substitution: - + ? */
+	char close;	  /* '"' of a quote, '}' of a substitution, '/' of its pattern */
+	char modifier;	  /* of a substitution: - + ? # % / */
 	bool empty_unset; /* it follows a colon: an empty value counts as none */
+	bool greedy;	  /* it is doubled: the longest, or all */
+	bool raw;	  /* escapes stay, for they are part of a pattern */
 	const char *name; /* of the variable, name_len bytes */
 	size_t name_len;
-	size_t start; /* of the word behind the modifier, in the output */
+	size_t start;	    /* of the word behind the modifier, in the output */
+	size_t replacement; /* behind the pattern, in the output */
 };
 
 struct expansion {
@@ -104,8 +110,28 @@ static size_t name_length(const char *p)
 	return len;
 }
 
-static int missing_brace(struct error *err)
+static bool is_raw(const struct expansion *x)
 {
+	return x->nr_levels && x->levels[x->nr_levels - 1].raw;
+}
+
+/* The outermost substitution says what is missing: it is the one that was begun first. */
+static int missing_close(const struct expansion *x, const char *quote, struct error *err)
+{
+	for (size_t i = 0; i < x->nr_levels; i++) {
+		if (x->levels[i].close == '}')
+			return err_set(err, ERR_USAGE, "syntax error: missing '}'");
+		if (x->levels[i].close == '/')
+			return err_set(err, ERR_USAGE, "syntax error: missing '/' in ${}");
+	}
+	return err_set(err, ERR_USAGE,
+		       "unexpected end of statement while looking for matching %s-quote", quote);
+}
+
+static int missing_brace(const struct expansion *x, struct error *err)
+{
+	if (x->nr_levels && x->levels[0].close != '"')
+		return missing_close(x, "", err);
 	return err_set(err, ERR_USAGE, "syntax error: missing '}'");
 }
 
@@ -115,8 +141,22 @@ static int bad_modifier(const char *modifier, struct error *err)
 
 	while ((modifier[len] & 0xc0) == 0x80)
 		len++;
-	return err_set(err, strchr("#%/", *modifier) ? ERR_UNSUPPORTED : ERR_USAGE,
-		       "unsupported modifier (%.*s) in substitution", len, modifier);
+	return err_set(err, ERR_USAGE, "unsupported modifier (%.*s) in substitution", len,
+		       modifier);
+}
+
+/* The word behind a modifier begins. */
+static int open_word(struct expansion *x, struct level *level, struct error *err)
+{
+	level->start = x->out->len;
+	if (strchr("#%/", level->modifier)) {
+		level->raw = true;
+		level->greedy = *x->p == level->modifier;
+		x->p += level->greedy;
+	}
+	if (level->modifier == '/')
+		level->close = '/';
+	return push_level(x, level, err);
 }
 
 /* "${": up to the word behind a modifier, or the whole when there is none. */
@@ -126,7 +166,7 @@ static int take_braces(struct expansion *x, struct error *err)
 	const char *modifier;
 
 	if (!*x->p)
-		return missing_brace(err);
+		return missing_brace(x, err);
 	if (strchr("{}:", *x->p))
 		return err_set(err, ERR_USAGE, "syntax error: bad substitution");
 	level.name = x->p;
@@ -135,14 +175,13 @@ static int take_braces(struct expansion *x, struct error *err)
 	level.empty_unset = *x->p == ':';
 	x->p += level.empty_unset;
 	if (!*x->p)
-		return missing_brace(err);
+		return missing_brace(x, err);
 	level.modifier = *x->p++;
 	if (level.modifier == '}' && !level.empty_unset)
 		return emit_value(x, find_value(x, level.name, level.name_len), err);
-	if (!strchr("-+?", level.modifier))
+	if (!strchr(level.empty_unset ? "-+?" : "-+?#%/", level.modifier))
 		return bad_modifier(modifier, err);
-	level.start = x->out->len;
-	return push_level(x, &level, err);
+	return open_word(x, &level, err);
 }
 
 static int take_dollar(struct expansion *x, struct error *err)
@@ -159,6 +198,39 @@ static int take_dollar(struct expansion *x, struct error *err)
 	return len ? emit_value(x, find_value(x, name, len), err) : emit(x, "$", 1, false, err);
 }
 
+/* What stands in the output behind an offset moves into text of its own. */
+static char *cut_text(struct expansion *x, size_t start)
+{
+	char *text = xstrdup(x->out->data + start);
+
+	cut_output(x, start);
+	return text;
+}
+
+/* '}' of a pattern: the word in the output makes room for the value it changed. */
+static int close_pattern(struct expansion *x, const struct level *level, struct error *err)
+{
+	const char *value = find_value(x, level->name, level->name_len);
+	size_t *work = &x->scope->work_left;
+	auto_free char *replacement = NULL, *pattern = NULL;
+	auto_buf struct buf changed = { 0 };
+	int done;
+
+	if (level->modifier == '/')
+		replacement = cut_text(x, level->replacement);
+	pattern = cut_text(x, level->start);
+	if (!value)
+		value = "";
+	if (level->modifier == '/')
+		done = subst_replace(value, pattern, replacement, level->greedy, work, &changed,
+				     err);
+	else
+		done = subst_trim(value, pattern,
+				  level->modifier == '#' ? SUBST_PREFIX : SUBST_SUFFIX,
+				  level->greedy, work, &changed, err);
+	return done < 0 ? -1 : emit(x, changed.data, changed.len, false, err);
+}
+
 /* '}': the word of a substitution is in the output; it stays, goes, or makes room for the value. */
 static int close_braces(struct expansion *x, struct error *err)
 {
@@ -168,6 +240,8 @@ static int close_braces(struct expansion *x, struct error *err)
 	const char *word = x->out->data + level.start;
 
 	x->p++;
+	if (strchr("#%/", level.modifier))
+		return close_pattern(x, &level, err);
 	if (level.modifier == '?' && unset) {
 		if (!*word)
 			word = value ? "is not allowed to be empty" : "is not allowed to be unset";
@@ -180,14 +254,25 @@ static int close_braces(struct expansion *x, struct error *err)
 	return level.modifier == '+' ? 0 : emit_value(x, value, err);
 }
 
+/* '/' behind a pattern: the replacement follows. */
+static int close_word(struct expansion *x, struct error *err)
+{
+	struct level *level = &x->levels[x->nr_levels - 1];
+
+	if (level->close == '}')
+		return close_braces(x, err);
+	x->p++;
+	level->close = '}';
+	level->replacement = x->out->len;
+	return 0;
+}
+
 static int take_single_quoted(struct expansion *x, struct error *err)
 {
 	const char *start = ++x->p, *end = strchr(start, '\'');
 
 	if (!end)
-		return err_set(
-			err, ERR_USAGE,
-			"unexpected end of statement while looking for matching single-quote");
+		return missing_close(x, "single", err);
 	x->p = end + 1;
 	return emit(x, start, (size_t)(end - start), true, err);
 }
@@ -202,8 +287,13 @@ static int take_quoted_char(struct expansion *x, struct error *err)
 		x->nr_levels--;
 		return 0;
 	}
-	if (*x->p == escape && (x->p[1] == '"' || x->p[1] == '$' || x->p[1] == escape))
-		x->p++;
+	if (*x->p == escape) {
+		/* In a pattern one that stands for itself is escaped by itself. */
+		if (is_raw(x) && emit(x, &escape, 1, true, err) < 0)
+			return -1;
+		if (x->p[1] == '"' || x->p[1] == '$' || x->p[1] == escape)
+			x->p++;
+	}
 	return emit(x, x->p++, 1, true, err);
 }
 
@@ -215,23 +305,14 @@ static int take_char(struct expansion *x, struct error *err)
 		return take_single_quoted(x, err);
 	if (*x->p == '"') {
 		x->p++;
-		return push_level(x, &(struct level){ .close = '"' }, err);
+		return push_level(x, &(struct level){ .close = '"', .raw = is_raw(x) }, err);
 	}
 	escaped = *x->p == x->scope->escape;
+	if (escaped && is_raw(x) && emit(x, x->p, 1, true, err) < 0)
+		return -1;
 	if (escaped && !*++x->p)
 		return 0;
 	return emit(x, x->p++, 1, escaped, err);
-}
-
-static int check_closed(const struct expansion *x, struct error *err)
-{
-	if (!x->nr_levels)
-		return 0;
-	for (size_t i = 0; i < x->nr_levels; i++)
-		if (x->levels[i].close == '}')
-			return missing_brace(err);
-	return err_set(err, ERR_USAGE,
-		       "unexpected end of statement while looking for matching double-quote");
 }
 
 static int run(const char *text, struct expand_scope *scope, struct buf *out, struct buf *literal,
@@ -250,13 +331,20 @@ static int run(const char *text, struct expand_scope *scope, struct buf *out, st
 		else if (close == '"')
 			done = take_quoted_char(&x, err);
 		else if (close && *x.p == close)
-			done = close_braces(&x, err);
+			done = close_word(&x, err);
 		else
 			done = take_char(&x, err);
 		if (done < 0)
 			return -1;
 	}
-	return check_closed(&x, err);
+	return x.nr_levels ? missing_close(&x, "double", err) : 0;
+}
+
+struct expand_scope expand_scope(char *const *env, char escape)
+{
+	return (struct expand_scope){
+		.env = env, .left = EXPAND_BYTES_MAX, .work_left = EXPAND_WORK_MAX, .escape = escape
+	};
 }
 
 int expand_word(const char *text, struct expand_scope *scope, struct buf *ret, struct error *err)

@@ -17,22 +17,28 @@
 #define EXPAND_BYTES_MAX (1024 * 1024)
 /* "${a:-${b:-…}}" and quotes within quotes. */
 #define EXPAND_DEPTH_MAX 64
+/* Characters that the patterns of one instruction compare: a tenth of a second. */
+#define EXPAND_WORK_MAX (64 * 1024 * 1024)
 
 /* What variables stand for, and where. */
 struct expand_scope {
 	char *const
 		*env; /* "NAME=value", NULL terminated, may be NULL; the first of a name counts */
 	size_t left;  /* bytes that expansion may still produce; counts down */
-	char escape;  /* '\\' or '`' */
+	size_t work_left; /* characters that patterns may still compare; counts down */
+	char escape;	  /* '\\' or '`' */
 };
+
+/* A scope for one instruction; env may be NULL. */
+struct expand_scope expand_scope(char *const *env, char escape);
 
 /**
  * expand_word - replace variables, take quotes and escapes away
  * @ret: reset and filled
  *
- * $n, ${n} and the modifiers :- - :+ + :? ?. Returns 0, or -1: ERR_USAGE with
- * what is wrong with the text, ERR_UNSUPPORTED for another modifier, ERR_LIMIT
- * when the result is too long.
+ * $n, ${n} and the modifiers :- - :+ + :? ? # ## % %% / //. Returns 0, or -1:
+ * ERR_USAGE with what is wrong with the text, ERR_LIMIT when the result is too
+ * long or a pattern takes too long.
  */
 int expand_word(const char *text, struct expand_scope *scope, struct buf *ret, struct error *err);
 

@@ -6,14 +6,20 @@
 #include "base/cleanup.h"
 #include "unit.h"
 
-static const char *const env[] = { "a=1",	    "blank=", "two=x y", "a=second",
-				   "long_name9=ok", "@=at",   NULL };
+static const char *const env[] = { "a=1",
+				   "blank=",
+				   "two=x y",
+				   "a=second",
+				   "long_name9=ok",
+				   "@=at",
+				   "path=/usr/lib/libx.so.1.2",
+				   "star=a*b?c",
+				   "u=\u00e9t\u00e9",
+				   NULL };
 
 static struct expand_scope new_scope(void)
 {
-	return (struct expand_scope){ .env = (char *const *)env,
-				      .left = EXPAND_BYTES_MAX,
-				      .escape = '\\' };
+	return expand_scope((char *const *)env, '\\');
 }
 
 static void check_expand(const char *text, const char *expected)
@@ -74,6 +80,35 @@ static void test_modifiers(void)
 	check_expand("keep ${a:-dropped}", "keep 1");
 }
 
+static void test_trimming(void)
+{
+	check_expand("${path#*/}|${path##*/}", "usr/lib/libx.so.1.2|libx.so.1.2");
+	check_expand("${path%.*}|${path%%.*}", "/usr/lib/libx.so.1|/usr/lib/libx");
+	check_expand("${path#/?s?/}|${path#usr}", "lib/libx.so.1.2|/usr/lib/libx.so.1.2");
+	check_expand("${path##*lib}|${path#*lib}", "x.so.1.2|/libx.so.1.2");
+	check_expand("${path%lib*}|${path%%lib*}", "/usr/lib/|/usr/");
+	check_expand("${path##*}|${path#*}|${path%%*}|${path%}", "|/usr/lib/libx.so.1.2||"
+								 "/usr/lib/libx.so.1.2");
+	check_expand("${path#*/*/}|${path##*/*.}", "lib/libx.so.1.2|2");
+	check_expand("${star#*\\*}|${star%\\?c}|${star#a?b}", "b?c|a*b|?c");
+	check_expand("${u#?}|${u%?}|${u#\u00e9}", "t\u00e9|\u00e9t|t\u00e9");
+	check_expand("${no#x}${blank##*}|${long_name9#$no}", "|ok");
+	check_expand("${path#${no:-/usr}}|${path#\"/usr\"}", "/lib/libx.so.1.2|/lib/libx.so.1.2");
+}
+
+static void test_replacing(void)
+{
+	check_expand("${path/lib/LIB}|${path//lib/LIB}",
+		     "/usr/LIB/libx.so.1.2|/usr/LIB/LIBx.so.1.2");
+	check_expand("${path//\\//-}|${path/\\/usr/}", "-usr-lib-libx.so.1.2|/lib/libx.so.1.2");
+	check_expand("${path/l*b/X}|${path//l?b/X}", "/usr/Xx.so.1.2|/usr/X/Xx.so.1.2");
+	check_expand("${star//\\*/x}|${star//\\?/x}|${star//?/x}", "axb?c|a*bxc|xxxxx");
+	check_expand("${star//*/x}|${star/none/x}|${no/a/b}", "x|a*b?c|");
+	check_expand("${long_name9///-}|${long_name9/k/$a}|${long_name9/$no/<}", "-o-k-|o1|<ok");
+	check_expand("${u//\u00e9/e}|${u//t/\u00fc}", "ete|\u00e9\u00fc\u00e9");
+	check_expand("${path/${no:-usr}/${a:+x}}", "/x/lib/libx.so.1.2");
+}
+
 static void test_quotes(void)
 {
 	check_expand("'$a \"\\'", "$a \"\\");
@@ -107,7 +142,15 @@ static void test_bad_text(void)
 	check_bad("${a:=w}", ERR_USAGE, "unsupported modifier (:=) in substitution");
 	check_bad("${a:}", ERR_USAGE, "unsupported modifier (:}) in substitution");
 	check_bad("${a\u20ac}", ERR_USAGE, "unsupported modifier (\u20ac) in substitution");
-	check_bad("${a#w}", ERR_UNSUPPORTED, "unsupported modifier (#) in substitution");
+	check_bad("${a:#w}", ERR_USAGE, "unsupported modifier (:#) in substitution");
+	check_bad("${a:/x/y}", ERR_USAGE, "unsupported modifier (:/) in substitution");
+	check_bad("${a/x}", ERR_USAGE, "syntax error: missing '/' in ${}");
+	check_bad("${a/x/y", ERR_USAGE, "syntax error: missing '}'");
+	check_bad("${a#x", ERR_USAGE, "syntax error: missing '}'");
+	check_bad("${a:-'x", ERR_USAGE, "syntax error: missing '}'");
+	check_bad("${a/${b", ERR_USAGE, "syntax error: missing '/' in ${}");
+	check_bad("${a#\\x}", ERR_USAGE,
+		  "invalid pattern (\\x) in substitution: invalid escape '\\x'");
 	check_bad("${no?why $a}", ERR_USAGE, "no: why 1");
 	check_bad("${no:?}", ERR_USAGE, "no: is not allowed to be unset");
 	check_bad("${blank:?}", ERR_USAGE, "blank: is not allowed to be empty");
@@ -127,6 +170,11 @@ static void test_bounds(void)
 	CU_ASSERT_EQUAL(0, expand_word("$two${two:+}", &scope, &out, &err));
 	CU_ASSERT_EQUAL(scope.left, 3);
 	CU_ASSERT_EQUAL(-1, expand_word("${a:+$two}$a", &scope, &out, &err));
+	CU_ASSERT_EQUAL(err.kind, ERR_LIMIT);
+
+	scope = new_scope();
+	scope.work_left = 10;
+	CU_ASSERT_EQUAL(-1, expand_word("${path##*x*y*z}", &scope, &out, &err));
 	CU_ASSERT_EQUAL(err.kind, ERR_LIMIT);
 
 	for (int i = 0; i < EXPAND_DEPTH_MAX; i++)
@@ -164,6 +212,8 @@ static void test_splitting_values(void)
 
 UNIT_SUITE(expand, { "a variable gives its value", test_variables },
 	   { "a modifier chooses the value or its word", test_modifiers },
+	   { "a pattern cuts one end of the value", test_trimming },
+	   { "a pattern is replaced", test_replacing },
 	   { "quotes and escapes are taken away", test_quotes },
 	   { "the escape character may be a backtick", test_backtick },
 	   { "bad text is refused in docker's words", test_bad_text },
