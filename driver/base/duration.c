@@ -104,3 +104,38 @@ int duration_parse(const char *text, int64_t *ret_ns, struct error *err)
 	*ret_ns = negative ? -(int64_t)total : (int64_t)total;
 	return 0;
 }
+
+/* A whole number and what is left of it, without zeros at its end. */
+static void print_part(uint64_t value, uint64_t unit_ns, const char *name, struct buf *ret)
+{
+	uint64_t rest = value % unit_ns, scale = unit_ns / 10;
+
+	buf_printf(ret, "%llu", (unsigned long long)(value / unit_ns));
+	if (rest)
+		buf_putc(ret, '.');
+	for (; rest; rest %= scale, scale /= 10)
+		buf_putc(ret, (char)('0' + rest / scale));
+	buf_puts(ret, name);
+}
+
+void duration_print(int64_t ns, struct buf *ret)
+{
+	uint64_t value = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+	uint64_t minute = UINT64_C(60000000000), second = UINT64_C(1000000000);
+
+	if (ns < 0)
+		buf_putc(ret, '-');
+	if (!value || value >= second) {
+		if (value >= 60 * minute)
+			buf_printf(ret, "%lluh", (unsigned long long)(value / (60 * minute)));
+		if (value >= minute)
+			buf_printf(ret, "%llum", (unsigned long long)(value / minute % 60));
+		print_part(value % minute, second, "s", ret);
+	} else if (value >= 1000000) {
+		print_part(value, 1000000, "ms", ret);
+	} else if (value >= 1000) {
+		print_part(value, 1000, "\u00b5s", ret);
+	} else {
+		print_part(value, 1, "ns", ret);
+	}
+}

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /**
@@ -19,5 +20,8 @@
  * alone then.
  */
 int duration_parse(const char *text, int64_t *ret_ns, struct error *err);
+
+/* Appends it in the shortest form that says all: "1h30m0s", "1.5s", "3ms", "0s". */
+void duration_print(int64_t ns, struct buf *ret);
 
 #endif

@@ -32,27 +32,40 @@ static bool goes_on(const char *line, size_t *len, char escape)
 	return true;
 }
 
-bool words_logical_line(const char **text, char escape, struct buf *ret)
+/* The next line of the file, without its end. */
+static const char *take_line(struct words_source *source, size_t *ret_len)
+{
+	const char *line = source->at;
+	size_t len = strcspn(line, "\n");
+
+	source->at += len + (line[len] == '\n');
+	source->line++;
+	*ret_len = len - (len && line[len - 1] == '\r');
+	return line;
+}
+
+bool words_logical_line(struct words_source *source, struct buf *ret)
 {
 	bool joined = false;
 
 	buf_reset(ret);
-	while (**text) {
-		const char *line = *text, *first;
-		size_t len = strcspn(line, "\n");
+	source->has_gap = false;
+	while (*source->at) {
+		size_t len;
+		const char *line = take_line(source, &len), *first = line;
 
-		*text += len + (line[len] == '\n');
-		if (len && line[len - 1] == '\r')
-			len--;
-		for (first = line; first < line + len && is_blank(*first); first++)
-			;
+		while (first < line + len && is_blank(*first))
+			first++;
+		if (first == line + len)
+			source->has_gap = joined || source->has_gap;
 		if (first == line + len || *first == '#')
 			continue;
 		if (!joined) {
+			source->first = source->line;
 			len -= (size_t)(first - line);
 			line = first;
 		}
-		joined = goes_on(line, &len, escape);
+		joined = goes_on(line, &len, source->escape);
 		buf_append(ret, line, len);
 		if (!joined)
 			return true;
@@ -146,10 +159,11 @@ int words_json(const char *text, struct strlist *ret, bool *ret_is_json, struct 
 	text = words_skip_blanks(text);
 	if (*text != '[')
 		return 0;
-	if (jsonfield_load(text, strlen(text), WORDS_LINE_MAX, &json, &why) < 0) {
+	if (jsonfield_load(text, strlen(text), WORDS_TEXT_MAX, &json, &why) < 0) {
 		if (why.kind != ERR_LIMIT)
 			return 0;
-		strings = false; /* too deep, so there is an array in it */
+		*err = why;
+		return -1;
 	}
 	for (size_t i = 0; i < json_array_size(json); i++)
 		strings = strings && json_is_string(json_array_get(json, i));

@@ -17,18 +17,28 @@
 
 /* docker: one line of a Dockerfile. */
 #define WORDS_LINE_MAX 65535
+/* An instruction of many lines; beyond it is no JSON. */
+#define WORDS_TEXT_MAX (1024 * 1024)
+
+/* Text that is read line by line; at and escape are to be set. */
+struct words_source {
+	const char *at;	    /* what was not read yet */
+	char escape;	    /* '\\' or '`' */
+	unsigned int line;  /* lines that were read */
+	unsigned int first; /* of these, where the last instruction began, from 1 */
+	bool has_gap;	    /* there was an empty line within the last instruction */
+};
 
 /* The first byte that is no blank. */
 const char *words_skip_blanks(const char *text);
 
 /**
  * words_logical_line - the next instruction, its continuation lines joined
- * @text: moves behind it
- * @ret:  reset and filled; without comments, empty lines and leading blanks
+ * @ret: reset and filled; without comments, empty lines and leading blanks
  *
  * Returns false at the end of the text.
  */
-bool words_logical_line(const char **text, char escape, struct buf *ret);
+bool words_logical_line(struct words_source *source, struct buf *ret);
 
 /**
  * words_flags - the "--name[=value]" words that lead, without quotes and escapes
@@ -48,7 +58,8 @@ void words_split_quoted(const char *text, char escape, struct strlist *ret);
  * @ret:         its strings are added
  * @ret_is_json: false when the text is no JSON array, which is no error
  *
- * Returns 0, or -1 with ERR_USAGE for an array of other things.
+ * Returns 0, or -1: ERR_USAGE for an array of other things, ERR_LIMIT for one that
+ * is too large or too deep.
  */
 int words_json(const char *text, struct strlist *ret, bool *ret_is_json, struct error *err);
 

@@ -255,7 +255,7 @@ static void test_bounds(void)
 	CU_ASSERT_EQUAL(err.kind, ERR_LIMIT);
 
 	buf_reset(&text);
-	for (int i = 0; i < 17; i++)
+	for (int i = 0; i < 40; i++)
 		buf_printf(&text, "ENV b%d=$a\n", i);
 	CU_ASSERT_EQUAL(-1, change_apply(settings, text.data, &err));
 	CU_ASSERT_EQUAL(err.kind, ERR_LIMIT);

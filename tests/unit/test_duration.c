@@ -56,5 +56,31 @@ static void test_nonsense(void)
 		  "time: invalid duration \"99999999999999999999999h\"");
 }
 
-UNIT_SUITE(duration, { "Go's spans of time become nanoseconds", test_spans },
+static void check_print(int64_t ns, const char *expected)
+{
+	auto_buf struct buf out = { 0 };
+
+	duration_print(ns, &out);
+	CU_ASSERT_STRING_EQUAL(out.data, expected);
+}
+
+static void test_print(void)
+{
+	check_print(0, "0s");
+	check_print(1, "1ns");
+	check_print(1100, "1.1\u00b5s");
+	check_print(2200000, "2.2ms");
+	check_print(3300000000, "3.3s");
+	check_print(245000000000, "4m5s");
+	check_print(245001000000, "4m5.001s");
+	check_print(18367001000000, "5h6m7.001s");
+	check_print(3600000000000, "1h0m0s");
+	check_print(480000000001, "8m0.000000001s");
+	check_print(-1500000000, "-1.5s");
+	check_print(INT64_MAX, "2562047h47m16.854775807s");
+	check_print(INT64_MIN, "-2562047h47m16.854775808s");
+}
+
+UNIT_SUITE(duration, { "spans are printed as Go prints them", test_print },
+	   { "Go's spans of time become nanoseconds", test_spans },
 	   { "nonsense is refused in Go's words", test_nonsense });

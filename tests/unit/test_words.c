@@ -44,14 +44,19 @@ static void test_flags(void)
 static void test_lines(void)
 {
 	static const char *const expected[] = { "a b", "c   d", "e\\\\", "f#g", "h" };
+	static const unsigned int first[] = { 1, 4, 8, 9, 10 };
+	struct words_source source = { .escape = '\\' };
 	const char *text = "  a b\r\n\n# no\nc \\  \n # no\n\n  d\ne\\\\\n\tf#g\n\\\nh\\";
 	auto_buf struct buf line = { 0 };
 
+	source.at = text;
 	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
-		CU_ASSERT_TRUE_FATAL(words_logical_line(&text, '\\', &line));
+		CU_ASSERT_TRUE_FATAL(words_logical_line(&source, &line));
 		CU_ASSERT_STRING_EQUAL(line.data, expected[i]);
+		CU_ASSERT_EQUAL(source.first, first[i]);
+		CU_ASSERT_EQUAL(source.has_gap, i == 1);
 	}
-	CU_ASSERT_FALSE(words_logical_line(&text, '\\', &line));
+	CU_ASSERT_FALSE(words_logical_line(&source, &line));
 }
 
 static void check_json(const char *text, bool expect_json, const char *expected)
