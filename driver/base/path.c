@@ -43,6 +43,24 @@ int path_clean(const char *name, struct buf *ret, struct error *err)
 	return 0;
 }
 
+void path_add(const char *path, struct buf *ret)
+{
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 2 && memcmp(path, "..", 2) == 0) {
+			while (ret->len && ret->data[--ret->len] != '/')
+				;
+			if (ret->data)
+				ret->data[ret->len] = '\0';
+		} else if (len && !(len == 1 && *path == '.')) {
+			buf_putc(ret, '/');
+			buf_append(ret, path, len);
+		}
+		path += len + (path[len] == '/');
+	}
+}
+
 int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode, struct error *err)
 {
 	struct open_how how = {

@@ -20,6 +20,12 @@
  */
 int path_clean(const char *name, struct buf *ret, struct error *err);
 
+/*
+ * Adds the components of a path to a clean absolute one, where "" is the root; ".."
+ * stops there. The data ends in a NUL only once something was added.
+ */
+void path_add(const char *path, struct buf *ret);
+
 /**
  * path_open_in_root - openat2(2) with RESOLVE_IN_ROOT
  *

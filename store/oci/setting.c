@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/jsonfield.h"
+#include "base/path.h"
 #include "limits.h"
 #include "oci/expand.h"
 #include "oci/gotext.h"
@@ -329,23 +330,6 @@ static int apply_volume(struct change *change, struct error *err)
 	return 0;
 }
 
-/* The components of a path are added to a clean absolute one; ".." stops at the root. */
-static void add_path(const char *path, struct buf *ret)
-{
-	while (*path) {
-		size_t len = strcspn(path, "/");
-
-		if (len == 2 && memcmp(path, "..", 2) == 0) {
-			while (ret->len && ret->data[--ret->len] != '/')
-				;
-		} else if (len && !(len == 1 && *path == '.')) {
-			buf_putc(ret, '/');
-			buf_append(ret, path, len);
-		}
-		path += len + (path[len] == '/');
-	}
-}
-
 static int apply_workdir(struct change *change, struct error *err)
 {
 	const char *former = json_string_value(json_object_get(change->settings, "WorkingDir"));
@@ -357,8 +341,8 @@ static int apply_workdir(struct change *change, struct error *err)
 	if (!text.len)
 		return err_set(err, ERR_USAGE, "cannot normalize nothing");
 	if (*text.data != '/' && former)
-		add_path(former, &path);
-	add_path(text.data, &path);
+		path_add(former, &path);
+	path_add(text.data, &path);
 	if (!path.len)
 		buf_putc(&path, '/');
 	json_object_set_new(change->settings, "WorkingDir", json_stringn(path.data, path.len));
