@@ -79,4 +79,26 @@
 /* Folders within folders below an opaque one. A path of LIMIT_PATH_BYTES has 2,048; links add to it. */
 #define LIMIT_TREE_DEPTH 16384u
 
+/* ---- builds ---- */
+
+/* The longest public Dockerfiles have some 100 KiB; payloads in heredocs more. */
+#define LIMIT_DOCKERFILE_BYTES (1024u * 1024)
+/* Each becomes an entry of the history. */
+#define LIMIT_INSTRUCTIONS LIMIT_HISTORY
+/* The bodies of one instruction; generated ones write a dozen files at once. */
+#define LIMIT_HEREDOCS 256
+/* FROM; generated files have some hundred. */
+#define LIMIT_STAGES 1024
+/* RUN --mount of one instruction: each is a real mount. */
+#define LIMIT_RUN_MOUNTS 256
+/* --build-arg, and ARG of one stage: names are looked up one after the other. */
+#define LIMIT_BUILD_ARGS 4096
+/* The same in bytes: a quarter of what the kernel takes as environment, as ENV may take the rest. */
+#define LIMIT_ARGS_BYTES (512u * 1024)
+/* .dockerignore: a file of that size has some 10,000 patterns, and each path is held against all. */
+#define LIMIT_IGNORE_BYTES    (256u * 1024)
+#define LIMIT_IGNORE_PATTERNS 16384u
+/* Files that one source of COPY may name by a wildcard, or a folder of the context may hold. */
+#define LIMIT_CONTEXT_NAMES 3000000u
+
 #endif
