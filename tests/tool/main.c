@@ -11,6 +11,12 @@
  *	    -r  they are rows of a listing: unknown fields are errors
  *	    -e  a missing key is an error
  *	    -H  they are the headers of a table
+ *	dockerfile                  a Dockerfile: for each instruction its name, flags,
+ *	                            arguments and bodies of heredocs
+ *	expand [ESCAPE]             words, with variables of the environment
+ *	words [ESCAPE]              likewise, split into several: a JSON array
+ *	ignore FILE                 paths: "excluded" or "kept" by the patterns in FILE
+ *	context-hash DIR [SOURCE]   the content hash of a build context, less .dockerignore
  *
  * Reads lines from stdin and prints one line for each; what cannot be parsed is
  * told on stderr, and the exit status is 1.
@@ -25,6 +31,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/size.h"
+#include "build.h"
 #include "format/gotmpl_eval.h"
 #include "format/human.h"
 #include "oci/reference.h"
@@ -229,11 +236,18 @@ int main(int argc, char **argv)
 		      { "since", do_since },
 		      { "until", do_until } };
 
+	int status = argc > 1 ? build_tool(argv[1], argv + 2) : -1;
+
+	if (status >= 0)
+		return status;
 	if (argc > 1 && strcmp(argv[1], "template") == 0)
 		return run_template(argv + 2);
 	for (size_t i = 0; argc > 1 && i < sizeof(tools) / sizeof(*tools); i++)
 		if (strcmp(argv[1], tools[i].name) == 0)
 			return run_lines(tools[i].fn, argv[2]);
-	fprintf(stderr, "usage: test-tool reference|size|since|until|template [ARG]\n");
+	fprintf(stderr,
+		"usage: test-tool "
+		"reference|size|since|until|template|dockerfile|expand|words|ignore|context-hash "
+		"[ARG]\n");
 	return 1;
 }
