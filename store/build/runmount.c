@@ -174,14 +174,14 @@ static int set_sharing(struct draft *draft, const char *value, struct error *err
 	return 0;
 }
 
-static int set_access(struct draft *draft, const char *key, const char *value, struct error *err)
+static int set_access(struct draft *draft, const char *key, const char *value, bool read_only,
+		      struct error *err)
 {
 	bool on = false;
 
 	if (parse_bool(key, value, &on, err) < 0)
 		return -1;
-	/* "ro", "readonly" against "rw", "readwrite" */
-	draft->mount.read_only = on == (key[1] == 'o' || key[4] == 'o');
+	draft->mount.read_only = on == read_only;
 	draft->has_access = true;
 	return 0;
 }
@@ -209,7 +209,8 @@ enum key {
 	KEY_FROM,
 	KEY_SOURCE,
 	KEY_TARGET,
-	KEY_ACCESS,
+	KEY_READ_ONLY,
+	KEY_READ_WRITE,
 	KEY_REQUIRED,
 	KEY_SIZE,
 	KEY_ID,
@@ -231,10 +232,10 @@ static const struct key_name {
 	{ "target", KEY_TARGET },
 	{ "dst", KEY_TARGET },
 	{ "destination", KEY_TARGET },
-	{ "readonly", KEY_ACCESS },
-	{ "ro", KEY_ACCESS },
-	{ "readwrite", KEY_ACCESS },
-	{ "rw", KEY_ACCESS },
+	{ "readonly", KEY_READ_ONLY },
+	{ "ro", KEY_READ_ONLY },
+	{ "readwrite", KEY_READ_WRITE },
+	{ "rw", KEY_READ_WRITE },
 	{ "required", KEY_REQUIRED },
 	{ "size", KEY_SIZE },
 	{ "id", KEY_ID },
@@ -276,8 +277,9 @@ static int set_key(struct draft *draft, const struct key_name *key, const char *
 	case KEY_TARGET:
 		set_text(&mount->target, value);
 		return 0;
-	case KEY_ACCESS:
-		return set_access(draft, key->name, value, err);
+	case KEY_READ_ONLY:
+	case KEY_READ_WRITE:
+		return set_access(draft, key->name, value, key->key == KEY_READ_ONLY, err);
 	case KEY_REQUIRED:
 		return set_required(draft, value, err);
 	case KEY_SIZE:
@@ -326,6 +328,11 @@ static char *take_key(const char *field, const char **ret_value)
 	return key;
 }
 
+static bool may_stand_alone(enum key key)
+{
+	return key == KEY_READ_ONLY || key == KEY_READ_WRITE || key == KEY_REQUIRED;
+}
+
 static int take_field(struct draft *draft, const char *field, struct error *err)
 {
 	const char *value;
@@ -337,7 +344,7 @@ static int take_field(struct draft *draft, const char *field, struct error *err)
 		if (strcmp(key_names[i].name, key) == 0)
 			name = &key_names[i];
 	if (!value) {
-		if (!name || (name->key != KEY_ACCESS && name->key != KEY_REQUIRED))
+		if (!name || !may_stand_alone(name->key))
 			return err_set(err, ERR_USAGE,
 				       "invalid field '%.128s' must be a key=value pair", field);
 		return set_key(draft, name, "true", err);
