@@ -212,6 +212,7 @@ static void test_links(void)
 	CU_ASSERT_EQUAL(0, symlinkat("d/e", box.fd, "to-folder"));
 	CU_ASSERT_EQUAL(0, symlinkat("/d/e/x", box.fd, "to-file"));
 	CU_ASSERT_EQUAL(0, symlinkat("../../../../a.txt", box.fd, "f/up"));
+	CU_ASSERT_EQUAL(0, symlinkat("/d/../b.txt", box.fd, "f/absolute"));
 	CU_ASSERT_EQUAL(0, symlinkat("/etc/passwd", box.fd, "outside"));
 	CU_ASSERT_EQUAL(0, symlinkat("loop", box.fd, "loop"));
 	CU_ASSERT_EQUAL(0, symlinkat("d", box.fd, "hidden"));
@@ -220,11 +221,12 @@ static void test_links(void)
 	check_find(&box, "to-folder/*", false, "d/e/c.txt=c.txt d/e/x=x");
 	check_find(&box, "to-*", false, "d/e/x=to-file d/e=to-folder/");
 	check_find(&box, "f/up", false, "a.txt=up");
+	check_find(&box, "f/absolute", false, "b.txt=absolute");
 	check_find(&box, "outside", false, "\"/outside\": not found");
 	check_find(&box, "hidden/a.txt", false, "\"/hidden/a.txt\": not found");
 	check_find(&box, "a.txt/b", false, "\"/a.txt/b\": not found");
 	check_find(&box, "loop", false, "follow 'loop': Too many levels of symbolic links");
-	check_walk(&box, "f", NULL, ". up y");
+	check_walk(&box, "f", NULL, ". absolute up y");
 }
 
 static struct digest hash(struct box *box, const char *source)
