@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,6 +19,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "dm/devmap.h"
+#include "fs/ext4_changes.h"
 #include "fs/fs.h"
 #include "fs/mount.h"
 #include "pool/check.h"
@@ -452,6 +454,22 @@ static bool find_device(struct volume_pool *pool, uint32_t id, struct devmap_inf
 	return false;
 }
 
+int volume_activate_to_read(struct volume_pool *pool, uint32_t id, struct volume **ret,
+			    struct error *err)
+{
+	struct devmap_info info;
+	bool active = find_device(pool, id, &info);
+
+	/* Activating would thaw it. */
+	if (active && info.suspended)
+		return err_set(err, ERR_IN_USE, "volume %" PRIu32 " is frozen", id);
+	if (volume_activate(pool, id, VOLUME_READ_ONLY, ret, err) < 0)
+		return -1;
+	if (active)
+		volume_keep(*ret);
+	return 0;
+}
+
 bool volume_is_active(struct volume_pool *pool, uint32_t id)
 {
 	struct devmap_info info;
@@ -645,4 +663,135 @@ int volume_read_label(struct volume *volume, char ret[VOLUME_LABEL_BYTES], struc
 	if (io_pread(fd, ret, VOLUME_LABEL_BYTES, offset, err) < 0)
 		return err_add(err, "label of volume %" PRIu32, volume->id);
 	return 0;
+}
+
+/* ---- changes ---- */
+
+/* What the mapping says, in bytes. */
+struct delta_ranges {
+	uint64_t block_bytes;
+	struct ext4_changes_range *items;
+	size_t nr;
+	size_t cap;
+};
+
+static int add_range(void *ctx, enum tmeta_change change, uint64_t start, uint64_t length,
+		     struct error *err)
+{
+	struct delta_ranges *ranges = ctx;
+
+	(void)change;
+	(void)err;
+	if (ranges->nr == ranges->cap) {
+		ranges->cap = ranges->cap ? ranges->cap * 2 : 64;
+		ranges->items = xrealloc(ranges->items, ranges->cap * sizeof(*ranges->items));
+	}
+	ranges->items[ranges->nr++] = (struct ext4_changes_range){
+		start * ranges->block_bytes,
+		length * ranges->block_bytes,
+	};
+	return 0;
+}
+
+static int read_ranges(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
+		       struct delta_ranges *ranges, struct volume_changes *ret, struct error *err)
+{
+	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
+	auto_tmeta struct tmeta *tmeta = NULL;
+	struct tmeta_delta delta;
+
+	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
+	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
+	    tmeta_delta_ranges(tmeta, parent_id, child_id, add_range, ranges, &delta, err) < 0)
+		return -1;
+	ret->nodes_read = delta.nodes_read;
+	ret->delta_bytes = (delta.own_blocks + delta.dropped_blocks) * ranges->block_bytes;
+	return 0;
+}
+
+static int add_change(void *ctx, enum ext4_change change, const char *path, bool is_dir,
+		      struct error *err)
+{
+	static const enum volume_change_kind kinds[] = {
+		[EXT4_ADDED] = VOLUME_ADDED,
+		[EXT4_CHANGED] = VOLUME_CHANGED,
+		[EXT4_DELETED] = VOLUME_DELETED,
+	};
+	struct volume_changes *changes = ctx;
+
+	(void)err;
+	if (changes->nr == changes->cap) {
+		changes->cap = changes->cap ? changes->cap * 2 : 64;
+		changes->items = xrealloc(changes->items, changes->cap * sizeof(*changes->items));
+	}
+	changes->items[changes->nr++] = (struct volume_change){
+		.kind = kinds[change],
+		.is_dir = is_dir,
+		.path = xstrdup(path),
+	};
+	return 0;
+}
+
+static int find_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
+			const struct delta_ranges *ranges, struct volume_changes *ret,
+			struct error *err)
+{
+	auto_volume struct volume *parent = NULL;
+	auto_volume struct volume *child = NULL;
+	struct ext4_changes_args args = {
+		.ranges = ranges->items,
+		.nr_ranges = ranges->nr,
+		.found = add_change,
+		.ctx = ret,
+	};
+	struct ext4_changes_cost cost;
+
+	if (volume_activate_to_read(pool, parent_id, &parent, err) < 0 ||
+	    volume_activate_to_read(pool, child_id, &child, err) < 0)
+		return -1;
+	args.parent = parent->node;
+	args.child = child->node;
+	if (ext4_changes(&args, &cost, err) == 0) {
+		ret->blocks_read = cost.blocks_read;
+		return 0;
+	}
+	if (err->kind != ERR_UNSUPPORTED && err->kind != ERR_CORRUPT)
+		return -1;
+	volume_changes_done(ret);
+	ret->must_walk = true;
+	snprintf(ret->why, sizeof(ret->why), "%.500s", err->text);
+	return 0;
+}
+
+int volume_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
+		   struct volume_changes *ret, struct error *err)
+{
+	struct delta_ranges ranges = { .block_bytes = pool->config->block_bytes };
+	struct volume_changes changes = { 0 };
+	int result = 0;
+
+	if (strcmp(pool->fs->name, "ext4") != 0) {
+		changes.must_walk = true;
+		snprintf(changes.why, sizeof(changes.why), "volumes carry %s", pool->fs->name);
+	} else {
+		result = read_ranges(pool, parent_id, child_id, &ranges, &changes, err);
+		if (result == 0 && ranges.nr)
+			result = find_changes(pool, parent_id, child_id, &ranges, &changes, err);
+		free(ranges.items);
+	}
+	if (result < 0) {
+		volume_changes_done(&changes);
+		return err_add(err, "compare volumes %" PRIu32 " and %" PRIu32, parent_id,
+			       child_id);
+	}
+	*ret = changes;
+	return 0;
+}
+
+void volume_changes_done(struct volume_changes *changes)
+{
+	for (size_t i = 0; i < changes->nr; i++)
+		free(changes->items[i].path);
+	free(changes->items);
+	*changes = (struct volume_changes){ 0 };
 }

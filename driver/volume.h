@@ -155,6 +155,12 @@ enum volume_mode {
  */
 int volume_activate(struct volume_pool *pool, uint32_t id, enum volume_mode mode,
 		    struct volume **ret, struct error *err);
+/*
+ * The same, read-only, for whoever only looks at it: one that is active already stays so. ERR_IN_USE
+ * for a frozen one, whose reads would wait for the thaw.
+ */
+int volume_activate_to_read(struct volume_pool *pool, uint32_t id, struct volume **ret,
+			    struct error *err);
 /* Stops an id that an earlier process left active; ERR_IN_USE while somebody has it open. */
 int volume_deactivate(struct volume_pool *pool, uint32_t id, struct error *err);
 bool volume_is_active(struct volume_pool *pool, uint32_t id);
@@ -228,5 +234,44 @@ struct volume_delta {
  */
 int volume_delta(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
 		 struct volume_delta *ret, struct error *err);
+
+enum volume_change_kind {
+	VOLUME_ADDED,
+	VOLUME_CHANGED,
+	VOLUME_DELETED,
+};
+
+struct volume_change {
+	enum volume_change_kind kind;
+	bool is_dir; /* in the child; of what was deleted, in the parent */
+	char *path;  /* relative, without a slash in front */
+};
+
+/* Starts as { 0 }. */
+struct volume_changes {
+	bool must_walk;		     /* nothing else is filled but why: both have to be walked */
+	char why[512];		     /* in words, for a log */
+	struct volume_change *items; /* a directory before its entries */
+	size_t nr;
+	size_t cap;
+	uint64_t blocks_read; /* of 4096 bytes, from both volumes */
+	uint64_t nodes_read;  /* metadata blocks of the pool */
+	uint64_t delta_bytes; /* in which the volumes differ */
+};
+
+/**
+ * volume_changes - the paths in which a volume differs from the one it was made from
+ * @parent_id: the volume that the child descends from, or another state of it
+ *
+ * Found from the pool's mapping and the file system's structure, without a mount;
+ * the rules are those of fs/ext4_changes.h. Nobody may write to either. A frozen
+ * volume cannot be read (its reads wait for the thaw): take a snapshot of it.
+ * What must be activated for this is deactivated again. Returns 0, or -1:
+ * ERR_IN_USE for a frozen volume, ERR_LIMIT, ERR_NOT_FOUND, ERR_IO, ERR_CANCELLED.
+ */
+int volume_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
+		   struct volume_changes *ret, struct error *err);
+void volume_changes_done(struct volume_changes *changes);
+#define auto_volume_changes __attribute__((cleanup(volume_changes_done)))
 
 #endif
