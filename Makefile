@@ -102,6 +102,11 @@ $(OUT)/driver-check: $(OUT)/tests/vm/driver_check.o $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
+DIFF_CHECK := $(call objs,$(wildcard tests/vm/diff_*.c))
+$(OUT)/diff-check: $(DIFF_CHECK) $(STORE) $(DRIVER)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
+
 $(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -201,7 +206,7 @@ test: ## the whole suite: lint, unit tests in three builds, tests in the real ke
 	$(Q)tests/all.sh
 
 test-vm: ## the tests in the real kernel alone
-	$(Q)$(MAKE) --no-print-directory all $(OUT)/driver-check images
+	$(Q)$(MAKE) --no-print-directory all $(OUT)/driver-check $(OUT)/diff-check images
 	$(Q)$(MAKE) --no-print-directory CRASH=1 all
 	$(Q)tests/vm/run $(VM)
 
