@@ -29,6 +29,14 @@ seeds() {
 		tests/fuzz/seed_template.sh "$2"
 		return
 		;;
+	ext4)
+		rm -rf build/fuzz/ext4.pairs
+		tests/spec/ext4/make.sh build/fuzz/ext4.pairs
+		for file in build/fuzz/ext4.pairs/*; do
+			cat "$file/parent" "$file/child" >"$2/$(basename "$file")"
+		done
+		return
+		;;
 	json) spec='docker_manifest image_config manifest manifest_index' ;;
 	*) spec=$1 ;;
 	esac
