@@ -3,8 +3,8 @@
 #
 # run.sh [PART...] - measure veneer beside its peers (make bench)
 #
-# Parts, all without an argument: load containerd dockerd mount images delta (in
-# the appliance's kernel, in one boot) and native. Prints tables, medians of
+# Parts, all without an argument: load containerd dockerd mount images delta diff
+# (in the appliance's kernel, in one boot) and native. Prints tables, medians of
 # BENCH_RUNS (3), and for each target of the project whether it is met; a miss
 # is no failure. Figures from the appliance's kernel are honest only as ratios
 # within one run: it has one CPU, and a system call costs 10 to 40 times what
@@ -27,14 +27,14 @@ export BENCH_RUNS=${BENCH_RUNS:-3} BENCH_SLOW_RUNS=${BENCH_SLOW_RUNS:-1}
 unset VENEER_ROOT VENEER_KERNEL VENEER_CONFIG DOCKER_CONFIG
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(load containerd dockerd mount images delta native)
+[ ${#parts[@]} -gt 0 ] || parts=(load containerd dockerd mount images delta diff native)
 
 die() { printf 'bench: %s\n' "$*" >&2; exit 1; }
 if [ ! -x "$VENEER" ] || [ ! -x "$TOOLS/stopwatch" ]; then
 	die "no program in $(dirname "$VENEER"): run make bench-tools"
 fi
 
-"$here/image.sh" "$BENCH"
+[ "${parts[*]}" = diff ] || "$here/image.sh" "$BENCH"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/veneer-bench.XXXXXX")
 export RESULTS=$tmp/results
@@ -58,7 +58,7 @@ native=
 for part in "${parts[@]}"; do
 	case $part in
 	native) native=1 ;;
-	load | containerd | dockerd | mount | images | delta) inside+=("$part") ;;
+	load | containerd | dockerd | mount | images | delta | diff) inside+=("$part") ;;
 	*) die "no part '$part'" ;;
 	esac
 done
