@@ -420,15 +420,36 @@ uint64_t ext4_inode_xattr_block(const struct ext4_inode *inode)
 	       (uint64_t)le16toh(inode->disk.fields.osd2.linux2.l_i_file_acl_high) << 32;
 }
 
+/* The extra field has nanoseconds above two bits of epoch. */
+static int64_t seconds_of(uint32_t low, uint32_t extra)
+{
+	return (int32_t)le32toh(low) + ((int64_t)(extra & 3) << 32);
+}
+
 int64_t ext4_inode_mtime(const struct ext4_inode *inode, uint32_t *ret_nanoseconds)
 {
-	int64_t seconds = (int32_t)le32toh(inode->disk.fields.i_mtime);
 	uint32_t extra = 0;
 
 	if (HAS_FIELD(inode, i_mtime_extra))
 		extra = le32toh(inode->disk.fields.i_mtime_extra);
 	*ret_nanoseconds = extra >> 2;
-	return seconds + ((int64_t)(extra & 3) << 32);
+	return seconds_of(inode->disk.fields.i_mtime, extra);
+}
+
+int64_t ext4_inode_ctime(const struct ext4_inode *inode)
+{
+	uint32_t extra = 0;
+
+	if (HAS_FIELD(inode, i_ctime_extra))
+		extra = le32toh(inode->disk.fields.i_ctime_extra);
+	return seconds_of(inode->disk.fields.i_ctime, extra);
+}
+
+int64_t ext4_inode_crtime(const struct ext4_inode *inode)
+{
+	if (!HAS_FIELD(inode, i_crtime_extra))
+		return 0;
+	return seconds_of(inode->disk.fields.i_crtime, le32toh(inode->disk.fields.i_crtime_extra));
 }
 
 uint32_t ext4_inode_body(const struct ext4_inode *inode)

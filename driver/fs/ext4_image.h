@@ -86,8 +86,10 @@ uint64_t ext4_inode_size(const struct ext4_inode *inode);
 uint32_t ext4_inode_links(const struct ext4_inode *inode);
 uint32_t ext4_inode_flags(const struct ext4_inode *inode);
 uint64_t ext4_inode_xattr_block(const struct ext4_inode *inode);
-/* Seconds, and the extra field that has nanoseconds above two bits of epoch. */
 int64_t ext4_inode_mtime(const struct ext4_inode *inode, uint32_t *ret_nanoseconds);
+/* In seconds. Only the kernel's clock sets these two; 0 where an inode has no time of creation. */
+int64_t ext4_inode_ctime(const struct ext4_inode *inode);
+int64_t ext4_inode_crtime(const struct ext4_inode *inode);
 /* Bytes behind the fields that are known to this inode: where attributes begin. */
 uint32_t ext4_inode_body(const struct ext4_inode *inode);
 

@@ -9,7 +9,8 @@
 #include "base/cancel.h"
 #include "fs/ext4_xattr.h"
 
-#define FIRST_INODE 11u /* those below, but for the root, are the file system's own */
+#define FETCH_BLOCKS 16u
+#define FIRST_INODE  11u /* those below, but for the root, are the file system's own */
 
 /* Neighbouring pool blocks come as one range, so that a search among ranges is short. */
 static void take_ranges(const struct ext4_changes_args *args, struct ext4_ranges *ret)
@@ -178,6 +179,25 @@ static size_t first_range(const struct ext4_ranges *ranges, uint64_t block)
 	return low;
 }
 
+static int scan_blocks(struct ext4_pair *pair, uint32_t group, uint64_t from, uint64_t to,
+		       const struct table *parent, const struct table *child, struct error *err)
+{
+	for (uint64_t block = from; block < to; block++) {
+		uint32_t index = (uint32_t)(block - child->block);
+		uint32_t ahead = to - block < FETCH_BLOCKS ? (uint32_t)(to - block) : FETCH_BLOCKS;
+
+		if ((block - from) % FETCH_BLOCKS == 0) {
+			ext4_fetch_blocks(pair->child, block, ahead);
+			if (index + ahead <= parent->used / EXT4_BLOCK_INODES)
+				ext4_fetch_blocks(pair->parent, block, ahead);
+		}
+		if (cancel_check(err) < 0 ||
+		    compare_block(pair, group, index, parent, child, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int scan_group(struct ext4_pair *pair, uint32_t group, struct error *err)
 {
 	struct table parent = { 0 }, child;
@@ -197,11 +217,8 @@ static int scan_group(struct ext4_pair *pair, uint32_t group, struct error *err)
 		uint64_t from = range->first_block > child.block ? range->first_block : child.block;
 		uint64_t to = range->first_block + range->nr_blocks;
 
-		for (to = to < end ? to : end; from < to; from++)
-			if (cancel_check(err) < 0 ||
-			    compare_block(pair, group, (uint32_t)(from - child.block), &parent,
-					  &child, err) < 0)
-				return -1;
+		if (scan_blocks(pair, group, from, to < end ? to : end, &parent, &child, err) < 0)
+			return -1;
 	}
 	return 0;
 }

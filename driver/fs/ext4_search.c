@@ -3,7 +3,10 @@
  * Which directories lead to what changed. A directory says itself where it is;
  * a file does not, and one that was changed in place may be in a directory that
  * was not. ext4 puts a file's inode into the group of its directory's, at the
- * next free place: so the directory is mostly a few inodes before it.
+ * next free place: so the directory is mostly a few inodes before it. Where it
+ * is not, times help: since the file came into its directory, that has changed,
+ * so one that last changed before the file was made need not be read. As clocks
+ * go backwards, these are read in the end, if nothing else was found.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +17,12 @@
 #include "base/cleanup.h"
 #include "fs/ext4_dir.h"
 #include "fs/ext4_pair.h"
+
+struct search {
+	struct ext4_pair *pair;
+	uint32_t sought; /* 0: all that are left, from the first group on */
+	int64_t since;	 /* directories that changed earlier are passed over */
+};
 
 /* Blocks of an inode table that are looked at together. */
 #define CHUNK_BLOCKS 16u
@@ -82,96 +91,124 @@ static int look_into(struct ext4_pair *pair, const struct ext4_inode *inode, str
 	return mark_way(pair, inode->number, err);
 }
 
-/* The inodes of one chunk from `from` to `to`, up or down, until the sought one is found. */
-static int search_part(struct ext4_pair *pair, uint32_t sought, uint32_t from, uint32_t to,
-		       struct error *err)
+static bool is_done(const struct search *search)
 {
+	const struct ext4_pair *pair = search->pair;
+
+	if (!search->sought)
+		return !pair->nr_sought;
+	return !(ext4_inodes_find(&pair->inodes, search->sought)->flags & INODE_SOUGHT);
+}
+
+/* The inodes of one chunk from `from` to `to`, up or down. Returns 1 when all names are found, 0, -1. */
+static int search_part(const struct search *search, uint32_t from, uint32_t to, struct error *err)
+{
+	struct ext4_pair *pair = search->pair;
 	bool down = from > to;
 
 	for (uint32_t number = from;; number += down ? -1u : 1u) {
 		struct ext4_inode inode;
 		int is_dir = read_dir_inode(pair, number, &inode, err);
 
-		if (is_dir < 0 || (is_dir && look_into(pair, &inode, err) < 0))
+		if (is_dir < 0)
 			return -1;
-		if (!(ext4_inodes_find(&pair->inodes, sought)->flags & INODE_SOUGHT))
+		if (is_dir && ext4_inode_ctime(&inode) >= search->since &&
+		    look_into(pair, &inode, err) < 0)
+			return -1;
+		if (is_done(search))
 			return 1;
 		if (number == to)
 			return 0;
 	}
 }
 
-/* Returns 1 when the last name was found, 0, -1. Nearest first. */
-static int search_chunk(struct ext4_pair *pair, uint32_t group, uint32_t chunk, uint32_t sought,
+/* Nearest first, beginning with those before. */
+static int search_chunk(const struct search *search, uint32_t group, uint32_t chunk,
 			struct error *err)
 {
-	uint32_t per_group = ext4_image_group_inodes(pair->child);
+	struct ext4_image *image = search->pair->child;
 	uint32_t index = chunk * CHUNK_INODES, used, nr, first, last;
 	uint64_t table;
 	int found = 0;
 
-	if (cancel_check(err) < 0 || ext4_table(pair->child, group, &table, &used, err) < 0)
+	if (cancel_check(err) < 0 || ext4_table(image, group, &table, &used, err) < 0)
 		return -1;
 	if (index >= used)
 		return 0;
 	nr = used - index < CHUNK_INODES ? used - index : CHUNK_INODES;
-	ext4_fetch_blocks(pair->child, table + index / EXT4_BLOCK_INODES,
+	ext4_fetch_blocks(image, table + index / EXT4_BLOCK_INODES,
 			  (nr + EXT4_BLOCK_INODES - 1) / EXT4_BLOCK_INODES);
-	first = group * per_group + index + 1;
+	first = group * ext4_image_group_inodes(image) + index + 1;
 	last = first + nr - 1;
-	if (sought >= first) {
-		uint32_t middle = sought < last ? sought : last;
+	if (search->sought >= first) {
+		uint32_t middle = search->sought < last ? search->sought : last;
 
-		found = search_part(pair, sought, middle, first, err);
+		found = search_part(search, middle, first, err);
 		first = middle + 1;
 	}
 	if (found == 0 && first <= last)
-		found = search_part(pair, sought, first, last, err);
+		found = search_part(search, first, last, err);
 	return found;
 }
 
-static int search_group(struct ext4_pair *pair, uint32_t group, uint32_t sought,
-			uint8_t *groups_done, struct error *err)
+static int search_group(const struct search *search, uint32_t group, struct error *err)
 {
-	uint32_t per_group = ext4_image_group_inodes(pair->child);
-	uint32_t nr = (per_group + CHUNK_INODES - 1) / CHUNK_INODES;
-	uint32_t home =
-		(sought - 1) / per_group == group ? (sought - 1) % per_group / CHUNK_INODES : 0;
+	uint32_t per_group = ext4_image_group_inodes(search->pair->child);
+	uint32_t nr = (per_group + CHUNK_INODES - 1) / CHUNK_INODES, home = 0;
 
-	if (groups_done[group])
-		return 0;
+	if (search->sought && (search->sought - 1) / per_group == group)
+		home = (search->sought - 1) % per_group / CHUNK_INODES;
 	for (uint32_t away = 0; away < nr; away++) {
 		int found = 0;
 
 		if (away <= home)
-			found = search_chunk(pair, group, home - away, sought, err);
+			found = search_chunk(search, group, home - away, err);
 		if (found == 0 && away && home + away < nr)
-			found = search_chunk(pair, group, home + away, sought, err);
+			found = search_chunk(search, group, home + away, err);
 		if (found)
 			return found;
 	}
-	groups_done[group] = 1;
 	return 0;
 }
 
-static int search_for(struct ext4_pair *pair, uint32_t sought, uint8_t *groups_done,
-		      struct error *err)
+static int search_groups(const struct search *search, struct error *err)
 {
-	uint32_t nr = ext4_image_nr_groups(pair->child);
-	uint32_t home = (sought - 1) / ext4_image_group_inodes(pair->child);
+	uint32_t nr = ext4_image_nr_groups(search->pair->child);
+	uint32_t home = 0;
 
-	pair->nr_searched++;
+	if (search->sought)
+		home = (search->sought - 1) / ext4_image_group_inodes(search->pair->child);
 	for (uint32_t away = 0; away < nr; away++) {
 		int found = 0;
 
 		if (away <= home)
-			found = search_group(pair, home - away, sought, groups_done, err);
+			found = search_group(search, home - away, err);
 		if (found == 0 && away && home + away < nr)
-			found = search_group(pair, home + away, sought, groups_done, err);
+			found = search_group(search, home + away, err);
 		if (found)
-			return found < 0 ? -1 : 0;
+			return found;
 	}
-	return err_set(err, ERR_CORRUPT, "inode %u has fewer names than it counts", sought);
+	return 0;
+}
+
+static int search_for(struct ext4_pair *pair, uint32_t sought, struct error *err)
+{
+	struct search search = { .pair = pair, .sought = sought };
+	struct ext4_inode inode;
+	int found = ext4_read_inode(pair->child, sought, &inode, err);
+
+	if (found < 0)
+		return -1;
+	pair->nr_searched++;
+	search.since = ext4_inode_crtime(&inode);
+	found = search_groups(&search, err);
+	if (found == 0) {
+		search.since = INT64_MIN;
+		found = search_groups(&search, err);
+	}
+	if (found == 0)
+		return err_set(err, ERR_CORRUPT, "inode %u has fewer names than it counts", sought);
+	return found < 0 ? -1 : 0;
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -215,20 +252,44 @@ static int search_changed(struct ext4_pair *pair, struct error *err)
 	return 0;
 }
 
+/* Blocks of inode tables that are in use: what it costs at least to look at every directory. */
+static int count_table_blocks(struct ext4_pair *pair, uint64_t *ret, struct error *err)
+{
+	*ret = 0;
+	for (uint32_t group = 0; group < ext4_image_nr_groups(pair->child); group++) {
+		uint64_t table;
+		uint32_t used;
+
+		if (ext4_table(pair->child, group, &table, &used, err) < 0)
+			return -1;
+		*ret += used / EXT4_BLOCK_INODES;
+	}
+	return 0;
+}
+
 int ext4_pair_search(struct ext4_pair *pair, struct error *err)
 {
-	auto_free uint8_t *groups_done = xcalloc(ext4_image_nr_groups(pair->child), 1);
+	struct search all = { .pair = pair, .since = INT64_MIN };
 	auto_free uint32_t *sought = NULL;
+	uint64_t begin, enough;
 	size_t nr;
 
-	if (search_changed(pair, err) < 0)
+	if (search_changed(pair, err) < 0 || count_table_blocks(pair, &enough, err) < 0)
 		return -1;
 	sought = list_flagged(&pair->inodes, INODE_SOUGHT, &nr);
-	for (size_t i = 0; i < nr; i++) {
+	begin = ext4_image_nr_read(pair->child);
+	for (size_t i = 0; i < nr && pair->nr_sought; i++) {
 		if (!(ext4_inodes_find(&pair->inodes, sought[i])->flags & INODE_SOUGHT))
 			continue;
-		if (search_for(pair, sought[i], groups_done, err) < 0)
+		/* One by one is not cheaper any more than one look at all. */
+		if (ext4_image_nr_read(pair->child) - begin > enough)
+			break;
+		if (search_for(pair, sought[i], err) < 0)
 			return -1;
 	}
+	if (pair->nr_sought && search_groups(&all, err) < 0)
+		return -1;
+	if (pair->nr_sought)
+		return err_set(err, ERR_CORRUPT, "inodes have fewer names than they count");
 	return 0;
 }
