@@ -34,6 +34,7 @@
 #define PARENT_ID  2u
 #define CHILD_ID   3u
 #define PROGRAM_MS 600000
+#define LATE_FILE  "d0/late"
 
 struct bench {
 	const char *root;
@@ -92,6 +93,8 @@ static void fill(int root_fd, unsigned nr_files)
 				perror(file);
 		}
 	}
+	/* A file far away from its directory, which was made before everything else. */
+	close(openat(root_fd, LATE_FILE, O_WRONLY | O_CREAT, 0644));
 }
 
 static void make_image(struct bench *bench)
@@ -149,6 +152,12 @@ static void replace(int root_fd, const char *path)
 		perror(path);
 }
 
+static void append_to_late(int root_fd, const char *path)
+{
+	(void)path;
+	append_in_place(root_fd, LATE_FILE);
+}
+
 static void chmod_only(int root_fd, const char *path)
 {
 	if (fchmodat(root_fd, path, 0600, 0) < 0)
@@ -162,6 +171,7 @@ static const struct {
 	{ "append to a file", append_in_place },
 	{ "replace a file", replace },
 	{ "chmod a file", chmod_only },
+	{ "append to a late one", append_to_late },
 };
 
 static void make_change(struct bench *bench, size_t which)
@@ -241,7 +251,7 @@ static void measure(struct bench *bench, size_t which)
 	walk_ms = time_diff(bench, true, &walk);
 	if (list.walked || list.nr != walk.nr)
 		printf("  the two ways differ: %zu and %zu changes\n", list.nr, walk.nr);
-	printf("  %7u files, %-18s %3zu changes  %4" PRIu64 " blocks  %3" PRIu64
+	printf("  %7u files, %-20s %3zu changes  %4" PRIu64 " blocks  %3" PRIu64
 	       " nodes  %7.1f ms   thin_delta %7.1f ms   walk %8.1f ms\n",
 	       bench->nr_files, changes[which].name, list.nr, list.blocks_read, list.nodes_read,
 	       median(blocks), median(delta), walk_ms);

@@ -190,3 +190,15 @@ bool dump_same(int want_fd, int got_fd, const struct change_list *changes, struc
 	compare_links(&cmp);
 	return cmp.lines == 0;
 }
+
+bool dump_keeps_attributes(int want_fd, int got_fd, const struct change_list *changes)
+{
+	for (size_t i = 0; i < changes->nr; i++) {
+		const struct change *change = &changes->items[i];
+
+		if (change->is_dir && change->kind != CHANGE_DELETED &&
+		    !has_xattrs(got_fd, want_fd, change->path))
+			return true;
+	}
+	return false;
+}

@@ -20,4 +20,10 @@
  */
 bool dump_same(int want_fd, int got_fd, const struct change_list *changes, struct buf *why);
 
+/*
+ * Has a directory of the list attributes in `got` that it has not in `want`? A layer cannot take
+ * them away from a directory that its parent has.
+ */
+bool dump_keeps_attributes(int want_fd, int got_fd, const struct change_list *changes);
+
 #endif
