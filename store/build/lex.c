@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/lex.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,7 @@ static int apply_directive(struct lex *lex, int key, char **value, struct error 
 		lex->syntax = take_ptr(*value);
 	if (strcmp(directives[key], "escape") != 0)
 		return 0;
+	assert(*value); /* match_directive() has found one */
 	if (strcmp(*value, "\\") != 0 && strcmp(*value, "`") != 0)
 		return err_set(err, ERR_USAGE,
 			       "invalid escape token '%.64s' does not match ` or \\", *value);
