@@ -163,11 +163,14 @@ static int install_copy(struct repair *repair, struct error *err)
 			       repair->copy);
 	if (copy_bytes(from_fd, to_fd, repair->meta_bytes, false, err) < 0)
 		return -1;
-	buf_printf(repair->report, "%s; what was there is kept in %s\n",
-		   repair->rebuild ? "thin_repair has counted the pool's blocks anew"
-				   : "the pool's metadata was damaged: thin_repair has rebuilt "
-				     "what it could read",
-		   repair->damaged);
+	buf_printf(
+		repair->report,
+		repair->rebuild
+			? "thin_repair has counted the pool's blocks anew, and the metadata that "
+			  "was there is kept in %s\n"
+			: "the pool's metadata was damaged; thin_repair has rebuilt what it could "
+			  "read, and the damaged metadata is kept in %s\n",
+		repair->damaged);
 	return 0;
 }
 
