@@ -78,13 +78,23 @@ static int read_header(const struct pool_config *config, const struct backing *b
 	return 0;
 }
 
+/* To the callers above, "not found" says that there is no pool. */
+static int cannot_open(struct error *err)
+{
+	if (err->kind != ERR_NOT_FOUND)
+		return -1;
+	err->kind = ERR_DENIED;
+	return err_add(err, "bring the device back, or give the pool up with 'veneer pool destroy "
+			    "--force'");
+}
+
 int devices_open_ours(const struct pool_config *config, struct devices *ret, struct error *err)
 {
 	auto_devices struct devices devices = { 0 };
 	bool shared;
 
 	if (devices_open(config, &devices, err) < 0)
-		return -1;
+		return cannot_open(err);
 	shared = !devices.meta.path;
 	if (read_header(config, &devices.data, shared ? HEADER_BOTH : HEADER_DATA,
 			&devices.data_header, err) < 0)

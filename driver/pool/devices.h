@@ -28,7 +28,7 @@ void devices_close(struct devices *devices);
 
 /* The backings only: attaches loop devices. */
 int devices_open(const struct pool_config *config, struct devices *ret, struct error *err);
-/* And headers: ERR_CORRUPT when one is not of this store or does not fit its device. */
+/* And headers: ERR_DENIED for a device that is not there, ERR_CORRUPT when one is not of this store or does not fit its device. */
 int devices_open_ours(const struct pool_config *config, struct devices *ret, struct error *err);
 
 /* Where metadata is: the two differ unless it shares the data's device. */
