@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 400
 # Archives that are damaged or hostile: nothing stays of them but one line of error.
-# shellcheck disable=SC2154 # odd-lib.sh sets mnt and odd
-# shellcheck source=tests/vm/odd-lib.sh
-. "$(dirname "$0")/odd-lib.sh"
+# shellcheck disable=SC2154 # lib-odd.sh sets mnt and odd
+# shellcheck source=tests/vm/lib-odd.sh
+. "$(dirname "$0")/lib-odd.sh"
 
 refuses_all() {
 	local kind file want bad=0 count=0

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 600
 # Archives that are odd but legal, or large: the mounted tree is what they say, in little memory.
-# shellcheck disable=SC2154 # odd-lib.sh sets mnt and odd
-# shellcheck source=tests/vm/odd-lib.sh
-. "$(dirname "$0")/odd-lib.sh"
+# shellcheck disable=SC2154 # lib-odd.sh sets mnt and odd
+# shellcheck source=tests/vm/lib-odd.sh
+. "$(dirname "$0")/lib-odd.sh"
 
 no_terminal_input() {
 	out=$(script -qec "'$VENEER' load; echo status \$?" /dev/null)

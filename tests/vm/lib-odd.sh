@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# odd-lib.sh - what the scripts that load odd archives share
+# lib-odd.sh - what the scripts that load odd archives share
 #
 # Makes the archives below WORK/bad and WORK/legal (tests/archives/odd.py).
 # shellcheck source=tests/vm/lib.sh
