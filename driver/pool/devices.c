@@ -196,7 +196,7 @@ static int pool_is_current(const char *name, const struct table *table, uint64_t
 }
 
 /* dm-persistent-data has two numbers for damage: a bad checksum and a wrong kind of block. */
-static int explain_refusal(struct error *err)
+int devices_explain_damage(struct error *err)
 {
 	if (err->sys_errno != EILSEQ && err->sys_errno != ENOTBLK)
 		return -1;
@@ -214,14 +214,14 @@ static int apply_pool(const char *name, const struct table *table, uint64_t meta
 		return -1;
 	if (!info.exists) {
 		if (devmap_create(name, table, 0, NULL, err) < 0)
-			return explain_refusal(err);
+			return devices_explain_damage(err);
 		memcpy(made->names[made->nr++], name, POOL_NAME_BYTES);
 		return 0;
 	}
 	if (info.has_table && info.suspended && devmap_resume(name, 0, err) < 0)
 		return -1;
 	if (!info.has_table)
-		return swap_table(name, table, 0, err) < 0 ? explain_refusal(err) : 0;
+		return swap_table(name, table, 0, err) < 0 ? devices_explain_damage(err) : 0;
 	if (pool_is_current(name, table, meta_bytes, &current, err) < 0)
 		return -1;
 	if (current && !changed)

@@ -48,6 +48,9 @@ int devices_map_meta(const struct pool_config *config, struct devices *devices, 
 /* Removes volumes, pool and maps, as far as they exist, then the loop devices. */
 int devices_remove(const struct pool_config *config, struct error *err);
 
+/* The kernel refused a table: ERR_CORRUPT with the next step where metadata is why. Returns -1. */
+int devices_explain_damage(struct error *err);
+
 /* Device names of all active volumes. */
 int devices_list_volumes(const struct pool_config *config, struct strlist *ret, struct error *err);
 

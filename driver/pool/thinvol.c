@@ -89,8 +89,10 @@ static int make_device(struct pool *pool, uint32_t id, bool read_only, dev_t *re
 		return err_set(err, ERR_NOT_FOUND, "the pool %s is not active", pool_name(pool));
 	thinvol_name(pool, id, name);
 	table_add_thin(&table, info.device, id, pool_config(pool)->volume_bytes);
-	if (devmap_create(name, &table, flags, ret_device, err) < 0)
+	if (devmap_create(name, &table, flags, ret_device, err) < 0) {
+		devices_explain_damage(err);
 		return err_add(err, "activate volume %" PRIu32, id);
+	}
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
+# limit: 480
 # Damages made on purpose: check finds them, --repair mends them, --rebuild makes a catalogue anew.
 # shellcheck disable=SC2154 # fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
@@ -422,6 +422,7 @@ beyond_repair() {
 	contains "veneer check --repair" "$stderr"
 	is 1 "$("$VENEER" images -q | wc -l)" images
 	# Somebody mends it by other means.
+	"$VENEER" pool deactivate
 	dd if="$WORK/meta" of="$VENEER_ROOT/pool/meta" bs=1M conv=notrunc,fsync status=none
 	"$VENEER" check
 	healthy
