@@ -41,13 +41,14 @@ int volume_format(struct volume_pool *pool, uint32_t id, struct error *err)
 	return 0;
 }
 
-int volume_activate(struct volume_pool *pool, uint32_t id, enum volume_mode mode,
-		    struct volume **ret, struct error *err)
+int volume_activate_sized(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
+			  enum volume_mode mode, struct volume **ret, struct error *err)
 {
 	struct volume *volume;
 	dev_t device;
 
-	if (thinvol_activate(pool->pool, id, mode == VOLUME_READ_ONLY, &device, err) < 0)
+	if (thinvol_activate(pool->pool, id, size_bytes, mode == VOLUME_READ_ONLY, &device, err) <
+	    0)
 		return -1;
 	volume = xcalloc(1, sizeof(*volume));
 	volume->pool = pool;
@@ -56,6 +57,12 @@ int volume_activate(struct volume_pool *pool, uint32_t id, enum volume_mode mode
 	devmap_node(device, volume->node);
 	*ret = volume;
 	return 0;
+}
+
+int volume_activate(struct volume_pool *pool, uint32_t id, enum volume_mode mode,
+		    struct volume **ret, struct error *err)
+{
+	return volume_activate_sized(pool, id, 0, mode, ret, err);
 }
 
 int volume_deactivate(struct volume_pool *pool, uint32_t id, struct error *err)
@@ -142,6 +149,25 @@ static enum fs_use fs_use_of(enum volume_mount_use use)
 int volume_mount(struct volume *volume, enum volume_mount_use use, int *ret_fd, struct error *err)
 {
 	if (mount_open(volume->pool->fs, volume->node, fs_use_of(use), ret_fd, err) < 0)
+		return err_add(err, "volume %" PRIu32, volume->id);
+	return 0;
+}
+
+int volume_mount_device(const char *fs, const char *device, int *ret_fd, struct error *err)
+{
+	const struct fs_kind *kind = fs_find(fs, err);
+
+	return kind ? mount_open(kind, device, FS_WRITE, ret_fd, err) : -1;
+}
+
+int volume_grow_fs(struct volume *volume, struct error *err)
+{
+	const struct fs_kind *fs = volume->pool->fs;
+
+	if (!fs->grow)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "a volume of its own size is not possible with %s", fs->name);
+	if (fs->grow(volume->node, err) < 0)
 		return err_add(err, "volume %" PRIu32, volume->id);
 	return 0;
 }

@@ -161,6 +161,9 @@ int volume_activate(struct volume_pool *pool, uint32_t id, enum volume_mode mode
  */
 int volume_activate_to_read(struct volume_pool *pool, uint32_t id, struct volume **ret,
 			    struct error *err);
+/* Likewise with a size of its own: a multiple of the pool's block; 0 is the pool's size for volumes. */
+int volume_activate_sized(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
+			  enum volume_mode mode, struct volume **ret, struct error *err);
 /* Stops an id that an earlier process left active; ERR_IN_USE while somebody has it open. */
 int volume_deactivate(struct volume_pool *pool, uint32_t id, struct error *err);
 bool volume_is_active(struct volume_pool *pool, uint32_t id);
@@ -188,6 +191,14 @@ enum volume_mount_use {
  *          or close it, which unmounts
  */
 int volume_mount(struct volume *volume, enum volume_mount_use use, int *ret_fd, struct error *err);
+/**
+ * volume_mount_device - a further mount of an active volume, for a process without the pool
+ * @fs:     kind of file system, as volume_pool_info says it
+ * @device: as volume_device() says it
+ */
+int volume_mount_device(const char *fs, const char *device, int *ret_fd, struct error *err);
+/* The unmounted file system fills its device, which is larger than it was. ERR_UNSUPPORTED: not this kind. */
+int volume_grow_fs(struct volume *volume, struct error *err);
 /* Puts a detached mount at dir, an existing folder. */
 int volume_attach_mount(int mount_fd, const char *dir, struct error *err);
 /* Unmounts dir if it is a mount of this thin id; ERR_NOT_FOUND when it is not, ERR_IN_USE when busy. */

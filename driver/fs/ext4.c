@@ -66,6 +66,14 @@ static void empty_log(int mount_fd)
 		log_debug("EXT4_IOC_CHECKPOINT: %s", strerror(errno));
 }
 
+/* Not by the kernel: each step of that wants more of the log than there is, and writes inode tables. */
+static int grow(const char *device, struct error *err)
+{
+	const char *const argv[] = { "resize2fs", "-f", device, NULL };
+
+	return proc_check(argv, MAKE_DEADLINE_MS, err);
+}
+
 const struct fs_kind fs_ext4 = {
 	.name = "ext4",
 	.min_bytes = 64 * MIB,
@@ -83,4 +91,5 @@ const struct fs_kind fs_ext4 = {
 	.make = make,
 	.label_offset = label_offset,
 	.empty_log = empty_log,
+	.grow = grow,
 };

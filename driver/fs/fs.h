@@ -40,6 +40,8 @@ struct fs_kind {
 	 * only costs space.
 	 */
 	void (*empty_log)(int mount_fd);
+	/* May be NULL. Takes in the whole device, which has grown; not mounted, and clean. */
+	int (*grow)(const char *device, struct error *err);
 };
 
 extern const struct fs_kind fs_ext4;

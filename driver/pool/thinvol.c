@@ -75,8 +75,8 @@ int thinvol_set_transaction_id(struct pool *pool, uint64_t old_id, uint64_t new_
 	return -1;
 }
 
-static int make_device(struct pool *pool, uint32_t id, bool read_only, dev_t *ret_device,
-		       struct error *err)
+static int make_device(struct pool *pool, uint32_t id, uint64_t size_bytes, bool read_only,
+		       dev_t *ret_device, struct error *err)
 {
 	auto_table struct table table = { 0 };
 	unsigned flags = DEVMAP_ANONYMOUS | (read_only ? DEVMAP_READ_ONLY : 0);
@@ -88,7 +88,8 @@ static int make_device(struct pool *pool, uint32_t id, bool read_only, dev_t *re
 	if (!info.exists)
 		return err_set(err, ERR_NOT_FOUND, "the pool %s is not active", pool_name(pool));
 	thinvol_name(pool, id, name);
-	table_add_thin(&table, info.device, id, pool_config(pool)->volume_bytes);
+	table_add_thin(&table, info.device, id,
+		       size_bytes ? size_bytes : pool_config(pool)->volume_bytes);
 	if (devmap_create(name, &table, flags, ret_device, err) < 0) {
 		devices_explain_damage(err);
 		return err_add(err, "activate volume %" PRIu32, id);
@@ -96,8 +97,8 @@ static int make_device(struct pool *pool, uint32_t id, bool read_only, dev_t *re
 	return 0;
 }
 
-int thinvol_activate(struct pool *pool, uint32_t id, bool read_only, dev_t *ret_device,
-		     struct error *err)
+int thinvol_activate(struct pool *pool, uint32_t id, uint64_t size_bytes, bool read_only,
+		     dev_t *ret_device, struct error *err)
 {
 	struct devmap_info info;
 	char name[POOL_NAME_BYTES];
@@ -112,7 +113,7 @@ int thinvol_activate(struct pool *pool, uint32_t id, bool read_only, dev_t *ret_
 		info.exists = false;
 	}
 	if (!info.exists)
-		return make_device(pool, id, read_only, ret_device, err);
+		return make_device(pool, id, size_bytes, read_only, ret_device, err);
 	if (info.suspended && devmap_resume(name, DEVMAP_ANONYMOUS, err) < 0)
 		return -1;
 	*ret_device = info.device;

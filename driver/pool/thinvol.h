@@ -37,9 +37,10 @@ void thinvol_name(const struct pool *pool, uint32_t id, char ret[POOL_NAME_BYTES
  *
  * One that is there already is taken as it is, unless it has the wrong mode:
  * then it is made anew, or ERR_IN_USE. A suspended one is resumed.
+ * @size_bytes: of a new device; 0: the pool's size for volumes
  */
-int thinvol_activate(struct pool *pool, uint32_t id, bool read_only, dev_t *ret_device,
-		     struct error *err);
+int thinvol_activate(struct pool *pool, uint32_t id, uint64_t size_bytes, bool read_only,
+		     dev_t *ret_device, struct error *err);
 /* Idempotent. Tries for wait_ms while it is open. ERR_IN_USE. */
 int thinvol_deactivate(struct pool *pool, uint32_t id, int wait_ms, struct error *err);
 
