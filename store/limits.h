@@ -101,4 +101,15 @@
 /* Files that one source of COPY may name by a wildcard, or a folder of the context may hold. */
 #define LIMIT_CONTEXT_NAMES 3000000u
 
+/* ---- containers ---- */
+
+/* /etc/passwd and /etc/group of an image; a directory service has no place there. */
+#define LIMIT_ACCOUNT_BYTES (4u * 1024 * 1024)
+/* An --env-file, written by hand or by a deployment. */
+#define LIMIT_ENV_FILE_BYTES (1u * 1024 * 1024)
+/* The host's /etc/hosts and /etc/resolv.conf. */
+#define LIMIT_HOSTS_BYTES (1u * 1024 * 1024)
+/* What conmon or the runtime says in one file: an exit status, a message. */
+#define LIMIT_RUNTIME_BYTES (64u * 1024)
+
 #endif

@@ -17,9 +17,8 @@
 #define LOCK_WAIT_MS  60000
 #define LOCK_PAUSE_MS 10
 
-static const char *const parts[] = {
-	"blobs", "blobs/sha256", "sessions", "chains", "tmp", "mounts"
-};
+static const char *const parts[] = { "blobs", "blobs/sha256", "sessions",   "chains",
+				     "tmp",   "mounts",	      "containers", "volumes" };
 
 static int make_parts(int root_fd, const char *path, struct error *err)
 {

@@ -10,6 +10,8 @@
  *	chains/          locks on layers in the making, named by chain id
  *	tmp/             unfinished files; swept when their session is dead
  *	mounts/          mount points that `mount` chooses itself
+ *	containers/      a folder for each container that was started (db/recover_container.h)
+ *	volumes/         local volumes of containers: plain folders
  *	lock             flock: one process at a time changes pool and catalogue
  */
 #ifndef ROOT_H

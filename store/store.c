@@ -16,6 +16,7 @@
 #include "blob/gc.h"
 #include "db/journal.h"
 #include "db/recover.h"
+#include "db/recover_container.h"
 #include "db/rows.h"
 
 static bool has_pool(const struct store *store)
@@ -44,10 +45,11 @@ static int set_destroying(struct store *store, bool value, struct error *err)
 
 static int reset_catalogue(struct store *store, struct error *err)
 {
-	static const char *const tables[] = { "DELETE FROM reference", "DELETE FROM view",
-					      "DELETE FROM image",     "DELETE FROM pin",
-					      "DELETE FROM session",   "DELETE FROM layer",
-					      "DELETE FROM thin",      NULL };
+	static const char *const tables[] = {
+		"DELETE FROM reference", "DELETE FROM view",	"DELETE FROM image",
+		"DELETE FROM pin",	 "DELETE FROM session", "DELETE FROM layer",
+		"DELETE FROM container", "DELETE FROM thin",	NULL
+	};
 	auto_tx struct db_tx tx = { 0 };
 
 	if (db_begin(&tx, store->db, err) < 0 ||
@@ -86,6 +88,8 @@ static int forget_pool(struct store *store, struct error *err)
 	if (remove_blobs(store, err) < 0)
 		return -1;
 	recover_mount_points(&store->root, store->db);
+	if (recover_container_folders(&store->root, store->db, err) < 0)
+		return -1;
 	return set_destroying(store, false, err);
 }
 
@@ -147,7 +151,8 @@ int store_open(const struct store_options *options, struct store **ret, struct e
 static int recover(struct store *store, struct error *err)
 {
 	if (journal_recover(store->db, store->pool, err) < 0 ||
-	    recover_views(&store->root, store->db, store->pool, err) < 0)
+	    recover_views(&store->root, store->db, store->pool, err) < 0 ||
+	    recover_containers(&store->root, store->db, store->pool, err) < 0)
 		return -1;
 	return gc_blobs(&store->root, store->db, err);
 }
@@ -231,6 +236,8 @@ static int settle_pool(struct store *store, struct error *err)
 		return -1;
 	recover_chain_locks(&store->root);
 	recover_mount_points(&store->root, store->db);
+	if (recover_container_folders(&store->root, store->db, err) < 0)
+		return -1;
 	template = rows_template(store->db, err);
 	if (template <0)
 		return -1;
@@ -390,7 +397,8 @@ bool store_has_pool(const struct store *store)
 }
 
 /*
- * What would lose its ground: a running command, a mount, an attachment. A
+ * What would lose its ground: a running command, a mount, an attachment, a
+ * container. A
  * pool that does not open has no views; whatever uses its devices is found
  * when they are removed.
  */
@@ -404,8 +412,10 @@ static int check_unused(struct store *store, struct error *err)
 			       store->root.path);
 	if (got < 0 || !store->pool)
 		return got;
-	if (db_prepare(store->db, "SELECT kind || ' ' || target, thin_id FROM view", &stmt, err) <
-	    0)
+	if (db_prepare(store->db,
+		       "SELECT kind || ' ' || target, thin_id FROM view"
+		       " UNION ALL SELECT 'container ' || name, thin_id FROM container",
+		       &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {
 		if (volume_is_active(store->pool, (uint32_t)db_int(stmt, 1)))

@@ -106,11 +106,12 @@ int db_open(const char *path, struct db **ret, struct error *err)
 	/* Defensive: a damaged or planted schema must not run code of its own. */
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* A migration may make a table anew that others point to: only then do keys count. */
 	if (run_script(db,
 		       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		       "PRAGMA foreign_keys = ON;",
+		       "PRAGMA foreign_keys = OFF;",
 		       err) < 0 ||
-	    migrate(db, err) < 0) {
+	    migrate(db, err) < 0 || run_script(db, "PRAGMA foreign_keys = ON;", err) < 0) {
 		db_close(db);
 		return err_add(err, "open '%s'", path);
 	}

@@ -82,7 +82,8 @@ int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32
 int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err)
 {
 	if (db_exec(db, err, "DELETE FROM view WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||
-	    db_exec(db, err, "DELETE FROM layer WHERE thin_id = ?1", "i", (int64_t)id) < 0)
+	    db_exec(db, err, "DELETE FROM layer WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||
+	    db_exec(db, err, "DELETE FROM container WHERE thin_id = ?1", "i", (int64_t)id) < 0)
 		return -1;
 	return db_exec(db, err, "UPDATE thin SET state = 'deleting', txid = ?2 WHERE id = ?1", "ii",
 		       (int64_t)id, (int64_t)txid);

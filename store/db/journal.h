@@ -37,13 +37,13 @@ int journal_next_txid(struct db *db, uint64_t *ret, struct error *err);
 
 /**
  * journal_intend_create - record a new thin id, inside the caller's transaction
- * @kind:    'template', 'layer', 'work' or 'view'
+ * @kind:    'template', 'layer', 'work', 'view', 'init' or 'container'
  * @origin:  thin id it is a snapshot of, or JOURNAL_NO_ORIGIN
  * @session: owner of a work volume, else 0
  */
 int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32_t origin,
 			  int64_t session, uint32_t *ret_id, struct error *err);
-/* Marks an id as garbage, inside the caller's transaction; its layer or view row goes at once. */
+/* Marks an id as garbage, inside the caller's transaction; its layer, view or container row goes at once. */
 int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err);
 
 /**

@@ -14,6 +14,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "db/journal.h"
+#include "db/recover_container.h"
 #include "db/rows.h"
 
 /* A sweeper may hold the new file's lock for the moment in which it removes the old one. */
@@ -125,7 +126,7 @@ int recover_mark_orphans(struct db *db, uint64_t txid, struct orphan_list *ret, 
 				return -1;
 		}
 	} while (ret->nr > before);
-	return 0;
+	return recover_mark_inits(db, txid, err);
 }
 
 static int mark_session(struct db *db, uint64_t txid, int64_t id, size_t *ret_nr_work,
@@ -173,7 +174,7 @@ int recover_session_end(const struct root *root, struct db *db, struct volume_po
 	size_t nr_work = 0;
 	uint64_t txid;
 
-	if (journal_next_txid(db, &txid, err) < 0 ||
+	if (recover_steps(pool, id, err) < 0 || journal_next_txid(db, &txid, err) < 0 ||
 	    mark_session(db, txid, id, &nr_work, &orphans, err) < 0)
 		return -1;
 	crash_point("session-marked");

@@ -6,7 +6,7 @@
 /*
  * thin is inventory and journal at once: a row whose state is not 'live' is an
  * intent, and txid is the pool transaction that fulfils it. What belongs to a
- * thin id (a layer, a view) hangs on its row, so undoing a creation removes it.
+ * thin id (a layer, a view, a container) hangs on its row, so undoing a creation removes it.
  */
 static const char version_1[] =
 	"CREATE TABLE meta ("
@@ -109,4 +109,60 @@ static const char version_1[] =
 	"CREATE TRIGGER image_there AFTER INSERT ON image"
 	"  BEGIN DELETE FROM doubt WHERE digest = NEW.id; END;";
 
-const char *const schema_migrations[] = { version_1, NULL };
+/*
+ * Containers: the kinds 'init' (a layer with the stubs of what the runtime
+ * supplies; its origin is the layer) and 'container' (a snapshot of an init).
+ * thin is made anew because a CHECK cannot be changed.
+ */
+static const char version_2[] =
+	"CREATE TABLE thin_2 ("
+	"  id INTEGER PRIMARY KEY,"
+	"  kind TEXT NOT NULL CHECK (kind IN ('template', 'layer', 'work', 'view', 'init',"
+	"    'container')),"
+	"  state TEXT NOT NULL CHECK (state IN ('creating', 'live', 'deleting')),"
+	"  txid INTEGER NOT NULL,"
+	"  origin INTEGER,"
+	"  session INTEGER"
+	") STRICT;"
+	"INSERT INTO thin_2 SELECT id, kind, state, txid, origin, session FROM thin;"
+	"DROP TABLE thin;"
+	"ALTER TABLE thin_2 RENAME TO thin;"
+	"CREATE INDEX thin_state ON thin (state) WHERE state <> 'live';"
+	"CREATE INDEX thin_kind ON thin (kind) WHERE kind <> 'layer';"
+
+	"CREATE TABLE container ("
+	"  id TEXT PRIMARY KEY," /* 64 hex digits */
+	"  name TEXT NOT NULL UNIQUE,"
+	"  image TEXT NOT NULL,"      /* its id; the image may be gone since */
+	"  image_name TEXT NOT NULL," /* as it was given */
+	"  document TEXT NOT NULL,"   /* JSON: what was asked for (store/run/document) */
+	"  init_id INTEGER NOT NULL," /* thin ids: what diff and commit compare */
+	"  thin_id INTEGER NOT NULL UNIQUE REFERENCES thin (id) ON DELETE CASCADE,"
+	"  size_bytes INTEGER NOT NULL," /* of its device; 0: the pool's size for volumes */
+	"  created_ns INTEGER NOT NULL,"
+	"  auto_remove INTEGER NOT NULL,"
+	"  state TEXT NOT NULL CHECK (state IN ('created', 'starting', 'running', 'exited')),"
+	"  pid INTEGER NOT NULL DEFAULT 0," /* its first process, the ticks at its start ... */
+	"  pid_start INTEGER NOT NULL DEFAULT 0,"
+	"  boot TEXT," /* ... and the boot in which both hold */
+	"  started_ns INTEGER NOT NULL DEFAULT 0,"
+	"  finished_ns INTEGER NOT NULL DEFAULT 0,"
+	"  exit_code INTEGER NOT NULL DEFAULT 0,"
+	"  problem TEXT" /* why it could not be started */
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX container_image ON container (image);"
+	"CREATE INDEX container_init ON container (init_id);"
+
+	"CREATE TABLE local_volume ("
+	"  name TEXT PRIMARY KEY,"
+	"  anonymous INTEGER NOT NULL,"
+	"  created_ns INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE container_volume ("
+	"  container TEXT NOT NULL REFERENCES container (id) ON DELETE CASCADE,"
+	"  volume TEXT NOT NULL REFERENCES local_volume (name),"
+	"  PRIMARY KEY (container, volume)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX container_volume_volume ON container_volume (volume);";
+
+const char *const schema_migrations[] = { version_1, version_2, NULL };
