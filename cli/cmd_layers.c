@@ -116,9 +116,12 @@ static void print_totals(const struct layer_list *list, bool of_image, bool huma
 	}
 	print_total("Template:", list->template_bytes, human);
 	print_total("Writable views:", list->view_bytes, human);
+	print_total("Containers:", list->container_bytes, human);
 	print_total("In work:", list->work_bytes, human);
 	print_total("Data used:",
-		    own_bytes + list->template_bytes + list->view_bytes + list->work_bytes, human);
+		    own_bytes + list->template_bytes + list->view_bytes + list->work_bytes +
+			    list->container_bytes,
+		    human);
 }
 
 static int run_layers(struct cli *cli, const void *values, struct error *err)

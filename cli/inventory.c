@@ -9,7 +9,7 @@
 #include "store.h"
 #include "volume.h"
 
-static const char *const kinds[] = { "template", "layer", "work", "view" };
+static const char *const kinds[] = { "template", "layer", "work", "view", "init", "container" };
 static const char *const states[] = { "live", "creating", "deleting" };
 
 /* A static text equal to what the catalogue says, so that nothing must be freed. */
@@ -39,7 +39,7 @@ static char *name_of(struct db_stmt *stmt)
 		return xasprintf("%s%s",
 				 strcmp(db_text(stmt, 5), "attach") == 0 ? VIEW_LINK_DIR "/" : "",
 				 db_text(stmt, 4));
-	return xstrdup(db_text(stmt, 6));
+	return xstrdup(db_is_null(stmt, 7) ? db_text(stmt, 6) : db_text(stmt, 7));
 }
 
 static int read_catalogue(struct store *store, struct inventory *ret, size_t *cap,
@@ -48,12 +48,14 @@ static int read_catalogue(struct store *store, struct inventory *ret, size_t *ca
 	auto_stmt struct db_stmt *stmt = NULL;
 	int got;
 
-	if (db_prepare(store->db,
-		       "SELECT t.id, t.kind, t.state, l.chain_id, v.target, v.kind, s.command"
-		       " FROM thin t LEFT JOIN layer l ON l.thin_id = t.id"
-		       " LEFT JOIN view v ON v.thin_id = t.id AND t.kind = 'view'"
-		       " LEFT JOIN session s ON s.id = t.session ORDER BY t.id",
-		       &stmt, err) < 0)
+	if (db_prepare(
+		    store->db,
+		    "SELECT t.id, t.kind, t.state, l.chain_id, v.target, v.kind, s.command, c.name"
+		    " FROM thin t LEFT JOIN layer l ON l.thin_id = t.id"
+		    " LEFT JOIN view v ON v.thin_id = t.id AND t.kind = 'view'"
+		    " LEFT JOIN container c ON c.thin_id = t.id"
+		    " LEFT JOIN session s ON s.id = t.session ORDER BY t.id",
+		    &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {
 		struct inventory_item *item = add(ret, cap);

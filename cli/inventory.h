@@ -16,7 +16,7 @@ struct store;
 struct inventory_item {
 	uint32_t thin_id;
 	bool in_pool;	   /* false: only the catalogue knows it */
-	const char *kind;  /* "template", "layer", "work", "view", "unknown" */
+	const char *kind;  /* "template", "layer", "work", "view", "init", "container", "unknown" */
 	const char *state; /* "live", "creating", "deleting"; "unknown" */
 	char *name;	   /* chain id, mount point, block device link, command; may be "" */
 };

@@ -8,6 +8,7 @@
  */
 #include "image/remove.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,32 @@ static int untag(struct work *work, const struct image_ref *ref, struct error *e
 	return 0;
 }
 
+struct container_use {
+	char id[13];
+	bool running;
+};
+
+/* Returns 1 and the first container of an image, one that runs before others; 0, or -1. */
+static int find_container(struct store *store, const struct image *image, struct container_use *ret,
+			  struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(store->db,
+		       "SELECT id, state IN ('starting', 'running') FROM container"
+		       " WHERE image = ?1 ORDER BY 2 DESC, created_ns LIMIT 1",
+		       &stmt, err) < 0)
+		return -1;
+	db_bind_text(stmt, 1, image->id.text);
+	got = db_step(stmt, err);
+	if (got > 0) {
+		snprintf(ret->id, sizeof(ret->id), "%s", db_text(stmt, 0));
+		ret->running = db_int(stmt, 1) != 0;
+	}
+	return got;
+}
+
 static const char *users(struct store *store, const struct image *image, struct db_stmt **stmt,
 			 struct error *err)
 {
@@ -107,8 +134,24 @@ static const char *users(struct store *store, const struct image *image, struct 
 	}
 }
 
+static int check_container(struct store *store, const struct image *image, bool force,
+			   struct error *err)
+{
+	struct container_use use;
+	int got = find_container(store, image, &use, err);
+
+	if (got <= 0 || (force && !use.running))
+		return got < 0 ? -1 : 0;
+	return err_set(err, ERR_IN_USE,
+		       "conflict: unable to delete %.12s (%s be forced) - image is being used by "
+		       "%s container %s",
+		       digest_hex(&image->id), use.running ? "cannot" : "must",
+		       use.running ? "running" : "stopped", use.id);
+}
+
 /* Rule 3: what stands in the way of deleting. */
-static int check_conflicts(struct store *store, const struct image *image, struct error *err)
+static int check_conflicts(struct store *store, const struct image *image, bool force,
+			   struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
 	const char *use;
@@ -126,7 +169,7 @@ static int check_conflicts(struct store *store, const struct image *image, struc
 			err, ERR_IN_USE,
 			"conflict: unable to delete %.12s (cannot be forced) - image is %s%s'",
 			digest_hex(&image->id), use, db_text(stmt, 1));
-	return 0;
+	return check_container(store, image, force, err);
 }
 
 static int delete_image(struct work *work, const struct image *image, struct error *err)
@@ -148,7 +191,7 @@ static int delete_parents(struct work *work, const struct digest *first, struct 
 
 		if (image_find(work->store, next.text, &parent, NULL, err) < 0)
 			return err->kind == ERR_NOT_FOUND ? 0 : -1;
-		if (parent.nr_refs || check_conflicts(work->store, &parent, &conflict) < 0)
+		if (parent.nr_refs || check_conflicts(work->store, &parent, false, &conflict) < 0)
 			return 0;
 		if (delete_image(work, &parent, err) < 0)
 			return -1;
@@ -191,7 +234,7 @@ static size_t count_tags(const struct image *image)
 static int remove_by_id(struct work *work, const struct image *image, bool force,
 			bool prune_parents, struct error *err)
 {
-	if (check_conflicts(work->store, image, err) < 0)
+	if (check_conflicts(work->store, image, force, err) < 0)
 		return -1;
 	if (!force && image->nr_refs && (count_tags(image) > 1 || !same_repository(image)))
 		return err_set(err, ERR_IN_USE,
@@ -238,6 +281,21 @@ static int untag_digests(struct work *work, struct image *image, const char *rep
 	return 0;
 }
 
+/* Any container, running or not, keeps the last name of its image. */
+static int check_name_use(struct store *store, const struct image *image, const char *name,
+			  struct error *err)
+{
+	struct container_use use;
+	int got = find_container(store, image, &use, err);
+
+	if (got <= 0)
+		return got;
+	return err_set(err, ERR_IN_USE,
+		       "conflict: unable to remove repository reference \"%s\" (must force) - "
+		       "container %s is using its referenced image %.12s",
+		       name, use.id, digest_hex(&image->id));
+}
+
 /* Rule 1: the operand is the name refs[at]. */
 static int remove_by_name(struct work *work, struct image *image, size_t at, bool force,
 			  bool prune_parents, struct error *err)
@@ -257,10 +315,12 @@ static int remove_by_name(struct work *work, struct image *image, size_t at, boo
 			"conflict: unable to remove repository reference \"%s\" (must force) "
 			"- image %.12s is %s%s'",
 			name, digest_hex(&image->id), use, db_text(stmt, 1));
+	if (!force && image->nr_refs == 1 && check_name_use(work->store, image, name, err) < 0)
+		return -1;
 	if (untag_at(work, image, at, err) < 0 ||
 	    (was_tag && untag_digests(work, image, repository, err) < 0))
 		return -1;
-	if (image->nr_refs || check_conflicts(work->store, image, &conflict) < 0)
+	if (image->nr_refs || check_conflicts(work->store, image, force, &conflict) < 0)
 		return 0;
 	return delete_with_parents(work, image, prune_parents, err);
 }
@@ -304,7 +364,7 @@ static int prune_wants(struct store *store, bool all, const struct image_filter 
 		       struct image *image, struct error *err)
 {
 	struct error conflict;
-	bool used = check_conflicts(store, image, &conflict) < 0;
+	bool used = check_conflicts(store, image, false, &conflict) < 0;
 
 	if (used && conflict.kind != ERR_IN_USE) {
 		*err = conflict;

@@ -2,6 +2,7 @@
 #include "image/usage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "db/rows.h"
@@ -83,6 +84,30 @@ static int read_layers(struct store *store, const struct image *image, int64_t t
 	return got;
 }
 
+static void add_bytes(struct layer_list *list, const char *kind, int64_t bytes)
+{
+	if (strcmp(kind, "view") == 0)
+		list->view_bytes += bytes;
+	else if (strcmp(kind, "work") == 0)
+		list->work_bytes += bytes;
+	else
+		list->container_bytes += bytes;
+}
+
+/*
+ * What a deleted layer had and its init volume still has is the init's own now:
+ * then it is compared with nothing, so that the sum stays the pool's.
+ */
+static uint32_t origin_of(struct store *store, struct db_stmt *thin, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (db_prepare(store->db, "SELECT 1 FROM thin WHERE id = ?1", &stmt, err) < 0)
+		return 0;
+	db_bind_int(stmt, 1, db_int(thin, 1));
+	return db_step(stmt, err) > 0 ? (uint32_t)db_int(thin, 1) : 0;
+}
+
 static int add_rest(struct store *store, int64_t template, struct layer_list *ret,
 		    struct error *err)
 {
@@ -94,16 +119,16 @@ static int add_rest(struct store *store, int64_t template, struct layer_list *re
 		return -1;
 	ret->template_bytes = (int64_t)delta.own_bytes;
 	if (db_prepare(store->db,
-		       "SELECT id, ifnull(origin, 0), kind = 'view' FROM thin"
-		       " WHERE kind IN ('view', 'work') AND state <> 'creating'",
+		       "SELECT id, ifnull(origin, 0), kind FROM thin"
+		       " WHERE kind IN ('view', 'work', 'init', 'container')"
+		       " AND state <> 'creating'",
 		       &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {
-		if (volume_delta(store->pool, (uint32_t)db_int(stmt, 1), (uint32_t)db_int(stmt, 0),
-				 &delta, err) < 0)
+		if (volume_delta(store->pool, origin_of(store, stmt, err),
+				 (uint32_t)db_int(stmt, 0), &delta, err) < 0)
 			return -1;
-		*(db_int(stmt, 2) ? &ret->view_bytes : &ret->work_bytes) +=
-			(int64_t)delta.own_bytes;
+		add_bytes(ret, db_text(stmt, 2), (int64_t)delta.own_bytes);
 	}
 	return got;
 }
@@ -149,7 +174,8 @@ int usage_images(struct store *store, const struct image_list *list, struct imag
 			       "   FROM image_layer m JOIN layer l ON l.chain_id = m.chain_id"
 			       "   WHERE m.image = ?1 AND NOT EXISTS (SELECT 1 FROM image_layer o"
 			       "     WHERE o.chain_id = m.chain_id AND o.image <> ?1)),"
-			       " (SELECT count(*) FROM view WHERE image = ?1)",
+			       " (SELECT count(*) FROM view WHERE image = ?1)"
+			       " + (SELECT count(*) FROM container WHERE image = ?1)",
 			       &stmt, err) < 0 ||
 		    usage_of(stmt, &list->items[i], &ret[i], err) < 0)
 			return -1;

@@ -28,8 +28,9 @@ struct layer_list {
 	size_t nr;
 	/* The rest of the pool's data blocks, so that the sum is the pool's own number. */
 	int64_t template_bytes;
-	int64_t view_bytes; /* writable mounts and attachments */
-	int64_t work_bytes; /* layers in the making */
+	int64_t view_bytes;	 /* writable mounts and attachments */
+	int64_t work_bytes;	 /* layers in the making */
+	int64_t container_bytes; /* containers, and what they begin with */
 };
 
 void layer_list_done(struct layer_list *list);
@@ -44,7 +45,7 @@ struct image_usage {
 	int64_t size_bytes;
 	int64_t shared_bytes; /* in layers that other images have too */
 	int64_t unique_bytes;
-	int64_t nr_containers; /* including mounts and attachments */
+	int64_t nr_containers; /* containers, mounts and attachments */
 };
 
 /* ret has room for list->nr entries, in the order of list. */
