@@ -18,7 +18,7 @@ UDEVDIR  ?= /lib/udev/rules.d
 DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libext2fs-dev libisal-dev \
               libzstd-dev liblzma-dev libbz2-dev libssl-dev libarchive-dev libjansson-dev \
               libsqlite3-dev libkmod-dev
-DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux
+DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux crun conmon catatonit
 DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev acl attr bzip2 \
               xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal
 DEPS_BENCH := containerd docker.io runc
@@ -104,6 +104,10 @@ $(OUT)/driver-check: $(OUT)/tests/vm/driver_check.o $(DRIVER)
 
 DIFF_CHECK := $(call objs,$(wildcard tests/vm/diff_*.c))
 $(OUT)/diff-check: $(DIFF_CHECK) $(STORE) $(DRIVER)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
+
+$(OUT)/step-check: $(OUT)/tests/vm/step_check.o $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
@@ -205,8 +209,11 @@ lint: format-check analyze ## layout, layers, lengths, words, headers alone, ana
 test: ## the whole suite: lint, unit tests in three builds, tests in the real kernel
 	$(Q)tests/all.sh
 
+.PHONY: vm-programs
+vm-programs: $(OUT)/driver-check $(OUT)/diff-check $(OUT)/step-check
+
 test-vm: ## the tests in the real kernel alone
-	$(Q)$(MAKE) --no-print-directory all $(OUT)/driver-check $(OUT)/diff-check images
+	$(Q)$(MAKE) --no-print-directory all vm-programs images
 	$(Q)$(MAKE) --no-print-directory CRASH=1 all
 	$(Q)tests/vm/run $(VM)
 

@@ -92,8 +92,7 @@ unit unit-gcc
 stage usage tests/cli/usage.sh build/plain/veneer
 unit unit-clang CC=clang
 unit unit-gcc-sanitized SANITIZE=address,undefined
-if stage images make --no-print-directory images "$(make --no-print-directory -s print-out)/driver-check" \
-	"$(make --no-print-directory -s print-out)/diff-check" &&
+if stage images make --no-print-directory -j"$jobs" images vm-programs &&
 	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
 	in_kernels
 fi
