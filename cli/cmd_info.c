@@ -15,6 +15,7 @@
 #include "inside.h"
 #include "inspection.h"
 #include "poolview.h"
+#include "run/container.h"
 #include "store.h"
 #include "version.h"
 
@@ -206,6 +207,21 @@ static int count_views(struct store *store, json_t *info, struct error *err)
 	return 0;
 }
 
+static int count_containers(struct store *store, json_t *info, struct error *err)
+{
+	auto_container_rows struct container_rows rows = { 0 };
+	json_int_t running = 0;
+
+	if (container_list(store, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.nr; i++)
+		running += rows.items[i].state == CONTAINER_RUNNING;
+	json_object_set_new(info, "Containers", json_integer((json_int_t)rows.nr));
+	json_object_set_new(info, "ContainersRunning", json_integer(running));
+	json_object_set_new(info, "ContainersStopped", json_integer((json_int_t)rows.nr - running));
+	return 0;
+}
+
 /* What a client of Docker finds beside the server's part. */
 static void put_client(json_t *info, bool debug)
 {
@@ -239,7 +255,7 @@ static int read_info(struct store *store, bool debug, json_t **ret, struct error
 	json_object_set_new(info, "ContainersPaused", json_integer(0));
 	json_object_set_new(info, "ContainersStopped", json_integer(0));
 	json_object_set_new(info, "Images", json_integer((json_int_t)images.nr));
-	if (count_views(store, info, err) < 0)
+	if (count_containers(store, info, err) < 0 || count_views(store, info, err) < 0)
 		return -1;
 	json_object_set_new(info, "Driver", json_string("devicemapper"));
 	json_object_set_new(info, "DriverStatus", driver_status(pool));
@@ -279,7 +295,10 @@ static void print_info(const json_t *info)
 
 	printf("Client:\n Version:    %s\n Context:    default\n Debug Mode: %s\n\nServer:\n",
 	       VENEER_VERSION, debug);
-	printf(" Containers: 0\n  Running: 0\n  Paused: 0\n  Stopped: 0\n");
+	printf(" Containers: %jd\n  Running: %jd\n  Paused: 0\n  Stopped: %jd\n",
+	       (intmax_t)json_integer_value(json_object_get(info, "Containers")),
+	       (intmax_t)json_integer_value(json_object_get(info, "ContainersRunning")),
+	       (intmax_t)json_integer_value(json_object_get(info, "ContainersStopped")));
 	printf(" Images: %jd\n", (intmax_t)json_integer_value(json_object_get(info, "Images")));
 	printf(" Mounted or attached: %jd\n",
 	       (intmax_t)json_integer_value(json_object_get(info, "Views")));

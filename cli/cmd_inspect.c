@@ -6,11 +6,14 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "cmd.h"
+#include "containerjson.h"
 #include "db/rows.h"
 #include "image/image.h"
 #include "imagejson.h"
 #include "inspection.h"
 #include "pool/pool.h"
+#include "run/container.h"
+#include "run/life.h"
 #include "store.h"
 
 #define TYPES "\"container\", \"image\""
@@ -21,12 +24,27 @@ struct inspect_opts {
 	bool size;
 };
 
+/* The names of a thin id; without a pool only its number. size_bytes 0: the pool's. */
+static int describe_volume(struct store *store, uint32_t thin_id, uint64_t size_bytes,
+			   struct imagejson_device *ret, struct error *err)
+{
+	auto_pool struct pool *pool = NULL;
+
+	snprintf(ret->id, sizeof(ret->id), "%" PRIu32, thin_id);
+	if (pool_open(store->root.path, &pool, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	snprintf(ret->name, sizeof(ret->name), "veneer-%s-%" PRIu32, pool_config(pool)->store_id,
+		 thin_id);
+	snprintf(ret->size, sizeof(ret->size), "%" PRIu64,
+		 size_bytes ? size_bytes : pool_config(pool)->volume_bytes);
+	return 0;
+}
+
 /* Where the top layer is; what is not known stays "". */
 static int find_device(struct store *store, const struct image *image, struct imagejson_device *ret,
 		       struct error *err)
 {
 	auto_layer_row struct layer_row row = { 0 };
-	auto_pool struct pool *pool = NULL;
 	int found;
 
 	*ret = (struct imagejson_device){ 0 };
@@ -35,13 +53,7 @@ static int find_device(struct store *store, const struct image *image, struct im
 	found = rows_layer_get(store->db, &image->top, &row, err);
 	if (found <= 0)
 		return found;
-	snprintf(ret->id, sizeof(ret->id), "%" PRIu32, row.thin_id);
-	if (pool_open(store->root.path, &pool, err) < 0)
-		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	snprintf(ret->name, sizeof(ret->name), "veneer-%s-%" PRIu32, pool_config(pool)->store_id,
-		 row.thin_id);
-	snprintf(ret->size, sizeof(ret->size), "%" PRIu64, pool_config(pool)->volume_bytes);
-	return 0;
+	return describe_volume(store, row.thin_id, 0, ret, err);
 }
 
 /* @any_kind: what is no name of an image might have named something else */
@@ -96,16 +108,71 @@ static int run_image_inspect(struct cli *cli, const void *values, struct error *
 	return inspect_all(cli, opts->format, false, err);
 }
 
-/* There are none: every operand is one that does not exist. */
-static int inspect_containers(struct cli *cli, const char *format, struct error *err)
+static int inspect_container(struct store *store, const char *operand, bool size,
+			     struct inspection *output, struct error *err)
+{
+	auto_container_row struct container_row row = { 0 };
+	json_auto_t *document = NULL;
+	struct containerjson_facts facts = { .own_bytes = -1 };
+	auto_free char *log = NULL;
+	auto_image struct image image = { 0 };
+	struct error ignored;
+
+	if (container_find(store, operand, &row, err) < 0 ||
+	    container_document(&row, &document, err) < 0 ||
+	    describe_volume(store, row.thin_id, row.size_bytes, &facts.device, err) < 0 ||
+	    (size && container_own_bytes(store, &row, &facts.own_bytes, err) < 0))
+		return -1;
+	if (image_find(store, row.image.text, &image, NULL, &ignored) == 0)
+		facts.image_bytes = image.size_bytes;
+	log = life_log_path(store, &row);
+	facts.log_path = log;
+	facts.store_root = store->root.path;
+	return inspection_add(output, containerjson_new(&row, document, &facts),
+			      &containerjson_type, err);
+}
+
+static int inspect_containers(struct cli *cli, const char *format, bool size, struct error *err)
 {
 	auto_inspection struct inspection *output = NULL;
+	auto_store struct store *store = NULL;
 
-	if (inspection_open(format, &output, err) < 0)
+	if (inspection_open(format, &output, err) < 0 || cli_open_store(cli, &store, err) < 0)
+		return -1;
+	for (size_t i = 0; i < cli->nr_words; i++)
+		if (inspect_container(store, cli->words[i], size, output, err) < 0 &&
+		    cli_fail(cli, err) < 0)
+			return -1;
+	inspection_print(output);
+	return 0;
+}
+
+static int run_container_inspect(struct cli *cli, const void *values, struct error *err)
+{
+	const struct inspect_opts *opts = values;
+
+	return inspect_containers(cli, opts->format, opts->size, err);
+}
+
+/* A container before an image, as Docker does. */
+static int inspect_any(struct cli *cli, const struct inspect_opts *opts, struct error *err)
+{
+	auto_inspection struct inspection *output = NULL;
+	auto_store struct store *store = NULL;
+
+	if (inspection_open(opts->format, &output, err) < 0 || cli_open_store(cli, &store, err) < 0)
 		return -1;
 	for (size_t i = 0; i < cli->nr_words; i++) {
-		err_set(err, ERR_NOT_FOUND, "No such container: %s", cli->words[i]);
-		cli_fail(cli, err);
+		const char *word = cli->words[i];
+		int result = inspect_container(store, word, opts->size, output, err);
+
+		if (result < 0 && (err->kind == ERR_NOT_FOUND || err->kind == ERR_USAGE)) {
+			result = inspect_image(store, word, true, output, err);
+			if (result == 0 && opts->size)
+				cli_say("WARNING: --size ignored for image");
+		}
+		if (result < 0 && cli_fail(cli, err) < 0)
+			return -1;
 	}
 	inspection_print(output);
 	return 0;
@@ -115,9 +182,11 @@ static int run_inspect(struct cli *cli, const void *values, struct error *err)
 {
 	const struct inspect_opts *opts = values;
 
-	if (opts->type && strcmp(opts->type, "container") == 0)
-		return inspect_containers(cli, opts->format, err);
-	if (inspect_all(cli, opts->format, !opts->type, err) < 0)
+	if (!opts->type)
+		return inspect_any(cli, opts, err);
+	if (strcmp(opts->type, "container") == 0)
+		return inspect_containers(cli, opts->format, opts->size, err);
+	if (inspect_all(cli, opts->format, false, err) < 0)
 		return -1;
 	for (size_t i = cli->failures.nr; opts->size && i < cli->nr_words; i++)
 		cli_say("WARNING: --size ignored for image");
@@ -177,4 +246,23 @@ const struct command cmd_inspect = {
 	.needs = NEEDS_STORE,
 	.check = check_inspect,
 	.run = run_inspect,
+};
+
+static const struct opt container_inspect_options[] = {
+	OPT_VALUE(OPT_STRING, "format", 'f', inspect_opts, format, "string", OBJECT_FORMAT_HELP),
+	OPT_FLAG("size", 's', inspect_opts, size, "Display total file sizes"),
+	{ 0 },
+};
+
+const struct command cmd_container_inspect = {
+	.group = "container",
+	.name = "inspect",
+	.synopsis = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.summary = "Display detailed information on one or more containers",
+	.min_words = 1,
+	.max_words = -1,
+	.options = container_inspect_options,
+	.options_size = sizeof(struct inspect_opts),
+	.needs = NEEDS_STORE,
+	.run = run_container_inspect,
 };

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "cmd.h"
+#include "containertext.h"
 #include "format/human.h"
 #include "image/usage.h"
 #include "image/view.h"
@@ -13,6 +14,7 @@
 #include "inspection.h"
 #include "listing.h"
 #include "poolview.h"
+#include "run/container.h"
 #include "store.h"
 
 struct df_opts {
@@ -61,9 +63,10 @@ static const struct listing_kind df_image_listing = {
 /* A table of what there is nothing of yet: its header alone. */
 static const struct gotmpl_type nothing_type = { .kind = GOTMPL_MAP, .name = "map[string]string" };
 static const struct listing_kind containers_listing = {
-	.type = &nothing_type,
-	.headers = (const struct listing_header[]){ { 0 } },
-	.table = "CONTAINER ID\tIMAGE\tCOMMAND\tLOCAL VOLUMES\tSIZE\tCREATED\tSTATUS\tNAMES",
+	.type = &container_type,
+	.headers = container_headers,
+	.table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t"
+		 "{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
 };
 static const struct listing_kind volumes_listing = {
 	.type = &nothing_type,
@@ -112,12 +115,16 @@ struct df {
 	struct image_list images;
 	struct image_usage *usage; /* one for each image */
 	int64_t total_bytes;	   /* each layer once */
+	struct container_rows containers;
+	int64_t *own_bytes; /* one for each container */
 };
 
 static void df_done(struct df *df)
 {
 	image_list_done(&df->images);
 	free(df->usage);
+	container_rows_done(&df->containers);
+	free(df->own_bytes);
 	*df = (struct df){ 0 };
 }
 #define auto_df __attribute__((cleanup(df_done)))
@@ -127,10 +134,16 @@ static int df_read(struct store *store, struct df *ret, struct error *err)
 	if (image_list(store, &ret->images, err) < 0)
 		return -1;
 	ret->usage = xcalloc(ret->images.nr, sizeof(*ret->usage));
-	return usage_images(store, &ret->images, ret->usage, err) < 0 ||
-			       usage_total(store, &ret->total_bytes, err) < 0
-		       ? -1
-		       : 0;
+	if (usage_images(store, &ret->images, ret->usage, err) < 0 ||
+	    usage_total(store, &ret->total_bytes, err) < 0 ||
+	    container_list(store, &ret->containers, err) < 0)
+		return -1;
+	ret->own_bytes = xcalloc(ret->containers.nr, sizeof(*ret->own_bytes));
+	for (size_t i = 0; i < ret->containers.nr; i++)
+		if (container_own_bytes(store, &ret->containers.items[i], &ret->own_bytes[i], err) <
+		    0)
+			return -1;
+	return 0;
 }
 
 /* Steps in between of a build are no images of their own here. */
@@ -174,13 +187,35 @@ static json_t *images_json(const struct df *df)
 	return type_json("Images", total, active, df->total_bytes, text);
 }
 
+static json_t *containers_json(const struct df *df)
+{
+	int64_t total_bytes = 0, free_bytes = 0;
+	size_t active = 0;
+	char text[128];
+	int len;
+
+	for (size_t i = 0; i < df->containers.nr; i++) {
+		bool running = df->containers.items[i].state == CONTAINER_RUNNING;
+
+		active += running;
+		total_bytes += df->own_bytes[i];
+		free_bytes += running ? 0 : df->own_bytes[i];
+	}
+	len = snprintf(text, sizeof(text), "%s", human_size(free_bytes, HUMAN_TOTAL).text);
+	if (total_bytes > 0)
+		snprintf(text + len, sizeof(text) - (size_t)len, " (%" PRId64 "%%)",
+			 (int64_t)((__int128)free_bytes * 100 / total_bytes));
+	return type_json("Containers", df->containers.nr, active, total_bytes, text);
+}
+
 static int print_summary(const struct df *df, const char *format, struct error *err)
 {
-	static const char *const others[] = { "Containers", "Local Volumes", "Build Cache" };
+	static const char *const others[] = { "Local Volumes", "Build Cache" };
 	auto_listing struct listing *output = NULL;
 
 	if (listing_open(&df_listing, format, false, &output, err) < 0 ||
-	    listing_row(output, images_json(df), err) < 0)
+	    listing_row(output, images_json(df), err) < 0 ||
+	    listing_row(output, containers_json(df), err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (listing_row(output, type_json(others[i], 0, 0, 0, "0B"), err) < 0)
@@ -280,11 +315,47 @@ static int print_pool(struct store *store, struct error *err)
 	return -1;
 }
 
+static int container_rows_json(struct store *store, const struct df *df, bool no_trunc,
+			       json_t **ret, struct error *err)
+{
+	json_auto_t *rows = json_array();
+	struct timespec now = human_now();
+
+	for (size_t i = 0; i < df->containers.nr; i++) {
+		const struct container_row *row = &df->containers.items[i];
+		json_auto_t *document = NULL;
+		auto_free char *image = NULL, *platform = NULL;
+		struct container_view view = { .row = row,
+					       .own_bytes = df->own_bytes[i],
+					       .no_trunc = no_trunc };
+
+		if (container_document(row, &document, err) < 0 ||
+		    container_image_text(store, row, no_trunc, &image, &view.image_bytes, &platform,
+					 err) < 0)
+			return -1;
+		view.document = document;
+		view.image = image;
+		view.platform = platform;
+		json_array_append_new(rows, container_row_json(&view, &now));
+	}
+	*ret = json_incref(rows);
+	return 0;
+}
+
+static int print_containers(struct store *store, const struct df *df, struct error *err)
+{
+	json_t *rows;
+
+	if (container_rows_json(store, df, false, &rows, err) < 0)
+		return -1;
+	return print_table("\nContainers space usage:", &containers_listing, rows, err);
+}
+
 static int print_verbose(struct store *store, const struct df *df, struct error *err)
 {
 	if (print_table("Images space usage:", &df_image_listing, image_rows_json(df, false), err) <
 		    0 ||
-	    print_table("\nContainers space usage:", &containers_listing, json_array(), err) < 0 ||
+	    print_containers(store, df, err) < 0 ||
 	    print_table("\nLocal Volumes space usage:", &volumes_listing, json_array(), err) < 0 ||
 	    print_table("\nBuild cache usage: 0B", &cache_listing, json_array(), err) < 0 ||
 	    print_views(store, err) < 0)
@@ -318,6 +389,7 @@ static int run_df(struct cli *cli, const void *values, struct error *err)
 	bool table = !opts->format || !*opts->format || strcmp(opts->format, "table") == 0;
 	auto_store struct store *store = NULL;
 	auto_df struct df df = { 0 };
+	json_t *containers;
 
 	if (cli_open_store(cli, &store, err) < 0 || df_read(store, &df, err) < 0)
 		return -1;
@@ -325,10 +397,12 @@ static int run_df(struct cli *cli, const void *values, struct error *err)
 		return print_summary(&df, opts->format, err);
 	if (table)
 		return print_verbose(store, &df, err);
+	if (container_rows_json(store, &df, true, &containers, err) < 0)
+		return -1;
 	return inspection_one(opts->format,
-			      json_pack("{s:o, s:[], s:[], s:[]}", "Images",
-					image_rows_json(&df, true), "Containers", "Volumes",
-					"BuildCache"),
+			      json_pack("{s:o, s:o, s:[], s:[]}", "Images",
+					image_rows_json(&df, true), "Containers", containers,
+					"Volumes", "BuildCache"),
 			      &verbose_type, err);
 }
 

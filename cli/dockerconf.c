@@ -11,6 +11,7 @@
 void dockerconf_done(struct dockerconf *conf)
 {
 	free(conf->images_format);
+	free(conf->ps_format);
 	strlist_done(&conf->prune_filters);
 	*conf = (struct dockerconf){ 0 };
 }
@@ -31,16 +32,24 @@ static int read_prune_filters(const json_t *list, struct strlist *ret, struct er
 	return 0;
 }
 
+static int read_format(const json_t *document, const char *key, char **ret, struct error *err)
+{
+	const json_t *format = json_object_get(document, key);
+
+	if (format && !json_is_string(format))
+		return err_set(err, ERR_CORRUPT, "%s is not text", key);
+	if (format && *json_string_value(format))
+		*ret = xstrdup(json_string_value(format));
+	return 0;
+}
+
 static int read_document(const json_t *document, struct dockerconf *ret, struct error *err)
 {
-	const json_t *format = json_object_get(document, "imagesFormat");
-
 	if (!json_is_object(document))
 		return err_set(err, ERR_CORRUPT, "not an object");
-	if (format && !json_is_string(format))
-		return err_set(err, ERR_CORRUPT, "imagesFormat is not text");
-	if (format && *json_string_value(format))
-		ret->images_format = xstrdup(json_string_value(format));
+	if (read_format(document, "imagesFormat", &ret->images_format, err) < 0 ||
+	    read_format(document, "psFormat", &ret->ps_format, err) < 0)
+		return -1;
 	return read_prune_filters(json_object_get(document, "pruneFilters"), &ret->prune_filters,
 				  err);
 }

@@ -15,6 +15,7 @@
 
 struct dockerconf {
 	char *images_format;	      /* imagesFormat; NULL when not set */
+	char *ps_format;	      /* psFormat */
 	struct strlist prune_filters; /* pruneFilters: "key=value" */
 };
 

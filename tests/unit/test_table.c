@@ -135,7 +135,7 @@ static void test_help_names_every_option(void)
 		CU_ASSERT_EQUAL(strncmp(help.data, "Usage:  veneer ", 15), 0);
 		CU_ASSERT_PTR_NOT_NULL(strstr(man.data, ".SH SYNOPSIS"));
 		for (const struct opt *opt = (*at)->options; opt && opt->name; opt++) {
-			auto_free char *spelling = xasprintf("--%s", opt->name);
+			auto_free char *spelling = xasprintf("--%s ", opt->name);
 
 			CU_ASSERT_EQUAL(strstr(help.data, spelling) != NULL, !opt->hidden);
 		}

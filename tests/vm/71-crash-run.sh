@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 900
+# Containers: every command killed at every crash point, monitors and attached commands killed
+# while a container runs. The next command finds the old state or the new one, and nothing is left.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+shopt -s extglob
+
+v() { "$VENEER" "$@"; }
+
+# What a user sees; what the kernel has beyond it is for tidy().
+look() { state=$(v ps -a --format '{{.Names}} {{.State}}'; ls "$VENEER_ROOT/volumes"); }
+
+# Only what runs may have devices, control groups, monitors and state of the runtime.
+tidy() {
+	local running devices
+	running=$(v ps -q | wc -l)
+	devices=$(dmsetup ls | awk '/^veneer-/ { print $1 }' | grep -cvE -- '-(pool|data|meta)$')
+	is "$running" "$devices" 'active volumes' || return 1
+	is "$running" "$(ls /run/veneer/*/crun 2>/dev/null | wc -l)" 'state of the runtime' || return 1
+	is "$running" "$(ls -d /sys/fs/cgroup/veneer/*/ 2>/dev/null | wc -l)" 'control groups' || return 1
+	is '' "$(grep -E '/dev/(mapper/veneer|dm-)' /proc/mounts || true)" 'mounts' || return 1
+	is '' "$(ls "$VENEER_ROOT/sessions" "$VENEER_ROOT/tmp")" 'sessions and temporary files'
+}
+
+# The passages of crash points, each name's first and last.
+passages() {
+	VENEER_CRASH_AT='?' "$VENEER_CRASH" "$@" 2>&1 >/dev/null </dev/null |
+		awk '$1 == "crash" { nr++; if (!($3 in first)) first[$3] = nr; last[$3] = nr }
+			END { for (n in last) { print first[n]; print last[n] } }' | sort -n -u
+}
+
+# kill_everywhere PREPARE ALLOWED COMMAND... - ALLOWED is a pattern for the states between
+kill_everywhere() {
+	local prepare=$1 allowed=$2 n got where old
+	shift 2
+	$prepare
+	look
+	old=$state
+	passages "$@" >"$WORK/passages"
+	[ -s "$WORK/passages" ] || { echo 'no crash points'; return 1; }
+	while read -r n; do
+		$prepare
+		look
+		is "$old" "$state" 'prepared state' || return 1
+		got=0
+		where=$(VENEER_CRASH_AT="*:$n" "$VENEER_CRASH" "$@" 2>&1 >/dev/null </dev/null) || got=$?
+		where="point $n, ${where##*crash point }"
+		is 137 $got "exit status at $where" || return 1
+		"$VENEER" check >"$WORK/check" 2>&1 || { echo "after $where:"; cat "$WORK/check"; return 1; }
+		settle
+		tidy || { echo "after $where"; return 1; }
+		look
+		# shellcheck disable=SC2254 # a pattern
+		case $state in
+		"$old" | $allowed) ;;
+		*) printf 'after %s: %q, was %q\n' "$where" "$state" "$old"; return 1 ;;
+		esac
+	done <"$WORK/passages"
+	$prepare
+	"$VENEER" "$@" >/dev/null </dev/null
+	settle
+	"$VENEER" check
+	tidy
+}
+
+# A detached command ends by itself; its monitor then calls us.
+settle() {
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		pgrep -x conmon >/dev/null || break
+		[ "$(v ps -q | wc -l)" != 0 ] || break
+		sleep 0.1
+	done
+}
+
+clear_() {
+	local all
+	all=$(v ps -aq)
+	# shellcheck disable=SC2086 # one word for each
+	[ -z "$all" ] || v rm -f -v $all >/dev/null
+}
+no_image() {
+	clear_
+	v rmi -f debian:12 >/dev/null 2>&1 || true
+	v load -q -i "$IMAGES/oci.tar" >/dev/null
+}
+created() {
+	clear_
+	v create --name one debian:12 sleep 100 >/dev/null
+}
+running() {
+	clear_
+	v run -d --name one debian:12 sleep 100 >/dev/null
+}
+stopped() {
+	clear_
+	v run --name one debian:12 true
+}
+
+monitor_dies() {
+	running
+	pkill -9 -x conmon
+	sleep 0.5
+	is 'one running' "$(v ps -a --format '{{.Names}} {{.State}}')" 'it runs on'
+	v exec one true
+	v stop -t 0 one
+	is 'one exited' "$(v ps -a --format '{{.Names}} {{.State}}')"
+	is 255 "$(v inspect -f '{{.State.ExitCode}}' one)" 'nobody saw how it ended'
+	clear_
+	tidy
+	healthy
+}
+
+# The command that a container is attached to dies: the container goes on, and can be stopped.
+attached_dies() {
+	local pid
+	clear_
+	"$VENEER" run --name one debian:12 sleep 100 >/dev/null 2>&1 &
+	pid=$!
+	for _ in $(seq 100); do [ -z "$(v ps -q)" ] || break; sleep 0.1; done
+	kill -9 $pid
+	is 'one running' "$(v ps -a --format '{{.Names}} {{.State}}')"
+	v stop -t 0 one
+	clear_
+	tidy
+	healthy
+}
+
+process_dies() {
+	running
+	kill -9 "$(v inspect -f '{{.State.Pid}}' one)"
+	settle
+	is 137 "$(v wait one)"
+	is 'one exited' "$(v ps -a --format '{{.Names}} {{.State}}')"
+	clear_
+	tidy
+	healthy
+}
+
+# All at once, as a power cut would, but that the kernel stays.
+everything_dies() {
+	running
+	pkill -9 -x conmon
+	kill -9 "$(cat "$VENEER_ROOT"/containers/*/pid)"
+	sleep 0.5
+	is 'one exited' "$(v ps -a --format '{{.Names}} {{.State}}')"
+	v start one >/dev/null
+	is 'one running' "$(v ps -a --format '{{.Names}} {{.State}}')"
+	clear_
+	tidy
+	healthy
+}
+
+random_kills() {
+	local delay
+	for _ in 1 2 3 4 5 6 7 8; do
+		clear_
+		delay=$(printf '0.%03d' $((RANDOM % 1000)))
+		timeout -s KILL "$delay" "$VENEER" run -d --name one debian:12 sleep 100 >/dev/null 2>&1 || true
+		"$VENEER" check || { echo "killed after $delay s"; return 1; }
+		tidy || { echo "killed after $delay s"; return 1; }
+	done
+	clear_
+	healthy
+}
+
+fresh_store 2G
+v load -q -i "$IMAGES/oci.tar" >/dev/null
+case_ 'create of an image'"'"'s first container, killed at every point' kill_everywhere no_image 'one created' create --name one debian:12 true
+case_ 'start, killed at every point' kill_everywhere created 'one running' start one
+case_ 'run -d, killed at every point' kill_everywhere clear_ 'one @(created|running|exited)' run -d --name one debian:12 sleep 100
+case_ 'run --rm, killed at every point' kill_everywhere clear_ 'one @(created|running|exited)' run --rm --name one debian:12 true
+case_ 'stop, killed at every point' kill_everywhere running 'one exited' stop -t 0 one
+case_ 'rm -f, killed at every point' kill_everywhere running '?(one exited)' rm -f one
+case_ 'rm, killed at every point' kill_everywhere stopped '' rm one
+case_ 'container prune, killed at every point' kill_everywhere stopped '' container prune -f
+case_ 'the monitor is killed' monitor_dies
+case_ 'the attached command is killed' attached_dies
+case_ 'the process is killed' process_dies
+case_ 'everything is killed' everything_dies
+case_ 'run, killed at random moments' random_kills
