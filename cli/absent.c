@@ -12,9 +12,11 @@
 #define NO_BUILD                                                                                  \
 	"build the image with another tool, such as buildah, and load its archive with '" PROGRAM \
 	" load'"
-#define NO_CONTAINERS                                                                            \
-	"it runs no containers; '" PROGRAM " mount --rw' and '" PROGRAM " attach --rw' give an " \
-	"image's files or block device to another program"
+#define NO_COMMIT                                                                         \
+	"'" PROGRAM                                                                       \
+	" mount --rw' gives an image's files to change by hand, and 'tar -c . | " PROGRAM \
+	" import -' makes an image of what is there"
+#define NO_CONTAINERS "see '" PROGRAM " container --help' for what there is of containers"
 #define NO_REGISTRY                                                                             \
 	"it talks to no registry; 'skopeo copy' makes an archive for '" PROGRAM " load' of an " \
 	"image in one"
@@ -22,22 +24,18 @@
 #define NO_VERIFY "'" PROGRAM " check' compares catalogue, pool and labels"
 #define NO_VOLUME "'" PROGRAM " attach --rw' makes a writable volume of an image"
 
-/* By this the caller of `run` tells our failures from those of the program. */
-#define STATUS_OF_RUN 125
-
 static const struct {
 	const char *names; /* "build|image build" */
 	const char *instead;
-	int status;
 } rows[] = {
-	{ "build|builder|image build", NO_BUILD, 1 },
-	{ "commit|container|cp|diff|exec|export|kill|logs|pause|port|ps|rename", NO_CONTAINERS, 1 },
-	{ "restart|rm|start|stats|stop|system prune|top|unpause|wait", NO_CONTAINERS, 1 },
-	{ "create|run|container create|container run", NO_CONTAINERS, STATUS_OF_RUN },
-	{ "login|logout|pull|push|search|image pull|image push", NO_REGISTRY, 1 },
-	{ "save|image save", NO_SAVE, 1 },
-	{ "verify", NO_VERIFY, 1 },
-	{ "volume", NO_VOLUME, 1 },
+	{ "build|builder|image build", NO_BUILD },
+	{ "commit|container commit|export|container export", NO_COMMIT },
+	{ "cp|container cp|diff|container diff", NO_COMMIT },
+	{ "pause|port|rename|restart|stats|system prune|top|unpause|update", NO_CONTAINERS },
+	{ "login|logout|pull|push|search|image pull|image push", NO_REGISTRY },
+	{ "save|image save", NO_SAVE },
+	{ "verify", NO_VERIFY },
+	{ "volume", NO_VOLUME },
 };
 
 static bool has_name(const char *names, const char *name)
@@ -54,22 +52,21 @@ static bool has_name(const char *names, const char *name)
 	return false;
 }
 
-static char *refusal(const char *name, int *ret_status)
+static char *refusal(const char *name)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		if (!has_name(rows[i].names, name))
 			continue;
-		*ret_status = rows[i].status;
 		return xasprintf(PROGRAM ": '" PROGRAM " %s' is not in this version: %s", name,
 				 rows[i].instead);
 	}
 	return NULL;
 }
 
-char *absent_refusal(const char *const *words, int *ret_status)
+char *absent_refusal(const char *const *words)
 {
 	auto_free char *two = words[1] ? xasprintf("%s %s", words[0], words[1]) : NULL;
-	char *ret = two ? refusal(two, ret_status) : NULL;
+	char *ret = two ? refusal(two) : NULL;
 
-	return ret ? ret : refusal(words[0], ret_status);
+	return ret ? ret : refusal(words[0]);
 }

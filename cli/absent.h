@@ -11,11 +11,10 @@
 
 /**
  * absent_refusal - what to say of words that name such a command
- * @words:      NULL terminated, at least one
- * @ret_status: the exit status
+ * @words: NULL terminated, at least one
  *
  * Returns new: "veneer: 'veneer pull' is not in this version: …"; or NULL.
  */
-char *absent_refusal(const char *const *words, int *ret_status);
+char *absent_refusal(const char *const *words);
 
 #endif

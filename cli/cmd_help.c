@@ -57,12 +57,11 @@ static int run_help(struct cli *cli, const void *values, struct error *err)
 	auto_buf struct buf text = { 0 };
 	auto_free char *refusal = NULL;
 	struct command_match match;
-	int status;
 
 	if (opts->man_dir)
 		return write_man(opts->man_dir, err);
 	command_find(cli->words, &match);
-	if (match.unknown && (refusal = absent_refusal(cli->words, &status)) != NULL)
+	if (match.unknown && (refusal = absent_refusal(cli->words)) != NULL)
 		return err_set(err, ERR_UNSUPPORTED, "%s", refusal);
 	if (match.unknown || (match.nr_words && cli->words[match.nr_words])) {
 		auto_buf struct buf topic = { 0 };

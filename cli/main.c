@@ -262,7 +262,6 @@ static int start(const struct global_opts *global, const struct opts_words *word
 	auto_buf struct buf text = { 0 };
 	auto_free char *refusal = NULL;
 	struct error err;
-	int status;
 
 	if (words->help) {
 		print_help(words, NULL);
@@ -284,9 +283,9 @@ static int start(const struct global_opts *global, const struct opts_words *word
 	command_find(words->items, &match);
 	if (match.command)
 		return start_command(global, &match, words->items + match.nr_words);
-	refusal = absent_refusal(words->items, &status);
+	refusal = absent_refusal(words->items);
 	if (refusal)
-		return usage_error(refusal, NULL, PROGRAM, status);
+		return usage_error(refusal, NULL, PROGRAM, 1);
 	if (match.group)
 		return start_group(&match, words->items + match.nr_words);
 	auto_free char *message =

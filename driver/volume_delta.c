@@ -72,9 +72,11 @@ static int discard_own(struct volume_pool *pool, uint32_t id, uint32_t origin_id
 {
 	auto_delta_ranges struct delta_ranges own = { .block_bytes = pool->config->block_bytes,
 						      .child_only = true };
+	const struct ext4_changes_range *last;
 	auto_volume struct volume *volume = NULL;
 	struct tmeta_delta delta;
 	auto_fd int fd = -1;
+	uint64_t end;
 
 	if (read_ranges(pool, origin_id, id, &own, &delta, err) < 0 &&
 	    (err->kind != ERR_NOT_FOUND || /* the origin may be gone */
@@ -82,7 +84,12 @@ static int discard_own(struct volume_pool *pool, uint32_t id, uint32_t origin_id
 		return -1;
 	if (!own.nr)
 		return 0;
-	if (volume_activate(pool, id, VOLUME_READ_WRITE, &volume, err) < 0)
+	/* Volumes of a size of their own may be larger than the others. */
+	last = &own.items[own.nr - 1];
+	end = last->start_bytes + last->len_bytes;
+	if (end < pool->config->volume_bytes)
+		end = pool->config->volume_bytes;
+	if (volume_activate_sized(pool, id, end, VOLUME_READ_WRITE, &volume, err) < 0)
 		return -1;
 	fd = open(volume->node, O_RDWR | O_CLOEXEC);
 	for (size_t i = 0; i < own.nr; i++) {

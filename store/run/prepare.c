@@ -141,7 +141,7 @@ static int add_mount(struct store *store, const json_t *mount, int root_fd,
 	bool read_only = !json_is_true(json_object_get(mount, "RW"));
 	auto_free char *source = NULL;
 
-	if (strcmp(type, "tmpfs") == 0) {
+	if (type && strcmp(type, "tmpfs") == 0) {
 		bundle_mounts_add(mounts, NULL, target, read_only,
 				  field(mount, "Mode") ? field(mount, "Mode") : "noexec");
 		return 0;
