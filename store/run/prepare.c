@@ -118,6 +118,8 @@ static int add_bind(const json_t *mount, struct bundle_mounts *mounts, struct er
 	const char *source = field(mount, "Source");
 	struct stat st;
 
+	if (!source)
+		return err_set(err, ERR_CORRUPT, "a mount of the container has no source");
 	if (stat(source, &st) < 0) {
 		if (!json_is_true(json_object_get(mount, "MakeSource")))
 			return err_set(err, ERR_USAGE,
@@ -141,7 +143,10 @@ static int add_mount(struct store *store, const json_t *mount, int root_fd,
 	bool read_only = !json_is_true(json_object_get(mount, "RW"));
 	auto_free char *source = NULL;
 
-	if (type && strcmp(type, "tmpfs") == 0) {
+	if (!type || !target)
+		return err_set(err, ERR_CORRUPT, "a mount of the container has no %s",
+			       type ? "destination" : "type");
+	if (strcmp(type, "tmpfs") == 0) {
 		bundle_mounts_add(mounts, NULL, target, read_only,
 				  field(mount, "Mode") ? field(mount, "Mode") : "noexec");
 		return 0;
