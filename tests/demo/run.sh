@@ -47,6 +47,7 @@ show mount debian:12 "$mnt"
 inside ls "$mnt"
 inside cat "$mnt/etc/debian_version"
 show unmount "$mnt"
+show run --rm debian:12 head -n 1 /etc/os-release
 show system df -v
 show rmi demo:latest debian:12
 show check
