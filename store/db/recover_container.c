@@ -69,7 +69,8 @@ int recover_stop_container(struct volume_pool *pool, const struct container_row 
 		return -1;
 	crash_point("container-killed");
 	forget_runtime(run_dir, row->id);
-	if (volume_is_active(pool, row->thin_id) && volume_deactivate(pool, row->thin_id, err) < 0)
+	/* Also a device that a kill left without a table, which is not active. */
+	if (volume_deactivate(pool, row->thin_id, err) < 0)
 		return -1;
 	crash_point("container-stopped");
 	return 0;
@@ -87,12 +88,17 @@ static int remove_tree(const char *path, struct error *err)
 	return access(path, F_OK) < 0 ? 0 : proc_check(argv, 10 * 60 * 1000, err);
 }
 
-/* No runtime is under way behind the gate any more, and none will pass it. */
-static int close_gate(const char *folder, struct error *err)
+/*
+ * No runtime is under way behind the gate any more, and none will pass it. The
+ * first process of a container that waits to be started has the gate open too,
+ * as crun has passed it on: so what is in the group is killed while we wait.
+ */
+static int close_gate(const char *folder, const char *cgroup, struct error *err)
 {
 	auto_free char *token = xasprintf("%s/token", folder);
 	auto_free char *gate = xasprintf("%s/gate", folder);
 	auto_fd int fd = -1;
+	struct error ignored;
 
 	unlink(token);
 	fd = open(gate, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -101,13 +107,15 @@ static int close_gate(const char *folder, struct error *err)
 	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += GATE_PAUSE_MS) {
 		if (waited > GATE_WAIT_MS)
 			return err_set(err, ERR_IN_USE, "'%s' stays locked", gate);
+		if (cgroup_end(cgroup, KILL_DEADLINE_MS, &ignored) < 0)
+			log_debug("%s", ignored.text);
 		poll(NULL, 0, GATE_PAUSE_MS);
 	}
 	return 0;
 }
 
 /* Every folder with a gate below the session's. */
-static int close_gates(const char *session, struct error *err)
+static int close_gates(const char *session, const char *cgroup, struct error *err)
 {
 	auto_dir DIR *dir = opendir(session);
 	struct dirent *entry;
@@ -116,7 +124,7 @@ static int close_gates(const char *session, struct error *err)
 		auto_free char *folder = xasprintf("%s/%s", session, entry->d_name);
 
 		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' &&
-		    close_gate(folder, err) < 0)
+		    close_gate(folder, cgroup, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -133,7 +141,7 @@ int recover_steps(struct volume_pool *pool, int64_t session, struct error *err)
 	folder = recover_steps_folder(run_dir, session);
 	if (access(folder, F_OK) < 0)
 		return 0;
-	if (close_gates(folder, err) < 0 || cgroup_end(cgroup, KILL_DEADLINE_MS, err) < 0)
+	if (close_gates(folder, cgroup, err) < 0 || cgroup_end(cgroup, KILL_DEADLINE_MS, err) < 0)
 		return -1;
 	return remove_tree(folder, err);
 }
@@ -323,8 +331,9 @@ static int undo_start(const struct root *root, struct db *db, struct volume_pool
 		      struct container_row *row, struct error *err)
 {
 	auto_free char *folder = xasprintf("%s/containers/%s", root->path, row->id);
+	auto_free char *cgroup = xasprintf(CONTAINER_CGROUP "/%s", row->id);
 
-	if (close_gate(folder, err) < 0)
+	if (close_gate(folder, cgroup, err) < 0)
 		return -1;
 	crash_point("container-undoing");
 	if (recover_stop_container(pool, row, err) < 0)

@@ -64,6 +64,7 @@ static void test_long_lines(void)
 	struct logfile log;
 	struct error err;
 
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
 	memset(data, 'x', 3 * LOGFILE_LINE_MAX);
 	data[2 * LOGFILE_LINE_MAX + 9] = '\n';
 	CU_ASSERT_EQUAL_FATAL(logfile_open(path, &log, &err), 0);

@@ -6,9 +6,10 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-shopt -s extglob
+shopt -s extglob nullglob
 
 v() { "$VENEER" "$@"; }
+count() { echo $#; }
 
 # What a user sees; what the kernel has beyond it is for tidy().
 look() { state=$(v ps -a --format '{{.Names}} {{.State}}'; ls "$VENEER_ROOT/volumes"); }
@@ -17,12 +18,12 @@ look() { state=$(v ps -a --format '{{.Names}} {{.State}}'; ls "$VENEER_ROOT/volu
 tidy() {
 	local running devices
 	running=$(v ps -q | wc -l)
-	devices=$(dmsetup ls | awk '/^veneer-/ { print $1 }' | grep -cvE -- '-(pool|data|meta)$')
+	devices=$(dmsetup ls | awk '/^veneer-/ { print $1 }' | grep -cvE -- '-(pool|data|meta)$' || true)
 	is "$running" "$devices" 'active volumes' || return 1
-	is "$running" "$(ls /run/veneer/*/crun 2>/dev/null | wc -l)" 'state of the runtime' || return 1
-	is "$running" "$(ls -d /sys/fs/cgroup/veneer/*/ 2>/dev/null | wc -l)" 'control groups' || return 1
+	is "$running" "$(count /run/veneer/*/crun/*)" 'state of the runtime' || return 1
+	is "$running" "$(count /sys/fs/cgroup/veneer/*/)" 'control groups' || return 1
 	is '' "$(grep -E '/dev/(mapper/veneer|dm-)' /proc/mounts || true)" 'mounts' || return 1
-	is '' "$(ls "$VENEER_ROOT/sessions" "$VENEER_ROOT/tmp")" 'sessions and temporary files'
+	is '' "$(echo "$VENEER_ROOT"/{sessions,tmp}/*)" 'sessions and temporary files'
 }
 
 # The passages of crash points, each name's first and last.
@@ -73,6 +74,7 @@ settle() {
 		[ "$(v ps -q | wc -l)" != 0 ] || break
 		sleep 0.1
 	done
+	return 0
 }
 
 clear_() {

@@ -20,6 +20,7 @@
 #include "db/journal.h"
 #include "db/rows.h"
 #include "image/image.h"
+#include "run/shim.h"
 #include "run/step.h"
 #include "store.h"
 
@@ -120,6 +121,12 @@ int main(int argc, char **argv)
 {
 	struct error err;
 
+	/* It is called again by itself, as the program is by itself. */
+	if (argc > 1 && strcmp(argv[1], SHIM_COMMAND) == 0) {
+		shim_run((const char *const *)argv + 2, (size_t)argc - 2, &err);
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
 	if (argc < 8)
 		return 2;
 	cancel_catch_signals();
