@@ -79,8 +79,8 @@ absent() {
 }
 absent pull 1 pull debian
 absent 'image push' 1 image push x
-absent container 1 container ls
-absent run 125 run --rm debian true
+absent 'container commit' 1 container commit x
+absent commit 1 commit x
 absent build 1 build --help
 same 'help of what is absent' "$("$veneer" pull 2>&1 | head -n 1)" "$("$veneer" help pull 2>&1)"
 says 1 'unknown help topic: foo bar' help foo bar
