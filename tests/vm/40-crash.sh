@@ -174,8 +174,8 @@ recovery_is_killed() {
 	while [ $got = 137 ]; do
 		n=$((n + 1))
 		got=0
-		VENEER_CRASH_AT="*:$((n % 4 + 1))" "$VENEER_CRASH" check >/dev/null 2>&1 || got=$?
-		[ $n -lt 40 ]
+		VENEER_CRASH_AT="*:$((n % 8 + 1))" "$VENEER_CRASH" check >/dev/null 2>&1 || got=$?
+		[ $n -lt 60 ]
 	done
 	is 0 $got 'exit status of check'
 	tidy
