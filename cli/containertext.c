@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "format/human.h"
 #include "image/image.h"
+#include "oci/gotext.h"
 #include "oci/reference.h"
 #include "run/container.h"
 
@@ -71,34 +72,9 @@ const struct listing_header container_headers[] = {
 	{ "Status", "STATUS" },	    { 0 },
 };
 
-/* Go's strconv.Quote, for text that is UTF-8 already. */
-static char *quote(const char *text)
-{
-	auto_buf struct buf ret = { 0 };
-
-	buf_putc(&ret, '"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			buf_printf(&ret, "\\%c", c);
-		else if (c == '\n')
-			buf_puts(&ret, "\\n");
-		else if (c == '\t')
-			buf_puts(&ret, "\\t");
-		else if (c == '\r')
-			buf_puts(&ret, "\\r");
-		else if (c < 0x20 || c == 0x7f)
-			buf_printf(&ret, "\\x%02x", c);
-		else
-			buf_putc(&ret, (char)c);
-	}
-	buf_putc(&ret, '"');
-	return buf_take(&ret);
-}
-
 char *container_command_text(const json_t *document, bool no_trunc)
 {
+	auto_buf struct buf shown = { 0 };
 	auto_strlist struct strlist argv = { 0 };
 	auto_buf struct buf text = { 0 };
 	auto_free char *cut = NULL;
@@ -116,7 +92,8 @@ char *container_command_text(const json_t *document, bool no_trunc)
 		return xstrdup("\"\"");
 	if (!no_trunc)
 		cut = human_ellipsis(text.data, COMMAND_WIDTH);
-	return quote(cut ? cut : text.data);
+	gotext_quote(cut ? cut : text.data, &shown);
+	return buf_take(&shown);
 }
 
 char *container_status_text(const struct container_row *row, const struct timespec *now)

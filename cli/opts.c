@@ -8,28 +8,14 @@
 
 #include "base/cleanup.h"
 #include "base/size.h"
+#include "oci/gotext.h"
 
-/* A word of the command line between quotes, as the messages show it. */
+/* A word of the command line between quotes, as the messages show it. Returns new. */
 static char *quoted(const char *text)
 {
 	auto_buf struct buf ret = { 0 };
 
-	buf_putc(&ret, '"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			buf_printf(&ret, "\\%c", c);
-		else if (c == '\n')
-			buf_puts(&ret, "\\n");
-		else if (c == '\t')
-			buf_puts(&ret, "\\t");
-		else if (c < 0x20 || c == 0x7f)
-			buf_printf(&ret, "\\x%02x", c);
-		else
-			buf_putc(&ret, (char)c);
-	}
-	buf_putc(&ret, '"');
+	gotext_quote(text, &ret);
 	return buf_take(&ret);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "blob/blob.h"
+#include "db/rows.h"
 #include "db/rows_image.h"
 #include "limits.h"
 #include "oci/reference.h"
@@ -335,4 +336,19 @@ int image_tag(struct store *store, const char *source, const char *target, struc
 	    image_set_tag(store, &ref, &image.id, &moved_from, err) < 0)
 		return -1;
 	return db_commit(&tx, err);
+}
+
+int64_t image_thin(struct store *store, const struct image *image, struct error *err)
+{
+	auto_layer_row struct layer_row row = { 0 };
+	int got;
+
+	if (!digest_is_set(&image->top))
+		return rows_template(store->db, err);
+	got = rows_layer_get(store->db, &image->top, &row, err);
+	if (got == 0)
+		return err_set(err, ERR_CORRUPT,
+			       "layer %s of image %s is not in the catalogue: run 'veneer check'",
+			       image->top.text, image->id.text);
+	return got < 0 ? -1 : (int64_t)row.thin_id;
 }

@@ -94,6 +94,9 @@ int image_tag(struct store *store, const char *source, const char *target, struc
 int image_set_tag(struct store *store, const struct reference *ref, const struct digest *image,
 		  struct digest *ret_moved_from, struct error *err);
 
+/* The thin id of what an image shows: its top layer, or the bare template. -1 on failure. */
+int64_t image_thin(struct store *store, const struct image *image, struct error *err);
+
 /* What `images --filter` and `image prune --filter` can ask for. */
 struct image_filter {
 	int dangling;		   /* -1: do not care, else 0 or 1 */

@@ -91,22 +91,6 @@ static int put_row(struct db *db, const struct view *view, struct error *err)
 		       view->target, &view->image, (int64_t)view->writable, rows_now_ns());
 }
 
-/* The volume an image shows: its top layer, or the bare template. */
-static int64_t image_thin(struct store *store, const struct image *image, struct error *err)
-{
-	auto_layer_row struct layer_row row = { 0 };
-	int got;
-
-	if (!digest_is_set(&image->top))
-		return rows_template(store->db, err);
-	got = rows_layer_get(store->db, &image->top, &row, err);
-	if (got == 0)
-		return err_set(err, ERR_CORRUPT,
-			       "layer %s of image %s is not in the catalogue: run 'veneer check'",
-			       image->top.text, image->id.text);
-	return got < 0 ? -1 : (int64_t)row.thin_id;
-}
-
 /*
  * Under the store's lock. Records the view; a writable one gets its snapshot.
  * view->thin_id is filled.

@@ -24,22 +24,6 @@
 #define NAME_TRIES   1000
 #define SIZE_MAX_EXP 44 /* ext4 with blocks of 4096 and these features: 16 TiB */
 
-/* The thin id that an image's containers begin with. */
-static int64_t image_thin(struct store *store, const struct image *image, struct error *err)
-{
-	auto_layer_row struct layer_row row = { 0 };
-	int got;
-
-	if (!digest_is_set(&image->top))
-		return rows_template(store->db, err);
-	got = rows_layer_get(store->db, &image->top, &row, err);
-	if (got == 0)
-		return err_set(err, ERR_CORRUPT,
-			       "layer %s of image %s is not in the catalogue: run 'veneer check'",
-			       image->top.text, image->id.text);
-	return got < 0 ? -1 : (int64_t)row.thin_id;
-}
-
 /* 0: there is none yet. */
 static int64_t find_init(struct store *store, int64_t base, struct error *err)
 {
