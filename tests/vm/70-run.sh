@@ -266,8 +266,8 @@ image_goes_first() {
 
 space_comes_back() {
 	local before
-	v create --name w debian:12 true >/dev/null # makes the init volume, which stays
-	v rm w
+	v create --name ww debian:12 true >/dev/null # makes the init volume, which stays
+	v rm ww
 	before=$(pool_used)
 	v run --rm debian:12 sh -c 'dd if=/dev/zero of=/big bs=1M count=20 2>/dev/null'
 	is "$before" "$(pool_used)" 'pool bytes'
