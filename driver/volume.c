@@ -82,20 +82,27 @@ static bool find_device(struct volume_pool *pool, uint32_t id, struct devmap_inf
 	return false;
 }
 
-int volume_activate_to_read(struct volume_pool *pool, uint32_t id, struct volume **ret,
-			    struct error *err)
+int volume_activate_to_read(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
+			    struct volume **ret, struct error *err)
 {
-	struct devmap_info info;
-	bool active = find_device(pool, id, &info);
+	struct volume *volume = xcalloc(1, sizeof(*volume));
+	dev_t device;
 
-	/* Activating would thaw it. */
-	if (active && info.suspended)
-		return err_set(err, ERR_IN_USE, "volume %" PRIu32 " is frozen", id);
-	if (volume_activate(pool, id, VOLUME_READ_ONLY, ret, err) < 0)
+	if (thinvol_activate_reader(pool->pool, id, size_bytes, volume->name, &device, err) < 0) {
+		free(volume);
 		return -1;
-	if (active)
-		volume_keep(*ret);
+	}
+	volume->pool = pool;
+	volume->id = id;
+	volume->reader = true;
+	devmap_node(device, volume->node);
+	*ret = volume;
 	return 0;
+}
+
+int volume_remove_dead_readers(struct volume_pool *pool, struct error *err)
+{
+	return thinvol_remove_dead_readers(pool->pool, err);
 }
 
 bool volume_is_active(struct volume_pool *pool, uint32_t id)
@@ -118,9 +125,13 @@ void volume_free(struct volume *volume)
 		return;
 	if (volume->frozen && volume_thaw(volume, &err) < 0)
 		log_warn("%s", err.text);
-	if (!volume->keep &&
-	    thinvol_deactivate(volume->pool->pool, volume->id, PROBE_WAIT_MS, &err) < 0)
+	if (volume->reader) {
+		if (thinvol_remove_reader(volume->name, PROBE_WAIT_MS, &err) < 0)
+			log_debug("%s", err.text);
+	} else if (!volume->keep &&
+		   thinvol_deactivate(volume->pool->pool, volume->id, PROBE_WAIT_MS, &err) < 0) {
 		log_debug("%s", err.text);
+	}
 	free(volume);
 }
 

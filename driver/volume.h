@@ -156,11 +156,12 @@ enum volume_mode {
 int volume_activate(struct volume_pool *pool, uint32_t id, enum volume_mode mode,
 		    struct volume **ret, struct error *err);
 /*
- * The same, read-only, for whoever only looks at it: one that is active already stays so. ERR_IN_USE
- * for a frozen one, whose reads would wait for the thaw.
+ * Read-only, for whoever only looks at it: a device of its own, whoever else has this volume, which
+ * nobody writes to. size_bytes as below. The dead ones of killed processes are removed by recovery.
  */
-int volume_activate_to_read(struct volume_pool *pool, uint32_t id, struct volume **ret,
-			    struct error *err);
+int volume_activate_to_read(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
+			    struct volume **ret, struct error *err);
+int volume_remove_dead_readers(struct volume_pool *pool, struct error *err);
 /* Likewise with a size of its own: a multiple of the pool's block; 0 is the pool's size for volumes. */
 int volume_activate_sized(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
 			  enum volume_mode mode, struct volume **ret, struct error *err);
@@ -272,16 +273,16 @@ struct volume_changes {
 
 /**
  * volume_changes - the paths in which a volume differs from the one it was made from
- * @parent_id: the volume that the child descends from, or another state of it
+ * @parent_id:   the volume that the child descends from, or another state of it
+ * @child_bytes: size of the child's device; 0: the pool's size for volumes
  *
  * Found from the pool's mapping and the file system's structure, without a mount;
- * the rules are those of fs/ext4_changes.h. Nobody may write to either. A frozen
- * volume cannot be read (its reads wait for the thaw): take a snapshot of it.
- * What must be activated for this is deactivated again. Returns 0, or -1:
- * ERR_IN_USE for a frozen volume, ERR_LIMIT, ERR_NOT_FOUND, ERR_IO, ERR_CANCELLED.
+ * the rules are those of fs/ext4_changes.h. Nobody may write to either: of a
+ * volume in use take a snapshot. Returns 0, or -1: ERR_LIMIT, ERR_NOT_FOUND, ERR_IO,
+ * ERR_CANCELLED.
  */
 int volume_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
-		   struct volume_changes *ret, struct error *err);
+		   uint64_t child_bytes, struct volume_changes *ret, struct error *err);
 void volume_changes_done(struct volume_changes *changes);
 #define auto_volume_changes __attribute__((cleanup(volume_changes_done)))
 

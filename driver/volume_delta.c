@@ -160,8 +160,8 @@ static int add_change(void *ctx, enum ext4_change change, const char *path, bool
 }
 
 static int find_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
-			const struct delta_ranges *ranges, struct volume_changes *ret,
-			struct error *err)
+			uint64_t child_bytes, const struct delta_ranges *ranges,
+			struct volume_changes *ret, struct error *err)
 {
 	auto_volume struct volume *parent = NULL;
 	auto_volume struct volume *child = NULL;
@@ -173,8 +173,8 @@ static int find_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t c
 	};
 	struct ext4_changes_cost cost;
 
-	if (volume_activate_to_read(pool, parent_id, &parent, err) < 0 ||
-	    volume_activate_to_read(pool, child_id, &child, err) < 0)
+	if (volume_activate_to_read(pool, parent_id, 0, &parent, err) < 0 ||
+	    volume_activate_to_read(pool, child_id, child_bytes, &child, err) < 0)
 		return -1;
 	args.parent = parent->node;
 	args.child = child->node;
@@ -191,7 +191,7 @@ static int find_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t c
 }
 
 int volume_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
-		   struct volume_changes *ret, struct error *err)
+		   uint64_t child_bytes, struct volume_changes *ret, struct error *err)
 {
 	auto_delta_ranges struct delta_ranges ranges = { .block_bytes = pool->config->block_bytes };
 	struct volume_changes changes = { 0 };
@@ -204,7 +204,8 @@ int volume_changes(struct volume_pool *pool, uint32_t parent_id, uint32_t child_
 	} else {
 		result = read_ranges(pool, parent_id, child_id, &ranges, &delta, err);
 		if (result == 0 && ranges.nr)
-			result = find_changes(pool, parent_id, child_id, &ranges, &changes, err);
+			result = find_changes(pool, parent_id, child_id, child_bytes, &ranges,
+					      &changes, err);
 		if (result == 0) {
 			changes.nodes_read = delta.nodes_read;
 			changes.delta_bytes =

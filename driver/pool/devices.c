@@ -334,6 +334,14 @@ static int remove_one(const char *name, struct error *err)
 	return -1;
 }
 
+int devices_list_readers(const struct pool_config *config, struct strlist *ret, struct error *err)
+{
+	char prefix[POOL_NAME_BYTES];
+
+	devices_name(config, DEVICES_READER, prefix);
+	return devmap_list(prefix, ret, err);
+}
+
 int devices_list_volumes(const struct pool_config *config, struct strlist *ret, struct error *err)
 {
 	auto_strlist struct strlist names = { 0 };
@@ -362,7 +370,8 @@ static int remove_volumes(const struct pool_config *config, struct error *err)
 {
 	auto_strlist struct strlist names = { 0 };
 
-	if (devices_list_volumes(config, &names, err) < 0)
+	if (devices_list_volumes(config, &names, err) < 0 ||
+	    devices_list_readers(config, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.nr; i++) {
 		struct devmap_info info;

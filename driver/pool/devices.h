@@ -51,8 +51,11 @@ int devices_remove(const struct pool_config *config, struct error *err);
 /* The kernel refused a table: ERR_CORRUPT with the next step where metadata is why. Returns -1. */
 int devices_explain_damage(struct error *err);
 
-/* Device names of all active volumes. */
+/* Device names of all active volumes, less those of readers (pool/thinvol.h). */
 int devices_list_volumes(const struct pool_config *config, struct strlist *ret, struct error *err);
+/* Those of readers: DEVICES_READER, the process, '-', a number. */
+int devices_list_readers(const struct pool_config *config, struct strlist *ret, struct error *err);
+#define DEVICES_READER "reader."
 
 /* "veneer-abcdef01-" + part */
 void devices_name(const struct pool_config *config, const char *part, char ret[POOL_NAME_BYTES]);

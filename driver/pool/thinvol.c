@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -75,19 +78,17 @@ int thinvol_set_transaction_id(struct pool *pool, uint64_t old_id, uint64_t new_
 	return -1;
 }
 
-static int make_device(struct pool *pool, uint32_t id, uint64_t size_bytes, bool read_only,
-		       dev_t *ret_device, struct error *err)
+static int make_device(struct pool *pool, const char *name, uint32_t id, uint64_t size_bytes,
+		       bool read_only, dev_t *ret_device, struct error *err)
 {
 	auto_table struct table table = { 0 };
 	unsigned flags = DEVMAP_ANONYMOUS | (read_only ? DEVMAP_READ_ONLY : 0);
 	struct devmap_info info;
-	char name[POOL_NAME_BYTES];
 
 	if (devmap_info(pool_name(pool), &info, err) < 0)
 		return -1;
 	if (!info.exists)
 		return err_set(err, ERR_NOT_FOUND, "the pool %s is not active", pool_name(pool));
-	thinvol_name(pool, id, name);
 	table_add_thin(&table, info.device, id,
 		       size_bytes ? size_bytes : pool_config(pool)->volume_bytes);
 	if (devmap_create(name, &table, flags, ret_device, err) < 0) {
@@ -113,10 +114,42 @@ int thinvol_activate(struct pool *pool, uint32_t id, uint64_t size_bytes, bool r
 		info.exists = false;
 	}
 	if (!info.exists)
-		return make_device(pool, id, size_bytes, read_only, ret_device, err);
+		return make_device(pool, name, id, size_bytes, read_only, ret_device, err);
 	if (info.suspended && devmap_resume(name, DEVMAP_ANONYMOUS, err) < 0)
 		return -1;
 	*ret_device = info.device;
+	return 0;
+}
+
+int thinvol_activate_reader(struct pool *pool, uint32_t id, uint64_t size_bytes,
+			    char ret_name[POOL_NAME_BYTES], dev_t *ret_device, struct error *err)
+{
+	static unsigned count;
+	char part[32];
+
+	snprintf(part, sizeof(part), DEVICES_READER "%d-%u", (int)getpid(), count++);
+	devices_name(pool_config(pool), part, ret_name);
+	return make_device(pool, ret_name, id, size_bytes, true, ret_device, err);
+}
+
+int thinvol_remove_reader(const char *name, int wait_ms, struct error *err)
+{
+	return devmap_remove(name, wait_ms, err);
+}
+
+int thinvol_remove_dead_readers(struct pool *pool, struct error *err)
+{
+	auto_strlist struct strlist names = { 0 };
+
+	if (devices_list_readers(pool_config(pool), &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.nr; i++) {
+		pid_t pid = (pid_t)strtol(strrchr(names.items[i], '.') + 1, NULL, 10);
+
+		if (kill(pid, 0) < 0 && errno == ESRCH &&
+		    devmap_remove(names.items[i], MODE_WAIT_MS, err) < 0)
+			log_debug("%s", err->text);
+	}
 	return 0;
 }
 

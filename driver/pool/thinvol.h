@@ -41,6 +41,18 @@ void thinvol_name(const struct pool *pool, uint32_t id, char ret[POOL_NAME_BYTES
  */
 int thinvol_activate(struct pool *pool, uint32_t id, uint64_t size_bytes, bool read_only,
 		     dev_t *ret_device, struct error *err);
+/**
+ * thinvol_activate_reader - a further device of a volume, read-only, of this process alone
+ * @ret_name: for thinvol_remove_reader()
+ *
+ * Whoever else makes or stops a device of the same volume is of no concern to it.
+ */
+int thinvol_activate_reader(struct pool *pool, uint32_t id, uint64_t size_bytes,
+			    char ret_name[POOL_NAME_BYTES], dev_t *ret_device, struct error *err);
+int thinvol_remove_reader(const char *name, int wait_ms, struct error *err);
+/* Those of processes that are no more. */
+int thinvol_remove_dead_readers(struct pool *pool, struct error *err);
+
 /* Idempotent. Tries for wait_ms while it is open. ERR_IN_USE. */
 int thinvol_deactivate(struct pool *pool, uint32_t id, int wait_ms, struct error *err);
 

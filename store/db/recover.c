@@ -224,6 +224,8 @@ static int end_dead(void *ctx, const char *name, struct error *err)
 	int64_t id = strtoll(name, NULL, 10);
 
 	log_debug("session %" PRId64 " died: removing what it left", id);
+	if (volume_remove_dead_readers(sweep->pool, err) < 0)
+		return -1;
 	return recover_session_end(sweep->root, sweep->db, sweep->pool, id, err);
 }
 

@@ -74,6 +74,24 @@ int rows_pin(struct db *db, int64_t session, const struct digest *chain_id, stru
 		       "id", session, chain_id);
 }
 
+int rows_layer_take(struct db *db, int64_t session, const struct digest *chain_id,
+		    struct layer_row *ret, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+	int got;
+
+	if (db_begin(&tx, db, err) < 0)
+		return -1;
+	got = rows_layer_get(db, chain_id, ret, err);
+	if (got <= 0)
+		return got;
+	if (rows_pin(db, session, chain_id, err) < 0 || db_commit(&tx, err) < 0) {
+		layer_row_done(ret);
+		return -1;
+	}
+	return 1;
+}
+
 int64_t rows_template(struct db *db, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;

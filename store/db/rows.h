@@ -31,6 +31,9 @@ void layer_row_done(struct layer_row *row);
 /* Returns 1 and fills ret, 0 when there is no such live layer, -1 on failure. */
 int rows_layer_get(struct db *db, const struct digest *chain_id, struct layer_row *ret,
 		   struct error *err);
+/* Likewise, and it is pinned, so that it stays. */
+int rows_layer_take(struct db *db, int64_t session, const struct digest *chain_id,
+		    struct layer_row *ret, struct error *err);
 /* Inside the transaction that intends the thin id. */
 int rows_layer_put(struct db *db, const struct layer_row *row, struct error *err);
 int rows_layer_set_own(struct db *db, uint32_t thin_id, int64_t own_bytes, struct error *err);

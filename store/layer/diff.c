@@ -124,7 +124,8 @@ static int diff_by_blocks(const struct diff_args *args, struct change_list *ret,
 	};
 	auto_volume_changes struct volume_changes changes = { 0 };
 
-	if (volume_changes(args->pool, args->parent_id, args->child_id, &changes, err) < 0)
+	if (volume_changes(args->pool, args->parent_id, args->child_id, args->child_bytes, &changes,
+			   err) < 0)
 		return -1;
 	if (changes.must_walk) {
 		log_debug("walking both trees: %s", changes.why);
@@ -147,8 +148,9 @@ static int diff_by_walk(const struct diff_args *args, struct change_list *ret, s
 	auto_fd int parent_fd = -1;
 	auto_fd int child_fd = -1;
 
-	if (volume_activate_to_read(args->pool, args->parent_id, &parent, err) < 0 ||
-	    volume_activate_to_read(args->pool, args->child_id, &child, err) < 0 ||
+	if (volume_activate_to_read(args->pool, args->parent_id, 0, &parent, err) < 0 ||
+	    volume_activate_to_read(args->pool, args->child_id, args->child_bytes, &child, err) <
+		    0 ||
 	    volume_mount(parent, VOLUME_MOUNT_VIEW, &parent_fd, err) < 0 ||
 	    volume_mount(child, VOLUME_MOUNT_VIEW, &child_fd, err) < 0)
 		return -1;

@@ -45,7 +45,8 @@ void change_list_done(struct change_list *list);
 struct diff_args {
 	struct volume_pool *pool;
 	uint32_t parent_id;
-	uint32_t child_id; /* nobody writes to either; a frozen one is ERR_IN_USE */
+	uint32_t child_id;    /* nobody writes to either */
+	uint64_t child_bytes; /* size of its device; 0: the pool's size for volumes */
 	/* Paths that do not show, with what is below them; NULL at the end; may be NULL. */
 	const char *const *hidden;
 	bool walk; /* do not look at blocks: for tests, and for whoever doubts */
@@ -56,7 +57,7 @@ struct diff_args {
  * @ret: filled on success, untouched on failure
  *
  * `lost+found` in the root never shows. Returns 0, or -1: ERR_LIMIT for a path
- * that is too long, ERR_IN_USE, ERR_NOT_FOUND, ERR_IO, ERR_CANCELLED.
+ * that is too long, ERR_NOT_FOUND, ERR_IO, ERR_CANCELLED.
  */
 int diff_volumes(const struct diff_args *args, struct change_list *ret, struct error *err);
 

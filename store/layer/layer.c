@@ -25,6 +25,7 @@
 #include "layer/space.h"
 #include "layer/tar_apply.h"
 #include "layer/tree_fs.h"
+#include "layer/work.h"
 #include "oci/config.h"
 #include "store.h"
 #include "volume.h"
@@ -35,12 +36,8 @@
 struct layer_builder {
 	struct store *store;
 	struct volume_pool *pool;
-	uint32_t work_id;	  /* 0: no working volume yet */
-	struct digest work_chain; /* the layer whose content it has; unset: the template's */
-	struct volume *volume;
-	int mount_fd;
-	struct tree_writer *tree;
-	bool discard; /* what the working volume holds is of no use */
+	struct work work;
+	struct tree_writer *tree; /* of the working volume */
 };
 
 int layer_builder_new(struct store *store, struct layer_builder **ret, struct error *err)
@@ -48,44 +45,17 @@ int layer_builder_new(struct store *store, struct layer_builder **ret, struct er
 	auto_layer_builder struct layer_builder *builder = xcalloc(1, sizeof(*builder));
 
 	builder->store = store;
-	builder->mount_fd = -1;
+	builder->work = WORK_NONE(store);
 	if (store_pool(store, &builder->pool, err) < 0 || store_session(store, err) < 0)
 		return -1;
 	*ret = take_ptr(builder);
 	return 0;
 }
 
-/* Unmounts and stops the working volume; its thin id stays. */
-static void stop_work(struct layer_builder *builder)
-{
-	tree_fs_free(take_ptr(builder->tree));
-	if (builder->discard && builder->mount_fd >= 0)
-		volume_abandon(builder->mount_fd);
-	if (builder->mount_fd >= 0)
-		close(take_fd(builder->mount_fd));
-	volume_free(take_ptr(builder->volume));
-}
-
-static int delete_work(struct layer_builder *builder, struct error *err)
-{
-	auto_root_lock struct root *held = NULL;
-	struct db *db = builder->store->db;
-	auto_tx struct db_tx tx = { 0 };
-	uint64_t txid;
-
-	if (store_lock_pool(builder->store, &held, err) < 0 || db_begin(&tx, db, err) < 0 ||
-	    journal_next_txid(db, &txid, err) < 0 ||
-	    journal_intend_delete(db, txid, builder->work_id, err) < 0 || db_commit(&tx, err) < 0)
-		return -1;
-	builder->work_id = 0;
-	return journal_fulfil(db, builder->pool, txid, NULL, NULL, err);
-}
-
-/* Unmounting flushes whatever is dirty, so it happens before the lock is taken. */
 static int drop_work(struct layer_builder *builder, struct error *err)
 {
-	stop_work(builder);
-	return builder->work_id ? delete_work(builder, err) : 0;
+	tree_fs_free(take_ptr(builder->tree));
+	return work_drop(&builder->work, err);
 }
 
 void layer_builder_free(struct layer_builder *builder)
@@ -99,63 +69,14 @@ void layer_builder_free(struct layer_builder *builder)
 	free(builder);
 }
 
-/* The thin id whose content is that of chain; unset means the template. */
-static int64_t thin_of_chain(struct store *store, const struct digest *chain, struct error *err)
-{
-	auto_layer_row struct layer_row row = { 0 };
-	int got;
-
-	if (!digest_is_set(chain))
-		return rows_template(store->db, err);
-	got = rows_layer_get(store->db, chain, &row, err);
-	if (got == 0)
-		return err_set(err, ERR_NOT_FOUND, "parent layer %s is gone", chain->text);
-	return got < 0 ? -1 : (int64_t)row.thin_id;
-}
-
-static int create_work(struct layer_builder *builder, const struct digest *chain, struct error *err)
-{
-	auto_root_lock struct root *held = NULL;
-	struct store *store = builder->store;
-	uint32_t id;
-	uint64_t txid;
-	int64_t origin;
-
-	if (store_lock_pool(store, &held, err) < 0 ||
-	    volume_pool_check_reserve(builder->pool, err) < 0)
-		return -1;
-	origin = thin_of_chain(store, chain, err);
-	if (origin < 0)
-		return -1;
-	{
-		auto_tx struct db_tx tx = { 0 };
-
-		if (db_begin(&tx, store->db, err) < 0 ||
-		    journal_next_txid(store->db, &txid, err) < 0 ||
-		    journal_intend_create(store->db, txid, "work", (uint32_t)origin, store->session,
-					  &id, err) < 0 ||
-		    db_commit(&tx, err) < 0)
-			return -1;
-	}
-	if (journal_fulfil(store->db, builder->pool, txid, NULL, NULL, err) < 0)
-		return -1;
-	builder->work_id = id;
-	builder->work_chain = *chain;
-	builder->discard = false;
-	crash_point("work-created");
-	return volume_activate(builder->pool, id, VOLUME_READ_WRITE, &builder->volume, err);
-}
-
 /* A mounted working volume with the content of chain. */
 static int ensure_work(struct layer_builder *builder, const struct digest *chain, struct error *err)
 {
-	if (builder->work_id && digest_equal(&builder->work_chain, chain))
+	if (builder->work.id && digest_equal(&builder->work.chain, chain))
 		return 0;
-	if (drop_work(builder, err) < 0 || create_work(builder, chain, err) < 0 ||
-	    volume_mount(builder->volume, VOLUME_MOUNT_UNPACK, &builder->mount_fd, err) < 0 ||
-	    tree_fs_new(builder->mount_fd, &builder->tree, err) < 0)
-		return err_add(err, "working volume");
-	return 0;
+	if (drop_work(builder, err) < 0 || work_open(&builder->work, chain, err) < 0)
+		return -1;
+	return tree_fs_new(builder->work.mount_fd, &builder->tree, err);
 }
 
 /* Keeps the bytes as they came, if they came compressed. */
@@ -212,7 +133,7 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 		.kinds = INFLATE_ALL_KINDS,
 	};
 	char item[13];
-	struct space space = { .pool = builder->pool, .mount_fd = builder->mount_fd };
+	struct space space = { .pool = builder->pool, .mount_fd = builder->work.mount_fd };
 	struct tar_apply_args args = {
 		.tree = builder->tree,
 		.take_space = space_take,
@@ -230,9 +151,9 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 	args.stream = stream;
 	if (tar_apply(&args, ret, err) < 0) {
 		if (err->sys_errno == EIO || err->sys_errno == EROFS)
-			volume_explain(builder->volume, err);
+			volume_explain(builder->work.volume, err);
 		else if (err->sys_errno == ENOSPC)
-			space_explain(builder->mount_fd, err);
+			space_explain(builder->work.mount_fd, err);
 		return err_add(err, "failed to register layer %zu", source->index);
 	}
 	if (check_digests(source, &ret->stream, err) < 0)
@@ -264,14 +185,14 @@ static int after_snapshot(void *ctx, struct error *err)
 	struct volume_delta delta;
 	auto_tx struct db_tx tx = { 0 };
 
-	if (volume_thaw(builder->volume, err) < 0 ||
+	if (volume_thaw(builder->work.volume, err) < 0 ||
 	    volume_delta(builder->pool, birth->parent_thin, birth->row->thin_id, &delta, err) < 0)
 		return -1;
 	birth->row->own_bytes = (int64_t)delta.own_bytes;
 	if (db_begin(&tx, db, err) < 0 ||
 	    rows_layer_set_own(db, birth->row->thin_id, birth->row->own_bytes, err) < 0 ||
 	    set_origin(db, birth->row->thin_id, birth->parent_thin, err) < 0 ||
-	    set_origin(db, builder->work_id, birth->row->thin_id, err) < 0)
+	    set_origin(db, builder->work.id, birth->row->thin_id, err) < 0)
 		return -1;
 	return db_commit(&tx, err);
 }
@@ -302,49 +223,30 @@ static int commit_layer(struct layer_builder *builder, struct layer_row *row, bo
 	uint64_t txid;
 
 	/* The bulk of the writing, without the lock. */
-	if (space_flush(builder->mount_fd, err) < 0) {
-		volume_explain(builder->volume, err);
+	if (space_flush(builder->work.mount_fd, err) < 0) {
+		volume_explain(builder->work.volume, err);
 		return err_add(err, "layer %s", row->diff_id.text);
 	}
 	if (keeper->writer && blob_finish(keeper->writer, &row->blob, err) < 0)
 		return -1;
 	if (store_lock_pool(store, &held, err) < 0)
 		return -1;
-	parent_thin = thin_of_chain(store, &row->parent, err);
+	parent_thin = work_thin_of_chain(store, &row->parent, err);
 	/* The row before the blob: undoing the row finds the blob. */
-	if (parent_thin < 0 || intend_layer(store, builder->work_id, row, &txid, err) < 0 ||
+	if (parent_thin < 0 || intend_layer(store, builder->work.id, row, &txid, err) < 0 ||
 	    (keeper->writer && blob_publish(keeper->writer, err) < 0))
 		return -1;
 	birth.parent_thin = (uint32_t)parent_thin;
 	label_encode(row, label);
 	crash_point("layer-intended");
-	if (volume_write_label(builder->volume, label, err) < 0 ||
-	    volume_freeze(builder->volume, builder->mount_fd, trim, err) < 0)
+	if (volume_write_label(builder->work.volume, label, err) < 0 ||
+	    volume_freeze(builder->work.volume, builder->work.mount_fd, trim, err) < 0)
 		return -1; /* the pool is unchanged: the next lock holder undoes the intent */
 	crash_point("layer-frozen");
 	if (journal_fulfil(store->db, builder->pool, txid, after_snapshot, &birth, err) < 0)
 		return -1;
-	builder->work_chain = row->chain_id;
+	builder->work.chain = row->chain_id;
 	return 0;
-}
-
-/* 1: the store has the layer, now pinned, so it stays; 0: not; -1: failure. */
-static int take_existing(struct store *store, const struct digest *chain_id, struct layer_row *ret,
-			 struct error *err)
-{
-	auto_tx struct db_tx tx = { 0 };
-	int got;
-
-	if (db_begin(&tx, store->db, err) < 0)
-		return -1;
-	got = rows_layer_get(store->db, chain_id, ret, err);
-	if (got <= 0)
-		return got;
-	if (rows_pin(store->db, store->session, chain_id, err) < 0 || db_commit(&tx, err) < 0) {
-		layer_row_done(ret);
-		return -1;
-	}
-	return 1;
 }
 
 static int lock_chain(struct store *store, const struct digest *chain_id, struct error *err)
@@ -383,9 +285,10 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 	row.created_by = xstrdup(source->created_by ? source->created_by : "");
 	if (!digest_is_set(&source->diff_id)) {
 		/* Only now is it known which layer this is; the store may have it. */
-		int got = take_existing(builder->store, &row.chain_id, ret, err);
+		int got = rows_layer_take(builder->store->db, builder->store->session,
+					  &row.chain_id, ret, err);
 
-		builder->discard = got > 0;
+		builder->work.discard = got > 0;
 		if (got)
 			return got < 0 ? -1 : drop_work(builder, err);
 	}
@@ -407,13 +310,13 @@ static int add(struct layer_builder *builder, const struct layer_source *source,
 	if (!digest_is_set(&source->diff_id))
 		return unpack_and_commit(builder, source, ret, err);
 	chain_id_next(&source->parent, &source->diff_id, &chain_id);
-	got = take_existing(store, &chain_id, ret, err);
+	got = rows_layer_take(store->db, store->session, &chain_id, ret, err);
 	if (got)
 		return got < 0 ? -1 : 0;
 	chain_fd = lock_chain(store, &chain_id, err);
 	if (chain_fd < 0)
 		return err_add(err, "layer %s", chain_id.text);
-	got = take_existing(store, &chain_id, ret, err);
+	got = rows_layer_take(store->db, store->session, &chain_id, ret, err);
 	if (got == 0)
 		got = unpack_and_commit(builder, source, ret, err);
 	unlock_chain(store, &chain_id);
@@ -425,6 +328,6 @@ int layer_add(struct layer_builder *builder, const struct layer_source *source,
 {
 	int result = add(builder, source, ret, err);
 
-	builder->discard = result < 0;
+	builder->work.discard = result < 0;
 	return result;
 }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layer/capture.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "layer/diff.h"
+#include "layer/label.h"
+#include "layer/tar_emit.h"
+#include "layer/work.h"
+#include "oci/config.h"
+#include "store.h"
+#include "volume.h"
+
+struct capture {
+	const struct capture_args *args;
+	uint32_t parent_thin;
+	bool taken; /* the snapshot is a layer now */
+};
+
+static int hash(void *ctx, const void *data, size_t len, struct error *err)
+{
+	(void)err;
+	hasher_add(ctx, data, len);
+	return 0;
+}
+
+/* The digest of its tar and what that holds. */
+static int emit(const struct capture *capture, const struct change_list *changes,
+		struct layer_row *row, struct error *err)
+{
+	const struct capture_args *args = capture->args;
+	auto_hasher struct hasher *hasher = hasher_new();
+	auto_volume struct volume *volume = NULL;
+	auto_fd int fd = -1;
+	struct tar_emit_args emit_args = {
+		.root_fd = args->root_fd,
+		.changes = changes,
+		.write = hash,
+		.ctx = hasher,
+	};
+	struct tar_emit_result result;
+
+	if (args->root_fd < 0) {
+		if (volume_activate_to_read(args->store->pool, args->id, args->size_bytes, &volume,
+					    err) < 0 ||
+		    volume_mount(volume, VOLUME_MOUNT_VIEW, &fd, err) < 0)
+			return -1;
+		emit_args.root_fd = fd;
+	}
+	if (tar_emit(&emit_args, &result, err) < 0)
+		return -1;
+	hasher_end(hasher, &row->diff_id);
+	row->tar_bytes = (int64_t)result.tar_bytes;
+	row->content_bytes = (int64_t)result.content_bytes;
+	return 0;
+}
+
+static int write_label(const struct capture *capture, const struct layer_row *row,
+		       struct error *err)
+{
+	const struct capture_args *args = capture->args;
+	auto_volume struct volume *volume = NULL;
+	char label[VOLUME_LABEL_BYTES];
+
+	label_encode(row, label);
+	if (volume_activate_sized(args->store->pool, args->id, args->size_bytes, VOLUME_READ_WRITE,
+				  &volume, err) < 0)
+		return -1;
+	return volume_write_label(volume, label, err);
+}
+
+static int find_size(const struct capture *capture, struct layer_row *row, struct error *err)
+{
+	struct volume_delta delta;
+
+	if (volume_delta(capture->args->store->pool, capture->parent_thin, row->thin_id, &delta,
+			 err) < 0)
+		return -1;
+	row->own_bytes = (int64_t)delta.own_bytes;
+	return 0;
+}
+
+/* Under the lock: 'work' becomes 'layer'. */
+static int adopt(struct capture *capture, const struct layer_row *row, struct error *err)
+{
+	struct store *store = capture->args->store;
+	auto_tx struct db_tx tx = { 0 };
+
+	if (db_begin(&tx, store->db, err) < 0 ||
+	    db_exec(store->db, err,
+		    "UPDATE thin SET kind = 'layer', session = NULL, origin = ?2 WHERE id = ?1",
+		    "ii", (int64_t)row->thin_id, (int64_t)capture->parent_thin) < 0 ||
+	    rows_layer_put(store->db, row, err) < 0 ||
+	    rows_pin(store->db, store->session, &row->chain_id, err) < 0 || db_commit(&tx, err) < 0)
+		return -1;
+	capture->taken = true;
+	return 0;
+}
+
+/* Two processes may have made the same layer: the second finds the first one's under the lock. */
+static int publish(struct capture *capture, struct layer_row *row, struct layer_row *ret,
+		   struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	struct store *store = capture->args->store;
+	int got;
+
+	if (write_label(capture, row, err) < 0 || find_size(capture, row, err) < 0)
+		return -1;
+	crash_point("capture-labelled");
+	if (store_lock_pool(store, &held, err) < 0)
+		return -1;
+	got = rows_layer_take(store->db, store->session, &row->chain_id, ret, err);
+	if (got)
+		return got;
+	if (adopt(capture, row, err) < 0)
+		return -1;
+	crash_point("capture-adopted");
+	*ret = *row;
+	row->created_by = NULL;
+	return 1;
+}
+
+static int run(struct capture *capture, struct layer_row *ret, struct error *err)
+{
+	const struct capture_args *args = capture->args;
+	auto_change_list struct change_list changes = { 0 };
+	auto_layer_row struct layer_row row = {
+		.parent = args->parent,
+		.thin_id = args->id,
+		.created_ns = rows_now_ns(),
+		.created_by = xstrdup(args->created_by ? args->created_by : ""),
+	};
+	struct diff_args diff = {
+		.pool = args->store->pool,
+		.child_id = args->id,
+		.child_bytes = args->size_bytes,
+	};
+	int64_t parent = work_thin_of_chain(args->store, &args->parent, err);
+	int got;
+
+	if (parent < 0)
+		return -1;
+	diff.parent_id = capture->parent_thin = (uint32_t)parent;
+	if (diff_volumes(&diff, &changes, err) < 0)
+		return -1;
+	if (args->skip_empty && !changes.nr)
+		return 0;
+	if (emit(capture, &changes, &row, err) < 0)
+		return -1;
+	chain_id_next(&args->parent, &row.diff_id, &row.chain_id);
+	got = rows_layer_take(args->store->db, args->store->session, &row.chain_id, ret, err);
+	return got ? got : publish(capture, &row, ret, err);
+}
+
+int capture_layer(const struct capture_args *args, struct layer_row *ret, struct error *err)
+{
+	struct capture capture = { .args = args };
+	int result = run(&capture, ret, err);
+	struct error why;
+
+	/* The end of the session tries again. */
+	if (!capture.taken && work_delete(args->store, args->id, &why) < 0)
+		log_debug("volume %u: %s", args->id, why.text);
+	return result < 0 ? err_add(err, "make a layer") : result;
+}
