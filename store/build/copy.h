@@ -37,9 +37,10 @@ struct copy_args {
 	const struct context_sources *sources; /* of context */
 	const struct copy_file *files;
 	size_t nr_files;
-	const char *destination; /* absolute, expanded, joined with WORKDIR; a '/' at its end is kept */
+	const char *
+		destination; /* absolute, expanded, joined with WORKDIR; a '/' at its end is kept */
 	const char *instruction; /* "COPY" or "ADD", for messages */
-	bool several;		 /* more than one source was written, or a pattern matched several */
+	bool several; /* more than one source was written, or a pattern matched several */
 	const struct ignore *exclude;	/* --exclude, relative to each source; or NULL */
 	const struct chmod_spec *chmod; /* or NULL */
 	bool has_owner;			/* --chown */

@@ -2,6 +2,7 @@
 #include "db/recover.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -96,6 +97,8 @@ static int find_orphans(struct db *db, struct orphan_list *ret, struct error *er
 		       " AND NOT EXISTS (SELECT 1 FROM image_layer i WHERE i.chain_id = l.chain_id)"
 		       " AND NOT EXISTS (SELECT 1 FROM layer c WHERE c.parent = l.chain_id)"
 		       " AND NOT EXISTS (SELECT 1 FROM pin p WHERE p.chain_id = l.chain_id)"
+		       " AND NOT EXISTS (SELECT 1 FROM build_step b WHERE b.chain_id = l.chain_id"
+		       "   AND b.held)"
 		       " AND NOT EXISTS (SELECT 1 FROM view v WHERE v.thin_id = l.thin_id)",
 		       &stmt, err) < 0)
 		return -1;
@@ -151,7 +154,19 @@ static int mark_session(struct db *db, uint64_t txid, int64_t id, size_t *ret_nr
 	return db_commit(&tx, err);
 }
 
-/* Temporary files are named tmp/SESSION-anything. */
+static void sweep(const struct root *root, int tmp_fd, const char *name)
+{
+	auto_free char *path = NULL;
+	struct error err;
+
+	if (unlinkat(tmp_fd, name, 0) == 0 || errno != EISDIR)
+		return;
+	path = xasprintf("%s/tmp/%s", root->path, name);
+	if (recover_remove_tree(path, &err) < 0)
+		log_debug("%s", err.text);
+}
+
+/* Temporary files and folders are named tmp/SESSION-anything. */
 static void sweep_files(const struct root *root, int64_t id)
 {
 	auto_free char *prefix = xasprintf("%" PRId64 "-", id);
@@ -162,7 +177,7 @@ static void sweep_files(const struct root *root, int64_t id)
 
 	while (dir && (entry = readdir(dir))) {
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
-			unlinkat(dirfd(dir), entry->d_name, 0);
+			sweep(root, dirfd(dir), entry->d_name);
 	}
 	unlinkat(root->fd, file, 0);
 }

@@ -81,7 +81,7 @@ char *recover_steps_folder(const char *run_dir, int64_t session)
 	return xasprintf("%s/session-%" PRId64, run_dir, session);
 }
 
-static int remove_tree(const char *path, struct error *err)
+int recover_remove_tree(const char *path, struct error *err)
 {
 	const char *const argv[] = { "rm", "-rf", "--one-file-system", "--", path, NULL };
 
@@ -143,7 +143,7 @@ int recover_steps(struct volume_pool *pool, int64_t session, struct error *err)
 		return 0;
 	if (close_gates(folder, cgroup, err) < 0 || cgroup_end(cgroup, KILL_DEADLINE_MS, err) < 0)
 		return -1;
-	return remove_tree(folder, err);
+	return recover_remove_tree(folder, err);
 }
 
 int recover_mark_inits(struct db *db, uint64_t txid, struct error *err)
@@ -195,13 +195,14 @@ int recover_forget_container(const struct root *root, struct db *db, struct volu
 	if (forget_rows(db, row, &names, &txid, err) < 0)
 		return -1;
 	crash_point("container-forgotten");
-	if (journal_fulfil(db, pool, txid, NULL, NULL, err) < 0 || remove_tree(folder, err) < 0)
+	if (journal_fulfil(db, pool, txid, NULL, NULL, err) < 0 ||
+	    recover_remove_tree(folder, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.nr; i++) {
 		auto_free char *gone =
 			xasprintf("%s/volumes/" GONE_PREFIX "%s", root->path, names.items[i]);
 
-		if (remove_tree(gone, err) < 0)
+		if (recover_remove_tree(gone, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -238,7 +239,7 @@ static int restore_volume(const struct root *root, struct db *db, const char *go
 	auto_free char *to = xasprintf("%s/volumes/%s", root->path, name);
 
 	if (!has_row(db, "SELECT 1 FROM local_volume WHERE name = ?1", name))
-		return remove_tree(from, err);
+		return recover_remove_tree(from, err);
 	if (rename(from, to) < 0)
 		return err_sys(err, errno, "restore volume '%s'", name);
 	return 0;
@@ -255,7 +256,7 @@ int recover_container_folders(const struct root *root, struct db *db, struct err
 			xasprintf("%s/containers/%s", root->path, containers.items[i]);
 
 		if (!has_row(db, "SELECT 1 FROM container WHERE id = ?1", containers.items[i]) &&
-		    remove_tree(path, err) < 0)
+		    recover_remove_tree(path, err) < 0)
 			return -1;
 	}
 	list_folder(root, "volumes", &volumes);

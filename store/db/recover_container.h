@@ -58,6 +58,9 @@ int recover_forget_container(const struct root *root, struct db *db, struct volu
 int recover_stop_container(struct volume_pool *pool, const struct container_row *row,
 			   struct error *err);
 
+/* A folder with all that is in it, but not what is mounted there; missing is fine. */
+int recover_remove_tree(const char *path, struct error *err);
+
 /* "/run/veneer/STORE" of this pool; new. */
 int recover_run_dir(struct volume_pool *pool, char **ret, struct error *err);
 

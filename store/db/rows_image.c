@@ -38,7 +38,11 @@ int rows_image_put(struct db *db, const struct image_row *row, struct error *err
 			    "did", &row->id, (int64_t)i, &row->chain_ids[i]) < 0)
 			return -1;
 	}
-	return 0;
+	/* The build cache need not hold them any more: they go when the image goes. */
+	return db_exec(db, err,
+		       "UPDATE build_step SET held = 0 WHERE held AND chain_id IN"
+		       " (SELECT chain_id FROM image_layer WHERE image = ?1)",
+		       "d", &row->id);
 }
 
 static int get_holder(struct db *db, const char *name, struct digest *ret, struct error *err)

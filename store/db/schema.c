@@ -165,4 +165,21 @@ static const char version_2[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX container_volume_volume ON container_volume (volume);";
 
-const char *const schema_migrations[] = { version_1, version_2, NULL };
+/*
+ * The build cache: which layer a step made. A layer that no image has yet, or
+ * that only a stage in between needs, is held by its row; when an image takes
+ * it over it goes with that image, and the row with it.
+ */
+static const char version_3[] =
+	"CREATE TABLE build_step ("
+	"  key TEXT PRIMARY KEY,"
+	"  chain_id TEXT NOT NULL REFERENCES layer (chain_id) ON DELETE CASCADE,"
+	"  held INTEGER NOT NULL,"
+	"  what TEXT NOT NULL," /* for people: "RUN make" */
+	"  created_ns INTEGER NOT NULL,"
+	"  used_ns INTEGER NOT NULL,"
+	"  uses INTEGER NOT NULL DEFAULT 0"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX build_step_chain ON build_step (chain_id);";
+
+const char *const schema_migrations[] = { version_1, version_2, version_3, NULL };
