@@ -98,6 +98,8 @@
 /* .dockerignore: a file of that size has some 10,000 patterns, and each path is held against all. */
 #define LIMIT_IGNORE_BYTES    (256u * 1024)
 #define LIMIT_IGNORE_PATTERNS 16384u
+/* docker: a secret may not be larger. */
+#define LIMIT_SECRET_BYTES (500u * 1024)
 /* Files that one source of COPY may name by a wildcard, or a folder of the context may hold. */
 #define LIMIT_CONTEXT_NAMES 3000000u
 

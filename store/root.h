@@ -12,6 +12,7 @@
  *	mounts/          mount points that `mount` chooses itself
  *	containers/      a folder for each container that was started (db/recover_container.h)
  *	volumes/         local volumes of containers: plain folders
+ *	build/           caches of RUN --mount=type=cache, named by the digest of their id
  *	lock             flock: one process at a time changes pool and catalogue
  */
 #ifndef ROOT_H

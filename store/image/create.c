@@ -38,23 +38,57 @@ static int put_rows(struct store *store, const struct image_create *args,
 	return db_commit(&tx, err);
 }
 
-int image_create(struct store *store, const struct image_create *args, struct digest *ret,
-		 struct error *err)
+/* Returns 1 when the image is there and has all the names. */
+static int is_there(struct store *store, const struct image_create *args, const struct digest *id,
+		    struct error *err)
+{
+	auto_image struct image image = { 0 };
+
+	if (image_find(store, id->text, &image, NULL, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	for (size_t i = 0; i < args->nr_refs; i++) {
+		auto_free char *key = reference_key(&args->refs[i]);
+		bool found = false;
+
+		for (size_t n = 0; n < image.nr_refs && !found; n++)
+			found = image_ref_is(&image.refs[n], key);
+		if (!found)
+			return 0;
+	}
+	return 1;
+}
+
+static int write_image(struct store *store, const struct image_create *args,
+		       const struct buf *text, struct digest *ret, struct error *err)
 {
 	const struct image_config *config = args->config;
 	auto_blob_writer struct blob_writer *document = NULL;
 	auto_free struct digest *chain_ids = xcalloc(config->nr_layers + 1, sizeof(*chain_ids));
 	auto_root_lock struct root *held = NULL;
-	auto_buf struct buf text = { 0 };
+	struct volume_pool *pool;
 
-	image_config_write(config, &text);
 	for (size_t i = 0; i < config->nr_layers; i++)
 		chain_id_next(i ? &chain_ids[i - 1] : NULL, &config->diff_ids[i], &chain_ids[i]);
-	if (blob_prepare(&store->root, store->session, text.data, text.len, &document, ret, err) <
-		    0 ||
+	if (store_pool(store, &pool, err) < 0 || store_session(store, err) < 0 ||
+	    blob_prepare(&store->root, store->session, text->data, text->len, &document, ret,
+			 err) < 0 ||
 	    store_lock_pool(store, &held, err) < 0 || gc_announce(store->db, ret, err) < 0 ||
 	    blob_publish(document, err) < 0)
 		return -1;
 	crash_point("image-published");
 	return put_rows(store, args, chain_ids, ret, err);
+}
+
+int image_create(struct store *store, const struct image_create *args, struct digest *ret,
+		 struct error *err)
+{
+	auto_buf struct buf text = { 0 };
+	int there;
+
+	image_config_write(args->config, &text);
+	digest_of(text.data, text.len, ret);
+	there = is_there(store, args, ret, err);
+	if (there)
+		return there < 0 ? -1 : 0;
+	return write_image(store, args, &text, ret, err);
 }

@@ -28,8 +28,9 @@ struct image_create {
  * image_create - write the document and the rows, all or nothing
  * @ret: the id
  *
- * The layers are in the store and pinned by the session. An image that is there
- * already stays as it is and gets the names.
+ * The layers are in the store, or it fails with ERR_NOT_FOUND. An image that is there
+ * already stays as it is and gets the names; where it has them, nothing is written
+ * and no device is touched.
  */
 int image_create(struct store *store, const struct image_create *args, struct digest *ret,
 		 struct error *err);

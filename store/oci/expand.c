@@ -315,8 +315,18 @@ static int take_char(struct expansion *x, struct error *err)
 	return emit(x, x->p++, 1, escaped, err);
 }
 
-static int run(const char *text, struct expand_scope *scope, struct buf *out, struct buf *literal,
-	       struct error *err)
+/* Outside of substitutions a quote is a character, and an escape acts as between quotes of a shell. */
+static int take_body_char(struct expansion *x, struct error *err)
+{
+	char escape = x->scope->escape;
+
+	if (*x->p == escape && (x->p[1] == '$' || x->p[1] == escape))
+		x->p++;
+	return emit(x, x->p++, 1, true, err);
+}
+
+static int run(const char *text, struct expand_scope *scope, bool body, struct buf *out,
+	       struct buf *literal, struct error *err)
 {
 	struct expansion x = { .scope = scope, .p = text, .out = out, .literal = literal };
 
@@ -328,6 +338,8 @@ static int run(const char *text, struct expand_scope *scope, struct buf *out, st
 
 		if (*x.p == '$')
 			done = take_dollar(&x, err);
+		else if (body && !close)
+			done = take_body_char(&x, err);
 		else if (close == '"')
 			done = take_quoted_char(&x, err);
 		else if (close && *x.p == close)
@@ -349,7 +361,12 @@ struct expand_scope expand_scope(char *const *env, char escape)
 
 int expand_word(const char *text, struct expand_scope *scope, struct buf *ret, struct error *err)
 {
-	return run(text, scope, ret, NULL, err);
+	return run(text, scope, false, ret, NULL, err);
+}
+
+int expand_body(const char *text, struct expand_scope *scope, struct buf *ret, struct error *err)
+{
+	return run(text, scope, true, ret, NULL, err);
 }
 
 int expand_words(const char *text, struct expand_scope *scope, struct strlist *ret,
@@ -357,7 +374,7 @@ int expand_words(const char *text, struct expand_scope *scope, struct strlist *r
 {
 	auto_buf struct buf out = { 0 }, literal = { 0 }, word = { 0 };
 
-	if (run(text, scope, &out, &literal, err) < 0)
+	if (run(text, scope, false, &out, &literal, err) < 0)
 		return -1;
 	for (size_t i = 0; i < out.len; i++) {
 		if (literal.data[i] || !is_blank(out.data[i]))

@@ -42,6 +42,9 @@ struct expand_scope expand_scope(char *const *env, char escape);
  */
 int expand_word(const char *text, struct expand_scope *scope, struct buf *ret, struct error *err);
 
+/* The body of a heredoc: quotes stay and mean nothing, an escape acts before '$' and itself. */
+int expand_body(const char *text, struct expand_scope *scope, struct buf *ret, struct error *err);
+
 /* Likewise; blanks outside quotes, those of values too, end a word. Adds to ret. */
 int expand_words(const char *text, struct expand_scope *scope, struct strlist *ret,
 		 struct error *err);
