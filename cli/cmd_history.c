@@ -108,7 +108,21 @@ static int64_t *layer_sizes(struct store *store, const struct image_config *conf
 	return take_ptr(sizes);
 }
 
-/* The ids of the image and its recorded parents, one for each row as far as they go. */
+/* How many entries the history of an image has. */
+static int count_entries(struct store *store, const struct image *image, size_t *ret,
+			 struct error *err)
+{
+	auto_image_config struct image_config config = { 0 };
+	auto_buf struct buf text = { 0 };
+
+	if (image_read_config(store, image, &text, err) < 0 ||
+	    image_config_parse(text.data, text.len, &config, err) < 0)
+		return -1;
+	*ret = config.nr_history;
+	return 0;
+}
+
+/* The ids of the image and its recorded parents, each beside its newest entry. */
 static int lineage(struct store *store, const struct image *image, size_t max, struct strlist *ret,
 		   struct error *err)
 {
@@ -118,6 +132,7 @@ static int lineage(struct store *store, const struct image *image, size_t max, s
 	while (ret->nr < max && digest_is_set(&next)) {
 		auto_image struct image parent = { 0 };
 		struct error ignored;
+		size_t nr;
 
 		if (image_find(store, next.text, &parent, NULL, &ignored) < 0) {
 			if (ignored.kind == ERR_NOT_FOUND)
@@ -125,6 +140,10 @@ static int lineage(struct store *store, const struct image *image, size_t max, s
 			*err = ignored;
 			return -1;
 		}
+		if (count_entries(store, &parent, &nr, err) < 0)
+			return -1;
+		while (ret->nr + nr < max)
+			strlist_add(ret, MISSING);
 		strlist_add(ret, parent.id.text);
 		next = parent.parent;
 	}
