@@ -246,6 +246,19 @@ static int write_image(struct builder *builder, struct stage *stage, const struc
 	return image_create(builder->store, &create, ret, err);
 }
 
+/* A Dockerfile of nothing but FROM gives the base another name. */
+static int make_image(struct builder *builder, struct stage *stage, const struct reference *refs,
+		      struct error *err)
+{
+	const struct build_options *options = builder->options;
+	struct digest *image = &builder->report->image;
+
+	if (!stage->untouched || !digest_is_set(&stage->base_image) || options->labels.nr)
+		return write_image(builder, stage, refs, image, err);
+	*image = stage->base_image;
+	return image_set_names(builder->store, image, refs, options->tags.nr, err);
+}
+
 static void note_names(struct builder *builder, unsigned vertex, const struct digest *image,
 		       const struct reference *refs)
 {
@@ -268,7 +281,7 @@ static int export(struct builder *builder, struct stage *stage, const struct ref
 
 	if (result == 0) {
 		note(builder, vertex, "exporting layers done");
-		result = write_image(builder, stage, refs, &builder->report->image, err);
+		result = make_image(builder, stage, refs, err);
 	}
 	if (result == 0)
 		note_names(builder, vertex, &builder->report->image, refs);

@@ -100,6 +100,7 @@ static void start_from_stage(struct stage *stage, const struct stage *base)
 	stage->author = copy_text(base->author);
 	stage->platform = base->platform;
 	stage->base_image = base->base_image;
+	stage->untouched = base->untouched;
 	stage->chain = base->chain;
 	stage->content_bytes = base->content_bytes;
 	stage->has_created = base->has_created;

@@ -12,12 +12,22 @@
 #include "oci/reference.h"
 #include "store.h"
 
+static int put_names(struct store *store, const struct digest *image, const struct reference *refs,
+		     size_t nr_refs, struct error *err)
+{
+	struct digest moved_from;
+
+	for (size_t i = 0; i < nr_refs; i++)
+		if (image_set_tag(store, &refs[i], image, &moved_from, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int put_rows(struct store *store, const struct image_create *args,
 		    const struct digest *chain_ids, const struct digest *id, struct error *err)
 {
 	const struct image_config *config = args->config;
 	auto_tx struct db_tx tx = { 0 };
-	struct digest moved_from;
 	const struct image_row row = {
 		.id = *id,
 		.parent = args->parent,
@@ -32,9 +42,8 @@ static int put_rows(struct store *store, const struct image_create *args,
 
 	if (db_begin(&tx, store->db, err) < 0 || rows_image_put(store->db, &row, err) < 0)
 		return -1;
-	for (size_t i = 0; i < args->nr_refs; i++)
-		if (image_set_tag(store, &args->refs[i], id, &moved_from, err) < 0)
-			return -1;
+	if (put_names(store, id, args->refs, args->nr_refs, err) < 0)
+		return -1;
 	return db_commit(&tx, err);
 }
 
@@ -58,8 +67,8 @@ static int is_there(struct store *store, const struct image_create *args, const 
 	return 1;
 }
 
-static int write_image(struct store *store, const struct image_create *args,
-		       const struct buf *text, struct digest *ret, struct error *err)
+static int write_image(struct store *store, const struct image_create *args, const struct buf *text,
+		       struct digest *ret, struct error *err)
 {
 	const struct image_config *config = args->config;
 	auto_blob_writer struct blob_writer *document = NULL;
@@ -70,8 +79,8 @@ static int write_image(struct store *store, const struct image_create *args,
 	for (size_t i = 0; i < config->nr_layers; i++)
 		chain_id_next(i ? &chain_ids[i - 1] : NULL, &config->diff_ids[i], &chain_ids[i]);
 	if (store_pool(store, &pool, err) < 0 || store_session(store, err) < 0 ||
-	    blob_prepare(&store->root, store->session, text->data, text->len, &document, ret,
-			 err) < 0 ||
+	    blob_prepare(&store->root, store->session, text->data, text->len, &document, ret, err) <
+		    0 ||
 	    store_lock_pool(store, &held, err) < 0 || gc_announce(store->db, ret, err) < 0 ||
 	    blob_publish(document, err) < 0)
 		return -1;
@@ -91,4 +100,14 @@ int image_create(struct store *store, const struct image_create *args, struct di
 	if (there)
 		return there < 0 ? -1 : 0;
 	return write_image(store, args, &text, ret, err);
+}
+
+int image_set_names(struct store *store, const struct digest *image, const struct reference *refs,
+		    size_t nr_refs, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+
+	if (db_begin(&tx, store->db, err) < 0 || put_names(store, image, refs, nr_refs, err) < 0)
+		return -1;
+	return db_commit(&tx, err);
 }

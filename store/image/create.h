@@ -35,4 +35,8 @@ struct image_create {
 int image_create(struct store *store, const struct image_create *args, struct digest *ret,
 		 struct error *err);
 
+/* Lets the names mean an image that is there. */
+int image_set_names(struct store *store, const struct digest *image, const struct reference *refs,
+		    size_t nr_refs, struct error *err);
+
 #endif
