@@ -182,8 +182,10 @@ static int receive_terminal(int listen_fd, struct error *err)
 static void add_create(const struct runtime_create *create, const char *pid_file,
 		       const char *console, struct strlist *argv)
 {
-	add_all(argv, (const char *const[]){ "create", "--bundle", create->folder, "--pid-file",
-					     pid_file, NULL });
+	add_all(argv, (const char *const[]){ create->start ? "run" : "create", "--bundle",
+					     create->folder, "--pid-file", pid_file, NULL });
+	if (create->start)
+		strlist_add(argv, "--detach");
 	if (console)
 		add_all(argv, (const char *const[]){ "--console-socket", console, NULL });
 	strlist_add(argv, create->id);

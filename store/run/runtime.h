@@ -35,6 +35,7 @@ struct runtime_create {
 	const char *device;
 	const char *store_root; /* for the command that conmon runs at the end */
 	bool terminal;
+	bool start;	 /* it runs at once, which spares a call of the runtime */
 	bool keep_stdin; /* detached: its standard input is a pipe that stays open */
 };
 

@@ -196,6 +196,7 @@ static int run(struct step *step, const int theirs[3], struct error *err)
 		.id = step->id,
 		.folder = step->folder,
 		.device = volume_device(step->args.volume),
+		.start = true,
 	};
 
 	/* Its first process becomes our child when crun has made it. */
@@ -204,9 +205,7 @@ static int run(struct step *step, const int theirs[3], struct error *err)
 	if (step->pid <= 0)
 		return -1;
 	step->pid_fd = (int)syscall(SYS_pidfd_open, step->pid, 0);
-	if (step->pid_fd < 0)
-		return err_sys(err, errno, "watch process %d", (int)step->pid);
-	return runtime_start(&step->runtime, step->id, err);
+	return step->pid_fd < 0 ? err_sys(err, errno, "watch process %d", (int)step->pid) : 0;
 }
 
 int step_start(const struct step_args *args, struct step **ret, struct error *err)
@@ -331,10 +330,11 @@ int step_wait(struct step *step, struct error *err)
 /* Processes, the runtime's state, the folder: in this order it can be done again. */
 static void end_step(struct step *step)
 {
-	const char *const rm[] = { "rm", "-rf", "--one-file-system", "--", step->folder, NULL };
 	auto_free char *state =
 		step->runtime.root ? xasprintf("%s/%s", step->runtime.root, step->id) : NULL;
-	const char *const rm_state[] = { "rm", "-rf", "--one-file-system", "--", state, NULL };
+	const char *const rm[] = {
+		"rm", "-rf", "--one-file-system", "--", step->folder, state, NULL
+	};
 	struct error err;
 
 	if (step->cgroup && cgroup_end(step->cgroup, KILL_DEADLINE_MS, &err) < 0)
@@ -342,8 +342,7 @@ static void end_step(struct step *step)
 	if (step->pid > 0 && !step->ended)
 		waitpid(step->pid, NULL, 0);
 	stubs_remove(&step->stubs, step->args.root_fd);
-	if (step->folder && (proc_run(rm, REMOVE_DEADLINE_MS, NULL, &err) < 0 ||
-			     proc_run(rm_state, REMOVE_DEADLINE_MS, NULL, &err) < 0))
+	if (step->folder && proc_run(rm, REMOVE_DEADLINE_MS, NULL, &err) < 0)
 		log_debug("%s", err.text);
 }
 
