@@ -99,8 +99,8 @@ void stage_done(struct stage *stage);
 /* FROM and all instructions. */
 int stage_build(struct stage *stage, struct error *err);
 /* Begins the next vertex: "[name 2/5] text"; ends it as builder_end() does. */
-void stage_begin(struct stage *stage, const char *text);
-void stage_end(struct stage *stage, int result, const struct error *err);
+void stage_begin_step(struct stage *stage, const char *text);
+void stage_end_step(struct stage *stage, int result, const struct error *err);
 /* The variables and the rules for one instruction's words; vars must outlive the scope. */
 struct expand_scope stage_scope(const struct stage *stage, struct strlist *vars);
 const char *stage_setting(const struct stage *stage, const char *key);

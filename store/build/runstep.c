@@ -226,7 +226,7 @@ int stage_run(struct stage *stage, const struct dockerfile_step *step, struct er
 	};
 	int result;
 
-	stage_begin(stage, step->line->text);
+	stage_begin_step(stage, step->line->text);
 	history_run_argv(step, stage->settings, &run.argv, &run.script);
 	args_history(&stage->args, json_object_get(stage->settings, "Env"), &args);
 	history_run(run.argv, args.len ? args.data : "", &created_by);
@@ -236,6 +236,6 @@ int stage_run(struct stage *stage, const struct dockerfile_step *step, struct er
 		result = run_mounts_find(stage, &step->instruction, &run.mounts, err);
 	if (result == 0)
 		result = stage_add_layer(stage, &layer, err);
-	stage_end(stage, result, err);
+	stage_end_step(stage, result, err);
 	return result < 0 ? -1 : 0;
 }

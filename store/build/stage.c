@@ -29,7 +29,7 @@ void stage_done(struct stage *stage)
 	free(stage->author);
 }
 
-void stage_begin(struct stage *stage, const char *text)
+void stage_begin_step(struct stage *stage, const char *text)
 {
 	struct builder *builder = stage->builder;
 	auto_free char *of = NULL;
@@ -42,7 +42,7 @@ void stage_begin(struct stage *stage, const char *text)
 	stage->vertex = builder_begin(builder, name);
 }
 
-void stage_end(struct stage *stage, int result, const struct error *err)
+void stage_end_step(struct stage *stage, int result, const struct error *err)
 {
 	builder_end(stage->builder, stage->vertex, result, err);
 }
@@ -186,9 +186,9 @@ static int take_image(struct stage *stage, const char *name, const struct platfo
 		canonical = reference_canonical(&ref);
 	}
 	text = xasprintf("FROM %s", canonical ? canonical : name);
-	stage_begin(stage, text);
+	stage_begin_step(stage, text);
 	result = start_from_image(stage, name, wanted, err);
-	stage_end(stage, result < 0 ? -1 : 1, err);
+	stage_end_step(stage, result < 0 ? -1 : 1, err);
 	return result;
 }
 

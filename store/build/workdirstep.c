@@ -79,7 +79,7 @@ int stage_workdir(struct stage *stage, const struct dockerfile_step *step, struc
 	around.vars = vars.items;
 	if (setting_apply(stage->settings, &step->instruction, &around, &created_by, err) < 0)
 		return -1;
-	stage_begin(stage, step->line->text);
+	stage_begin_step(stage, step->line->text);
 	layer.created_by = created_by.data;
 	if (strcmp(stage_setting(stage, "WorkingDir"), "/") == 0) {
 		stage_add_history(stage, created_by.data);
@@ -87,6 +87,6 @@ int stage_workdir(struct stage *stage, const struct dockerfile_step *step, struc
 	} else {
 		result = stage_add_layer(stage, &layer, err);
 	}
-	stage_end(stage, result, err);
+	stage_end_step(stage, result, err);
 	return result < 0 ? -1 : 0;
 }
