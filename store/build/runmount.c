@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/csv.h"
 #include "base/path.h"
 #include "base/size.h"
 #include "oci/instruction.h"
@@ -30,57 +31,11 @@ void runmount_done(struct runmount *mount)
 	*mount = (struct runmount){ 0 };
 }
 
-/* ---- CSV, as Go's encoding/csv reads one record ---- */
-
-static int bad_csv(const char *why, struct error *err)
+static int split_fields(const char *text, struct strlist *ret, struct error *err)
 {
-	return err_set(err, ERR_USAGE, "failed to parse csv mounts: %s", why);
-}
-
-/* A field that begins with a quote; *at is behind its end then. */
-static int take_quoted(const char **at, struct buf *ret, struct error *err)
-{
-	const char *p = *at + 1;
-
-	for (;; p++) {
-		if (!*p)
-			return bad_csv("extraneous or missing \" in quoted-field", err);
-		if (*p == '"' && *++p != '"')
-			break;
-		buf_putc(ret, *p);
-	}
-	if (*p && *p != ',')
-		return bad_csv("extraneous or missing \" in quoted-field", err);
-	*at = p;
+	if (csv_split(text, ret, err) < 0)
+		return err_add(err, "failed to parse csv mounts");
 	return 0;
-}
-
-static int split_csv(const char *text, struct strlist *ret, struct error *err)
-{
-	const char *at = text;
-
-	if (!*text)
-		return bad_csv("EOF", err);
-	for (;;) {
-		auto_buf struct buf field = { 0 };
-
-		buf_puts(&field, "");
-		if (*at == '"') {
-			if (take_quoted(&at, &field, err) < 0)
-				return -1;
-		} else {
-			size_t len = strcspn(at, ",");
-
-			if (memchr(at, '"', len))
-				return bad_csv("bare \" in non-quoted field", err);
-			buf_append(&field, at, len);
-			at += len;
-		}
-		strlist_take(ret, buf_take(&field));
-		if (!*at)
-			return 0;
-		at++;
-	}
 }
 
 /* ---- values ---- */
@@ -433,7 +388,7 @@ static int parse(const char *text, struct draft *draft, struct error *err)
 {
 	auto_strlist struct strlist fields = { 0 };
 
-	if (split_csv(text, &fields, err) < 0)
+	if (split_fields(text, &fields, err) < 0)
 		return -1;
 	for (size_t i = 0; i < fields.nr; i++)
 		if (take_field(draft, fields.items[i], err) < 0)
@@ -470,7 +425,7 @@ int runmount_check(const char *text, struct error *err)
 
 	if (!strchr(text, '$'))
 		return runmount_parse(text, NULL, &ignored, err);
-	if (split_csv(text, &fields, err) < 0)
+	if (split_fields(text, &fields, err) < 0)
 		return -1;
 	for (size_t i = 0; i < fields.nr; i++)
 		if (strncasecmp(fields.items[i], "from=", 5) == 0 &&
