@@ -50,25 +50,6 @@ static void put_numbers(const struct ttyprogress_line *line, struct buf *text)
 		buf_printf(text, "/%s", human_size((int64_t)line->total_bytes, HUMAN_TOTAL).text);
 }
 
-/* Appends what fits into the screen's width: a wrapped line could not be redrawn. */
-static void put_cut(const struct buf *text, unsigned int columns, struct buf *ret)
-{
-	const char *at = text->data, *end = text->data + text->len;
-	unsigned int used = 0;
-
-	while (at < end) {
-		uint32_t rune = utf8_next(&at, end, NULL);
-		int cells = utf8_rune_cells(rune);
-
-		if (rune < 0x20 || rune == 0x7f)
-			rune = '?';
-		if (used + (unsigned int)cells > columns)
-			return;
-		used += (unsigned int)cells;
-		utf8_put(ret, rune);
-	}
-}
-
 static void put_line(const struct ttyprogress *tty, const struct ttyprogress_line *line,
 		     struct buf *ret)
 {
@@ -81,7 +62,7 @@ static void put_line(const struct ttyprogress *tty, const struct ttyprogress_lin
 		put_bar(line, &text);
 	if (line->done_bytes || line->total_bytes)
 		put_numbers(line, &text);
-	put_cut(&text, tty->columns, ret);
+	utf8_put_cells(ret, text.data, text.len, tty->columns);
 }
 
 /* Writes at once: half an escape sequence must not wait in a stream's buffer. */

@@ -73,3 +73,21 @@ size_t utf8_cells(const char *text, size_t len)
 		cells += (size_t)utf8_rune_cells(utf8_next(&text, end, NULL));
 	return cells;
 }
+
+size_t utf8_put_cells(struct buf *buf, const char *text, size_t len, size_t cells)
+{
+	const char *end = text + len;
+	size_t used = 0;
+
+	while (text < end) {
+		uint32_t rune = utf8_next(&text, end, NULL);
+
+		if (rune < 0x20 || (rune >= 0x7f && rune < 0xa0))
+			rune = '?';
+		if (used + (size_t)utf8_rune_cells(rune) > cells)
+			break;
+		used += (size_t)utf8_rune_cells(rune);
+		utf8_put(buf, rune);
+	}
+	return used;
+}

@@ -14,4 +14,10 @@
 int utf8_rune_cells(uint32_t rune);
 size_t utf8_cells(const char *text, size_t len);
 
+/*
+ * Appends what fits into so many cells, with '?' for control characters: a line
+ * that wraps cannot be redrawn. Returns the cells it took.
+ */
+size_t utf8_put_cells(struct buf *buf, const char *text, size_t len, size_t cells);
+
 #endif

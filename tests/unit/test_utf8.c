@@ -74,7 +74,27 @@ static void test_cells(void)
 	CU_ASSERT_EQUAL(utf8_cells("\u2026\u2500", 6), 2);
 }
 
+static void check_cut(const char *text, size_t cells, const char *expected, size_t used)
+{
+	auto_buf struct buf ret = { 0 };
+
+	buf_puts(&ret, "");
+	CU_ASSERT_EQUAL(utf8_put_cells(&ret, text, strlen(text), cells), used);
+	CU_ASSERT_STRING_EQUAL(ret.data, expected);
+}
+
+static void test_cut(void)
+{
+	check_cut("abc", 3, "abc", 3);
+	check_cut("abc", 2, "ab", 2);
+	check_cut("\u65e5\u672c", 3, "\u65e5", 2);
+	check_cut("e\u0301x", 1, "e\u0301", 1);
+	check_cut("a\033[2J\xc2\x85\xff", 9, "a?[2J?\ufffd", 7);
+	check_cut("abc", 0, "", 0);
+}
+
 UNIT_SUITE(utf8, { "every character is read as it was written", test_every_character },
 	   { "a wrong byte counts as one bad character", test_wrong_bytes },
 	   { "what is no character is not written", test_no_character },
-	   { "wide, combining and plain characters have their cells", test_cells });
+	   { "wide, combining and plain characters have their cells", test_cells },
+	   { "a text is cut to its cells", test_cut });
