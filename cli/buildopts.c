@@ -192,6 +192,9 @@ static int read_progress(const struct build_opts *opts, bool on_terminal, enum b
 		*ret = BUILD_PROGRESS_TTY;
 	else
 		return err_set(err, ERR_USAGE, "invalid progress mode %s", mode);
+	if (*ret == BUILD_PROGRESS_TTY && !on_terminal)
+		return err_set(err, ERR_USAGE,
+			       "failed to get console: provided file is not a console");
 	return 0;
 }
 

@@ -50,7 +50,7 @@ void buildopts_done(struct buildopts *build);
 
 /**
  * buildopts_read - what the words and options of a command line ask for
- * @on_terminal: stderr is one: what "auto" depends on
+ * @on_terminal: stderr is one where a view can be drawn: what "auto" depends on
  * @ret:         buildopts_done() releases it, also after a failure; borrows from
  *               cli and opts
  *

@@ -191,7 +191,9 @@ static void test_progress_has_its_ways(void)
 	check_progress(ARGV("-q", "--progress=quiet", "/"), true, BUILD_PROGRESS_QUIET);
 	setenv("BUILDKIT_PROGRESS", "plain", 1);
 	check_progress(ARGV("/"), true, BUILD_PROGRESS_PLAIN);
-	check_progress(ARGV("--progress", "tty", "/"), false, BUILD_PROGRESS_TTY);
+	check_progress(ARGV("--progress", "tty", "/"), true, BUILD_PROGRESS_TTY);
+	refuse(ARGV("--progress", "tty", "/"), ERR_USAGE,
+	       "failed to get console: provided file is not a console");
 	check_progress(ARGV("-q", "/"), true, BUILD_PROGRESS_QUIET);
 	setenv("BUILDKIT_PROGRESS", "loud", 1);
 	refuse(ARGV("/"), ERR_USAGE, "invalid progress mode loud");
