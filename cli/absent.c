@@ -30,7 +30,7 @@ static const struct {
 } rows[] = {
 	{ "build|builder|image build", NO_BUILD },
 	{ "commit|container commit|export|container export", NO_COMMIT },
-	{ "cp|container cp|diff|container diff", NO_COMMIT },
+	{ "cp|container cp", NO_COMMIT },
 	{ "pause|port|rename|restart|stats|system prune|top|unpause|update", NO_CONTAINERS },
 	{ "login|logout|pull|push|search|image pull|image push", NO_REGISTRY },
 	{ "save|image save", NO_SAVE },

@@ -20,6 +20,7 @@ extern const struct command cmd_container_prune;
 extern const struct command cmd_container_shim;
 extern const struct command cmd_create;
 extern const struct command cmd_detach;
+extern const struct command cmd_diff;
 extern const struct command cmd_exec;
 extern const struct command cmd_help;
 extern const struct command cmd_history;

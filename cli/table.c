@@ -20,6 +20,7 @@ const struct command *const command_table[] = {
 	&cmd_container_shim,
 	&cmd_create,
 	&cmd_detach,
+	&cmd_diff,
 	&cmd_exec,
 	&cmd_help,
 	&cmd_history,

@@ -80,25 +80,30 @@ static int replace(int root_fd, const char *path, bool folder, const char *link,
 	return 0;
 }
 
+/* Those of every container. */
+static const struct {
+	const char *path;
+	bool folder;
+	const char *link;
+} all[] = {
+	{ "/dev/pts", true, NULL },
+	{ "/dev/shm", true, NULL },
+	{ "/proc", true, NULL },
+	{ "/sys", true, NULL },
+	{ "/.dockerenv", false, NULL },
+	{ "/dev/console", false, NULL },
+	{ "/etc/hosts", false, NULL },
+	{ "/etc/hostname", false, NULL },
+	{ "/etc/resolv.conf", false, NULL },
+	{ "/etc/mtab", false, "/proc/mounts" },
+};
+
+const char *const stubs_paths[] = { "dev/pts",	       "dev/shm",     "proc",	   "sys",
+				    ".dockerenv",      "dev/console", "etc/hosts", "etc/hostname",
+				    "etc/resolv.conf", "etc/mtab",    NULL };
+
 int stubs_make_all(int root_fd, struct error *err)
 {
-	static const struct {
-		const char *path;
-		bool folder;
-		const char *link;
-	} all[] = {
-		{ "/dev/pts", true, NULL },
-		{ "/dev/shm", true, NULL },
-		{ "/proc", true, NULL },
-		{ "/sys", true, NULL },
-		{ "/.dockerenv", false, NULL },
-		{ "/dev/console", false, NULL },
-		{ "/etc/hosts", false, NULL },
-		{ "/etc/hostname", false, NULL },
-		{ "/etc/resolv.conf", false, NULL },
-		{ "/etc/mtab", false, "/proc/mounts" },
-	};
-
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (replace(root_fd, all[i].path, all[i].folder, all[i].link, err) < 0)
 			return -1;

@@ -23,6 +23,8 @@
  * /etc/mtab, in place of whatever is no folder there.
  */
 int stubs_make_all(int root_fd, struct error *err);
+/* The same places, relative, for diff_volumes(): what is there is the runtime's; NULL at the end. */
+extern const char *const stubs_paths[];
 
 /* What was made for a while. */
 struct stubs {
