@@ -9,9 +9,6 @@
 #include "table.h"
 
 /* How to come to the same end. */
-#define NO_BUILD                                                                                  \
-	"build the image with another tool, such as buildah, and load its archive with '" PROGRAM \
-	" load'"
 #define NO_COMMIT                                                                         \
 	"'" PROGRAM                                                                       \
 	" mount --rw' gives an image's files to change by hand, and 'tar -c . | " PROGRAM \
@@ -28,7 +25,6 @@ static const struct {
 	const char *names; /* "build|image build" */
 	const char *instead;
 } rows[] = {
-	{ "build|builder|image build", NO_BUILD },
 	{ "commit|container commit|export|container export", NO_COMMIT },
 	{ "cp|container cp", NO_COMMIT },
 	{ "pause|port|rename|restart|stats|system prune|top|unpause|update", NO_CONTAINERS },

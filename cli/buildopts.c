@@ -20,11 +20,11 @@
 #define TEXT(name_, letter_, member_, placeholder_, help_) \
 	OPT_VALUE(OPT_STRING, name_, letter_, build_opts, member_, placeholder_, help_)
 /* Accepted, but nothing to tell a reader of the help. */
-#define HIDDEN(kind_, name_, letter_, member_)                                                 \
-	{                                                                                      \
-		.name = (name_), .letter = (letter_), .kind = (kind_), .placeholder = "value", \
-		.help = "Not supported", .hidden = true,                                       \
-		.offset = offsetof(struct build_opts, member_),                                \
+#define HIDDEN(kind_, name_, letter_, member_)                                                \
+	{                                                                                     \
+		.name = (name_), .letter = (letter_), .kind = (kind_),                        \
+		.placeholder = (kind_) == OPT_BOOL ? NULL : "value", .help = "Not supported", \
+		.hidden = true, .offset = offsetof(struct build_opts, member_),               \
 	}
 #define REFUSED(name_, letter_, slot_) HIDDEN(OPT_LIST, name_, letter_, refused[slot_])
 #define REFUSED_FLAG(name_, slot_)     HIDDEN(OPT_BOOL, name_, 0, refused_flags[slot_])

@@ -12,6 +12,8 @@ const struct command *const command_table[] = {
 	&cmd_appliance_status,
 	&cmd_appliance_stop,
 	&cmd_attach,
+	&cmd_build,
+	&cmd_builder_build,
 	&cmd_check,
 	&cmd_completion,
 	&cmd_container_ended,
@@ -58,6 +60,7 @@ const struct command *const command_table[] = {
 
 const struct command_group command_groups[] = {
 	{ "appliance", "Look into the virtual machine that holds store and pool" },
+	{ "builder", "Manage builds" },
 	{ "container", "Manage containers" },
 	{ "image", "Manage images" },
 	{ "pool", "Manage the thin pool" },

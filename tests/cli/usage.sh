@@ -81,7 +81,20 @@ absent pull 1 pull debian
 absent 'image push' 1 image push x
 absent 'container commit' 1 container commit x
 absent commit 1 commit x
-absent build 1 build --help
+build='veneer build [OPTIONS] PATH | URL | -'
+says 125 "$(hint 'unknown flag: --x' "$build" 'veneer build')" build --x .
+says 125 "$(hint 'invalid argument "0" for "--shm-size" flag: must be more than 0' "$build" 'veneer build')" \
+	build --shm-size 0 .
+says 1 "$(hint "veneer: 'veneer build' requires 1 argument" "$build" 'veneer build')" build
+says 1 "$(hint "veneer: 'veneer builder build' requires 1 argument" \
+	'veneer builder build [OPTIONS] PATH | URL | -' 'veneer builder build')" builder build a b
+says 1 "unable to prepare context: path \"$work/none\" not found" build "$work/none"
+says 1 "invalid argument: can't use stdin for both build context and dockerfile" build -f - -
+says 1 'invalid tag "a:b:c": invalid reference format' image build -t a:b:c "$work"
+says 1 '--push is not supported: it talks to no registry' build --push "$work"
+says 1 '--cpuset-cpus is not supported' builder build --cpuset-cpus 0 "$work"
+says 1 'progress=plain and quiet cannot be used together' build -q --progress plain "$work"
+
 same 'help of what is absent' "$("$veneer" pull 2>&1 | head -n 1)" "$("$veneer" help pull 2>&1)"
 says 1 'unknown help topic: foo bar' help foo bar
 says 1 'unable to parse logging level: loud' -l loud version
