@@ -224,7 +224,7 @@ static void draw(struct buildtty *tty, bool last)
 	tty->drawn_ns = trace->now_ns();
 }
 
-void buildtty_tick(struct buildtty *tty)
+static void draw_soon(struct buildtty *tty)
 {
 	if (tty->trace.now_ns() - tty->drawn_ns >= tty->interval_ns)
 		draw(tty, false);
@@ -243,7 +243,7 @@ static void on_note(void *ctx, unsigned number, const char *text)
 	struct buildtty *tty = ctx;
 
 	buildtrace_note(&tty->trace, number, text);
-	buildtty_tick(tty);
+	draw_soon(tty);
 }
 
 static void on_output(void *ctx, unsigned number, enum log_stream stream, const char *text,
@@ -253,7 +253,7 @@ static void on_output(void *ctx, unsigned number, enum log_stream stream, const 
 
 	(void)stream;
 	buildtrace_output(&tty->trace, number, text, len);
-	buildtty_tick(tty);
+	draw_soon(tty);
 }
 
 static void on_end(void *ctx, unsigned number, enum build_end how, const char *error)
@@ -262,6 +262,11 @@ static void on_end(void *ctx, unsigned number, enum build_end how, const char *e
 
 	buildtrace_end(&tty->trace, number, how, error);
 	draw(tty, false);
+}
+
+static void on_tick(void *ctx)
+{
+	draw_soon(ctx);
 }
 
 bool buildtty_can(FILE *out)
@@ -306,6 +311,7 @@ void buildtty_events(struct buildtty *tty, struct build_events *ret)
 		.note = on_note,
 		.output = on_output,
 		.end = on_end,
+		.tick = on_tick,
 	};
 }
 

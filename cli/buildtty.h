@@ -10,8 +10,8 @@
  *	 => => # the last lines of its output
  *
  * At most ten redraws a second, except when a vertex begins or ends: there is
- * no timer, and what is not drawn then may stay undrawn for long. Whoever waits
- * calls buildtty_tick(), so that the clocks in the view run.
+ * no timer, and what is not drawn then may stay undrawn for long. The clocks in
+ * the view run while a command does (build_events.tick).
  * Source: BuildKit's util/progress/progressui.
  */
 #ifndef BUILDTTY_H
@@ -47,9 +47,6 @@ void buildtty_done(struct buildtty *tty);
 #define auto_buildtty __attribute__((cleanup(buildtty_done)))
 
 void buildtty_events(struct buildtty *tty, struct build_events *ret);
-
-/* Time went by. */
-void buildtty_tick(struct buildtty *tty);
 
 /* Draws all vertices as they are at the end; what is printed next stands below. */
 void buildtty_finish(struct buildtty *tty);

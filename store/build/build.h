@@ -43,6 +43,8 @@ struct build_events {
 		       size_t len);
 	/* @error: of BUILD_FAILED; else NULL */
 	void (*end)(void *ctx, unsigned vertex, enum build_end how, const char *error);
+	/* While a command runs, some ten times a second: clocks on a screen go on. Or NULL. */
+	void (*tick)(void *ctx);
 };
 
 /* --secret; exactly one of path and env is set. */

@@ -21,6 +21,7 @@
 #define PIDS_MAX 4096
 /* How often the pool's room is looked at while a command runs. */
 #define LOOK_MS 1000
+#define TICK_MS 100
 
 struct run {
 	const struct dockerfile_step *step;
@@ -90,6 +91,7 @@ static void put_output(void *ctx, enum log_stream stream, const char *text, size
 static int wait_step(struct stage *stage, struct step *step, struct error *err)
 {
 	struct volume_pool *pool = stage->builder->store->pool;
+	const struct build_events *events = stage->builder->events;
 	struct pollfd polls[STEP_POLLS];
 	struct timespec now;
 	time_t looked = 0;
@@ -98,7 +100,9 @@ static int wait_step(struct stage *stage, struct step *step, struct error *err)
 
 	while ((done = step_serve(step, err)) == 0) {
 		step_polls(step, polls);
-		poll(polls, STEP_POLLS, LOOK_MS);
+		poll(polls, STEP_POLLS, events->tick ? TICK_MS : LOOK_MS);
+		if (events->tick)
+			events->tick(events->ctx);
 		clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 		if (now.tv_sec == looked)
 			continue;

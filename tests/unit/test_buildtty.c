@@ -169,7 +169,7 @@ static void test_what_runs_is_seen_first(void)
 	for (char c = '1'; c <= '9'; c++)
 		output(&show, 1, (char[]){ c, '\0' });
 	wait_ms(1000);
-	buildtty_tick(&show.tty);
+	show.events.tick(show.events.ctx);
 	check_frame(&show, "[+] Building 2.0s (2/3)|"
 			   " => runs                 2.0s|"
 			   " => => # 7|"
@@ -188,7 +188,7 @@ static void test_frames_are_limited_but_for_beginnings_and_ends(void)
 	len = show.len;
 	output(&show, 1, "one");
 	wait_ms(99);
-	buildtty_tick(&show.tty);
+	show.events.tick(show.events.ctx);
 	CU_ASSERT_EQUAL(show.len, len);
 	wait_ms(1);
 	output(&show, 1, "two");
