@@ -14,9 +14,6 @@
 #include "layer/whiteout.h"
 #include "limits.h"
 
-/* An inode, its name, and half a block that the file's end leaves empty. */
-#define ENTRY_BYTES 2560
-
 struct apply {
 	const struct tar_apply_args *args;
 	struct tree_writer *tree;
@@ -281,18 +278,30 @@ static int apply_opaque(struct apply *apply, struct error *err)
 	return apply->tree->ops->opaque(apply->tree, path->data, err);
 }
 
+static void adjust(struct apply *apply, struct archive_entry *header)
+{
+	const struct tar_apply_args *args = apply->args;
+	mode_t type = is_folder(header) ? S_IFDIR : archive_entry_filetype(header);
+
+	if (args->adjust)
+		args->adjust(args->adjust_ctx, type, &apply->entry.attr);
+}
+
 static int apply_header(struct apply *apply, struct archive_entry *header, struct error *err)
 {
-	enum whiteout whiteout;
+	enum whiteout whiteout = WHITEOUT_NONE;
 	const char *hidden;
 
 	if (tar_entry_fill(&apply->entry, header, err) < 0)
 		return -1;
-	if (!apply->entry.path.len && !is_folder(header))
-		return 0; /* the root stays what it is: only its attributes are anybody's to set */
-	if (whiteout_parse(apply->entry.path.data, &whiteout, &hidden, err) < 0)
+	/* The root stays what it is: at most its attributes are anybody's to set. */
+	if (!apply->entry.path.len && (apply->args->plain || !is_folder(header)))
+		return 0;
+	if (!apply->args->plain &&
+	    whiteout_parse(apply->entry.path.data, &whiteout, &hidden, err) < 0)
 		return -1;
-	if (take_space(apply, ENTRY_BYTES, err) < 0)
+	adjust(apply, header);
+	if (take_space(apply, TREE_ENTRY_BYTES, err) < 0)
 		return -1;
 	apply->result.entries++;
 	switch (whiteout) {

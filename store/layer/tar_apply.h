@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/progress.h"
@@ -21,6 +22,11 @@ struct tar_apply_args {
 	struct stream *stream;	  /* nothing taken from it yet */
 	struct tree_writer *tree; /* borrowed */
 	bool base;		  /* the lowest layer of its image */
+	/* An archive and no layer: ".wh." begins a name like any; the root keeps its attributes. */
+	bool plain;
+	/* May change what an entry of this type (S_IFMT) will have; or NULL. */
+	void (*adjust)(void *ctx, mode_t type, struct tree_attr *attr);
+	void *adjust_ctx;
 	/* Asked before bytes go into the tree, at least roughly; may be NULL. Returns 0 or -1. */
 	int (*take_space)(void *ctx, uint64_t bytes, struct error *err);
 	void *take_space_ctx;

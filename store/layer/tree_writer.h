@@ -27,6 +27,9 @@
 
 #include "base/err.h"
 
+/* What an entry takes at least: an inode, its name, half a block that a file's end leaves empty. */
+#define TREE_ENTRY_BYTES 2560
+
 struct tree_xattr {
 	const char *name; /* "security.capability", "system.posix_acl_access", "user.x" */
 	const void *value;

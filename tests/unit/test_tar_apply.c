@@ -525,6 +525,48 @@ static void test_progress(void)
 	free(big);
 }
 
+static void make_executable(void *ctx, mode_t type, struct tree_attr *attr)
+{
+	CU_ASSERT_PTR_EQUAL(ctx, &make_executable);
+	if (type == S_IFREG)
+		attr->mode |= 0111;
+}
+
+static void test_plain(void)
+{
+	auto_box struct box box = box_new();
+	auto_buf struct buf tar = { 0 };
+	auto_tree_fs struct tree_writer *tree = NULL;
+	auto_stream struct stream *stream = NULL;
+	struct stream_options options = { .read = read_memory };
+	struct tar_apply_args args = { .base = true,
+				       .plain = true,
+				       .adjust = make_executable,
+				       .adjust_ctx = &make_executable };
+	struct tar_apply_result result;
+	struct memory memory;
+	struct error err;
+
+	tar_put(&tar, (struct th){ "./", '5', .mode = 0700, .mtime = 9 });
+	tar_put(&tar, (struct th){ "d/", '5', .mode = 0700 });
+	tar_file(&tar, "d/a", "1");
+	tar_file(&tar, "d/.wh.a", "2");
+	tar_file(&tar, "d/.wh..wh..opq", "3");
+	tar_end(&tar);
+	memory = (struct memory){ tar.data, tar.len, 0 };
+	options.read_ctx = &memory;
+	CU_ASSERT_EQUAL_FATAL(0, tree_fs_new(box.fd, &tree, &err));
+	CU_ASSERT_EQUAL_FATAL(0, stream_open(&options, &stream, &err));
+	args.tree = tree;
+	args.stream = stream;
+	CU_ASSERT_EQUAL_FATAL(0, tar_apply(&args, &result, &err));
+	check_tree(&box, "d/ d/.wh..wh..opq d/.wh.a d/a");
+	CU_ASSERT_EQUAL(stat_in(&box, ".").st_mode, S_IFDIR | 0755);
+	CU_ASSERT_NOT_EQUAL(stat_in(&box, ".").st_mtim.tv_sec, 9);
+	CU_ASSERT_EQUAL(stat_in(&box, "d").st_mode, S_IFDIR | 0700);
+	CU_ASSERT_EQUAL(stat_in(&box, "d/.wh.a").st_mode, S_IFREG | 0755);
+}
+
 UNIT_SUITE(tar_apply, { "every kind of entry", test_kinds },
 	   { "the root has the attributes that the archive says", test_root },
 	   { "a hard link's header is the later word", test_link_attributes },
@@ -541,4 +583,5 @@ UNIT_SUITE(tar_apply, { "every kind of entry", test_kinds },
 	   { "markers in a base layer mean nothing", test_base_markers },
 	   { "AUFS's files give content to hard links", test_aufs_links },
 	   { "one writer serves several layers", test_several_layers },
-	   { "progress counts compressed bytes", test_progress });
+	   { "progress counts compressed bytes", test_progress },
+	   { "an archive that is no layer has no whiteouts and leaves the root", test_plain });
