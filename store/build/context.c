@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -14,6 +13,7 @@
 #include "base/io.h"
 #include "base/path.h"
 #include "build/filehash.h"
+#include "build/xattrs.h"
 #include "limits.h"
 
 /* Large enough that a call costs nothing, small enough for the cache. */
@@ -263,63 +263,6 @@ struct hash_job {
 	char *chunk;
 };
 
-struct xattrs {
-	struct filehash_xattr items[LIMIT_XATTRS];
-	size_t nr;
-	struct buf names, values;
-};
-
-static void xattrs_done(struct xattrs *xattrs)
-{
-	buf_done(&xattrs->names);
-	buf_done(&xattrs->values);
-}
-#define auto_xattrs __attribute__((cleanup(xattrs_done)))
-
-/* The label of a machine's own policy is not part of what a file is. */
-static bool is_wanted(const char *name)
-{
-	return strcmp(name, "security.selinux") != 0;
-}
-
-static int read_xattr(int fd, const char *name, struct xattrs *xattrs, struct error *err)
-{
-	auto_free char *value = xmalloc(LIMIT_XATTR_BYTES);
-	ssize_t len = fgetxattr(fd, name, value, LIMIT_XATTR_BYTES);
-
-	if (len < 0)
-		return err_sys(err, errno, "read attribute %s", name);
-	if (xattrs->nr == LIMIT_XATTRS)
-		return err_set(err, ERR_LIMIT, "more than %u attributes", LIMIT_XATTRS);
-	/* Where the value lies is known once the buffer no longer moves. */
-	xattrs->items[xattrs->nr++] = (struct filehash_xattr){ .name = name, .len = (size_t)len };
-	buf_append(&xattrs->values, value, (size_t)len);
-	return 0;
-}
-
-static int read_xattrs(int fd, struct xattrs *xattrs, struct error *err)
-{
-	ssize_t len = flistxattr(fd, NULL, 0);
-	size_t at = 0;
-
-	if (len < 0 && errno != ENOTSUP)
-		return err_sys(err, errno, "list attributes");
-	if (len <= 0)
-		return 0;
-	xattrs->names.data = xmalloc((size_t)len + 1);
-	xattrs->names.cap = (size_t)len + 1;
-	len = flistxattr(fd, xattrs->names.data, (size_t)len);
-	if (len < 0)
-		return err_sys(err, errno, "list attributes");
-	xattrs->names.data[len] = '\0';
-	for (const char *p = xattrs->names.data; p < xattrs->names.data + len; p += strlen(p) + 1)
-		if (is_wanted(p) && read_xattr(fd, p, xattrs, err) < 0)
-			return -1;
-	for (size_t i = 0; i < xattrs->nr; at += xattrs->items[i++].len)
-		xattrs->items[i].value = xattrs->values.data ? xattrs->values.data + at : "";
-	return 0;
-}
-
 /* As many bytes as the record says: a file that grows meanwhile has no end. */
 static int hash_content(struct hash_job *job, int fd, uint64_t left, struct error *err)
 {
@@ -341,12 +284,10 @@ static int hash_file(struct hash_job *job, const struct context_entry *entry,
 		     struct filehash_record *record, struct error *err)
 {
 	bool regular = S_ISREG(entry->stat->st_mode);
-	auto_xattrs struct xattrs xattrs;
+	auto_xattrs struct xattrs xattrs = { 0 };
 	auto_fd int fd = -1;
 	struct stat now;
 
-	xattrs.nr = 0;
-	xattrs.names = xattrs.values = (struct buf){ 0 };
 	if (regular || S_ISDIR(entry->stat->st_mode)) {
 		/* Not blocking: it may have become a pipe since it was looked at. */
 		fd = openat(entry->dir_fd, entry->base,
@@ -357,7 +298,7 @@ static int hash_file(struct hash_job *job, const struct context_entry *entry,
 		if ((now.st_mode & S_IFMT) != (entry->stat->st_mode & S_IFMT))
 			return err_set(err, ERR_IO, "'%s' changed while it was read", entry->path);
 		record->size_bytes = (uint64_t)now.st_size;
-		if (read_xattrs(fd, &xattrs, err) < 0)
+		if (xattrs_read(fd, &xattrs, err) < 0)
 			return err_add(err, "file '%s'", entry->path);
 		record->xattrs = xattrs.items;
 		record->nr_xattrs = xattrs.nr;

@@ -23,8 +23,7 @@ void filehash_field(struct hasher *hasher, const void *data, size_t len)
 
 static int compare_names(const void *a, const void *b)
 {
-	return strcmp(((const struct filehash_xattr *)a)->name,
-		      ((const struct filehash_xattr *)b)->name);
+	return strcmp(((const struct tree_xattr *)a)->name, ((const struct tree_xattr *)b)->name);
 }
 
 void filehash_add(struct hasher *hasher, struct filehash_record *record)
@@ -44,7 +43,7 @@ void filehash_add(struct hasher *hasher, struct filehash_record *record)
 		qsort(record->xattrs, record->nr_xattrs, sizeof(*record->xattrs), compare_names);
 	filehash_number(hasher, record->nr_xattrs);
 	for (size_t i = 0; i < record->nr_xattrs; i++) {
-		const struct filehash_xattr *xattr = &record->xattrs[i];
+		const struct tree_xattr *xattr = &record->xattrs[i];
 
 		filehash_field(hasher, xattr->name, strlen(xattr->name));
 		filehash_field(hasher, xattr->value, xattr->len);

@@ -14,12 +14,7 @@
 #include <sys/types.h>
 
 #include "base/digest.h"
-
-struct filehash_xattr {
-	const char *name;
-	const void *value;
-	size_t len;
-};
+#include "layer/tree_writer.h"
 
 struct filehash_record {
 	const char *name; /* as the operation sees it; "" where it does not matter */
@@ -29,7 +24,7 @@ struct filehash_record {
 	uint64_t size_bytes; /* of a regular file; of others it is not looked at */
 	const char *link;    /* target of a symbolic link; NULL for others */
 	dev_t rdev;	     /* of a device */
-	struct filehash_xattr *xattrs;
+	struct tree_xattr *xattrs;
 	size_t nr_xattrs;
 };
 

@@ -64,9 +64,9 @@ static void test_fields_that_do_not_count(void)
 
 static void test_xattrs(void)
 {
-	struct filehash_xattr sorted[] = { { "user.a", "1", 1 }, { "user.b", "2", 1 } };
-	struct filehash_xattr mixed[] = { { "user.b", "2", 1 }, { "user.a", "1", 1 } };
-	struct filehash_xattr swapped[] = { { "user.a", "2", 1 }, { "user.b", "1", 1 } };
+	struct tree_xattr sorted[] = { { "user.a", "1", 1 }, { "user.b", "2", 1 } };
+	struct tree_xattr mixed[] = { { "user.b", "2", 1 }, { "user.a", "1", 1 } };
+	struct tree_xattr swapped[] = { { "user.a", "2", 1 }, { "user.b", "1", 1 } };
 	struct filehash_record record = { .name = "", .mode = S_IFREG, .nr_xattrs = 2 };
 	struct digest one, same, other;
 
