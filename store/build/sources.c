@@ -3,20 +3,16 @@
  * sources - context_find(): names and patterns of COPY resolved in a root
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "build/context.h"
+#include "build/follow.h"
 #include "build/wild.h"
 #include "limits.h"
 #include "oci/glob.h"
-
-/* As the kernel: MAXSYMLINKS */
-#define LINKS_MAX 40
 
 void context_sources_done(struct context_sources *sources)
 {
@@ -57,113 +53,45 @@ static char *clean(const char *text)
 
 /* ---- names ---- */
 
-/* A path on its way through links: what is resolved, and what is still to do. */
-struct way {
-	const struct context *context;
-	struct buf done; /* "/a/b", without links */
-	char *rest;
-	unsigned int links;
-	bool is_folder; /* is what is resolved one? */
-};
-
-static void way_done(struct way *way)
+/* A link that is ignored is not there. */
+static int check_link(void *ctx, const char *path, struct error *err)
 {
-	buf_done(&way->done);
-	free(way->rest);
-}
-#define auto_way __attribute__((cleanup(way_done)))
+	const struct context *context = ctx;
 
-static const char *way_path(const struct way *way)
-{
-	return way->done.len ? way->done.data + 1 : "";
+	return ignore_excludes(context->ignore, path) ? not_found(path, err) : 0;
 }
 
-/* The component at hand is a link: what it says comes first. */
-static int follow(struct way *way, int fd, size_t before, struct error *err)
-{
-	char target[LIMIT_PATH_BYTES];
-	ssize_t len = readlinkat(fd, "", target, sizeof(target) - 1);
-	char *rest;
-
-	if (len < 0)
-		return err_sys(err, errno, "read link '%s'", way_path(way));
-	if (++way->links > LINKS_MAX)
-		return err_sys(err, ELOOP, "follow '%s'", way_path(way));
-	if (ignore_excludes(way->context->ignore, way_path(way)))
-		return not_found(way_path(way), err);
-	target[len] = '\0';
-	rest = xasprintf("%s/%s", target, way->rest);
-	free(way->rest);
-	way->rest = rest;
-	way->done.len = *target == '/' ? 0 : before;
-	way->done.data[way->done.len] = '\0';
-	if (strlen(rest) >= 2 * LIMIT_PATH_BYTES)
-		return err_sys(err, ENAMETOOLONG, "follow '%s'", way_path(way));
-	return 0;
-}
-
-static int take_component(struct way *way, struct error *err)
-{
-	size_t len = strcspn(way->rest, "/"), before = way->done.len;
-	auto_free char *name = xasprintf("%.*s", (int)len, way->rest);
-	auto_fd int fd = -1;
-	struct stat stat;
-
-	memmove(way->rest, way->rest + len, strlen(way->rest + len) + 1);
-	if (!way->is_folder)
-		return not_found(way_path(way), err);
-	path_add(name, &way->done);
-	/* The parents hold no link any more, so this opens what it names, or less. */
-	fd = path_open_in_root(way->context->root_fd, way_path(way), O_PATH | O_NOFOLLOW, 0, err);
-	if (fd < 0 && (err->sys_errno == ENOENT || err->sys_errno == ENOTDIR))
-		return not_found(way_path(way), err);
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &stat) < 0)
-		return err_sys(err, errno, "look at '%s'", way_path(way));
-	if (S_ISLNK(stat.st_mode))
-		return follow(way, fd, before, err);
-	way->is_folder = S_ISDIR(stat.st_mode);
-	return 0;
-}
-
-/* Follows every link of a path within the root. */
-static int resolve(const struct context *context, const char *path, struct way *way,
+/* Follows every link of a path within the root; ERR_NOT_FOUND when it is not there. */
+static int resolve(const struct context *context, const char *path, struct follow *follow,
 		   struct error *err)
 {
-	*way = (struct way){ .context = context, .rest = xstrdup(path), .is_folder = true };
-	buf_puts(&way->done, "");
-	for (;;) {
-		char *slashes = way->rest;
-
-		memmove(slashes, slashes + strspn(slashes, "/"),
-			strlen(slashes + strspn(slashes, "/")) + 1);
-		if (!*way->rest)
-			return 0;
-		if (take_component(way, err) < 0)
-			return -1;
-	}
+	*follow = (struct follow){ .root_fd = context->root_fd,
+				   .on_link = check_link,
+				   .ctx = (void *)context };
+	if (follow_path(follow, path, err) < 0)
+		return err->sys_errno == ENOTDIR ? not_found(path, err) : -1;
+	return follow->kind == FOLLOW_MISSING ? not_found(path, err) : 0;
 }
 
 /* Is what was resolved left out of the context, with all below it? */
-static bool is_ignored(const struct way *way)
+static bool is_ignored(const struct ignore *ignore, const struct follow *follow)
 {
-	const struct ignore *ignore = way->context->ignore;
+	const char *path = follow_result(follow);
 
-	return ignore_excludes(ignore, way_path(way)) &&
-	       !(way->is_folder && ignore_may_include_below(ignore, way_path(way)));
+	return ignore_excludes(ignore, path) &&
+	       !(follow->kind == FOLLOW_FOLDER && ignore_may_include_below(ignore, path));
 }
 
 static int find_name(const struct context *context, const char *path, const char *name,
 		     struct context_sources *ret, struct error *err)
 {
-	auto_way struct way way;
+	auto_follow struct follow follow;
 
-	if (resolve(context, path, &way, err) < 0)
+	if (resolve(context, path, &follow, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? not_found(path, err) : -1;
-	if (is_ignored(&way))
+	if (is_ignored(context->ignore, &follow))
 		return not_found(path, err);
-	return add_source(ret, way_path(&way), name, way.is_folder, err);
+	return add_source(ret, follow_result(&follow), name, follow.kind == FOLLOW_FOLDER, err);
 }
 
 /* ---- patterns ---- */
@@ -281,18 +209,18 @@ static int find_pattern(const struct context *context, const char *pattern, size
 	auto_free char *shown = xasprintf("%s%s", prefix, len ? "/" : "");
 	auto_wild struct wild *wild = NULL;
 	struct match_job job = { .prefix = shown, .drop = drop, .parents = parents, .ret = ret };
-	auto_way struct way way = { 0 };
+	auto_follow struct follow follow = { 0 };
 	struct context_source base;
 	int done;
 
 	if (wild_new(plain, &wild, err) < 0)
 		return -1;
 	job.wild = wild;
-	if (resolve(context, prefix, &way, err) < 0)
+	if (resolve(context, prefix, &follow, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	if (!way.is_folder)
+	if (follow.kind != FOLLOW_FOLDER)
 		return 0;
-	base = (struct context_source){ (char *)way_path(&way), prefix, true };
+	base = (struct context_source){ (char *)follow_result(&follow), prefix, true };
 	done = context_walk(context, &base, NULL, match_entry, &job, err);
 	if (done == 0)
 		done = follow_links(context, &job, first, err);
