@@ -102,6 +102,11 @@
 #define LIMIT_SECRET_BYTES (500u * 1024)
 /* Files that one source of COPY may name by a wildcard, or a folder of the context may hold. */
 #define LIMIT_CONTEXT_NAMES 3000000u
+/*
+ * Where files with several names were copied to, with what finds them: some 700,000 files. The
+ * modules of a large project, each linked to a store of its package manager, are 500,000.
+ */
+#define LIMIT_COPY_LINK_BYTES (UINT64_C(128) * 1024 * 1024)
 
 /* ---- containers ---- */
 

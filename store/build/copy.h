@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "build/context.h"
@@ -24,7 +26,7 @@ struct copy_file {
 	const char *name; /* below a destination that is a folder */
 	const void *data; /* or, when NULL, what is left to read from fd */
 	size_t len;
-	int fd;
+	int fd;	     /* a file's offset moves */
 	mode_t mode; /* 07777 */
 	struct timespec mtime;
 };
@@ -32,7 +34,7 @@ struct copy_file {
 /* Everything borrowed. */
 struct copy_args {
 	int root_fd;		  /* root of the tree; nobody else writes to it */
-	struct tree_writer *tree; /* the writer for it; between begin_layer and end_layer */
+	struct tree_writer *tree; /* the writer for it; not within a layer */
 	const struct context *context;
 	const struct context_sources *sources; /* of context */
 	const struct copy_file *files;
@@ -54,12 +56,14 @@ struct copy_args {
 
 /**
  * copy_into - copy everything to the destination
+ * @ret_removed: something in the tree gave way: worth a trim
  *
- * Returns 0, or -1: ERR_USAGE "When using COPY with more than one source file, the
- * destination must be a directory and end with a /", the errors of context_walk()
- * and of the writer, and for an archive those of tar_apply(). What was written
- * stays: the caller throws the volume away.
+ * Sources first, then files, each in their order. Nothing to copy is fine. Returns 0, or -1:
+ * ERR_USAGE "When using COPY with more than one source file, the destination must be a
+ * directory and end with a /" and "cannot copy to non-directory: /x", ERR_IO for a file
+ * that changed meanwhile, ERR_LIMIT, the errors of context_walk() and of the writer, and for
+ * an archive those of tar_apply(). What was written stays: the caller throws the volume away.
  */
-int copy_into(const struct copy_args *args, struct error *err);
+int copy_into(const struct copy_args *args, bool *ret_removed, struct error *err);
 
 #endif
