@@ -2,13 +2,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "cli.h"
 #include "cmd.h"
-#include "containerfilter.h"
-#include "format/human.h"
 #include "prompt.h"
-#include "run/container.h"
+#include "prune.h"
 #include "store.h"
 
 struct prune_opts {
@@ -18,52 +15,15 @@ struct prune_opts {
 
 #define WARNING "WARNING! This will remove all stopped containers.\n"
 
-/* Returns 1 when it is gone, 0 when it is to stay, or -1. */
-static int prune_one(struct store *store, const struct container_row *row,
-		     const struct container_filter *filter, int64_t *freed_bytes, struct error *err)
-{
-	json_auto_t *document = NULL;
-	int64_t bytes;
-	int match;
-
-	if (row->state == CONTAINER_RUNNING || row->state == CONTAINER_STARTING)
-		return 0;
-	if (container_document(row, &document, err) < 0)
-		return -1;
-	match = container_filter_match(filter, row, document, err);
-	if (match <= 0)
-		return match;
-	if (container_own_bytes(store, row, &bytes, err) < 0 ||
-	    container_remove(store, row->id, false, false, err) < 0)
-		/* Started, or removed, by somebody else meanwhile. */
-		return err->kind == ERR_NOT_FOUND || err->kind == ERR_IN_USE ? 0 : -1;
-	*freed_bytes += bytes;
-	return 1;
-}
-
 static int prune(struct cli *cli, const struct prune_opts *opts, struct error *err)
 {
-	auto_container_filter struct container_filter filter = { 0 };
-	auto_container_rows struct container_rows rows = { 0 };
 	auto_store struct store *store = NULL;
 	int64_t freed_bytes = 0;
-	int gone, total = 0;
 
-	if (cli_open_store(cli, &store, err) < 0 || container_list(store, &rows, err) < 0 ||
-	    container_filter_parse(store, &opts->filters, &rows, true, &filter, err) < 0)
+	if (cli_open_store(cli, &store, err) < 0 ||
+	    prune_containers(store, &opts->filters, &freed_bytes, err) < 0)
 		return -1;
-	for (size_t i = 0; i < rows.nr; i++) {
-		gone = prune_one(store, &rows.items[i], &filter, &freed_bytes, err);
-		if (gone < 0)
-			return -1;
-		if (gone && !total++)
-			printf("Deleted Containers:\n");
-		if (gone)
-			printf("%s\n", rows.items[i].id);
-	}
-	if (total)
-		putchar('\n');
-	printf("Total reclaimed space: %s\n", human_size(freed_bytes, HUMAN_TOTAL).text);
+	prune_print_total(freed_bytes);
 	return 0;
 }
 
