@@ -14,6 +14,7 @@ extern const struct command cmd_appliance_stop;
 extern const struct command cmd_attach;
 extern const struct command cmd_build;
 extern const struct command cmd_builder_build;
+extern const struct command cmd_builder_prune;
 extern const struct command cmd_check;
 extern const struct command cmd_completion;
 extern const struct command cmd_container_ended;

@@ -148,3 +148,21 @@ int filters_for_prune(const struct strlist *filters, struct image_filter *ret, s
 	}
 	return set_dangling(filters, ret, err);
 }
+
+int filters_for_cache(const struct strlist *filters, int64_t *ret_until_ns, struct error *err)
+{
+	auto_image_filter struct image_filter times = IMAGE_FILTER_NONE;
+
+	for (size_t i = 0; i < filters->nr; i++) {
+		const char *value = value_of(filters->items[i], "until");
+
+		if (!value)
+			value = value_of(filters->items[i], "unused-for");
+		if (!value)
+			return bad_key(filters->items[i], err);
+		if (set_until(value, &times, err) < 0)
+			return -1;
+	}
+	*ret_until_ns = times.has_until ? times.until_ns : INT64_MAX;
+	return 0;
+}

@@ -27,4 +27,10 @@ int filters_for_list(struct store *store, const struct strlist *filters, struct 
 /* The filters of `image prune`: until, label, label!, dangling. */
 int filters_for_prune(const struct strlist *filters, struct image_filter *ret, struct error *err);
 
+/**
+ * filters_for_cache - the filters of `builder prune`: until, also as unused-for
+ * @ret_until_ns: INT64_MAX without any
+ */
+int filters_for_cache(const struct strlist *filters, int64_t *ret_until_ns, struct error *err);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "build/remember.h"
 #include "cli.h"
 #include "containerfilter.h"
 #include "dockerconf.h"
@@ -118,6 +119,24 @@ int prune_images(struct store *store, bool all, const struct image_filter *filte
 	print_removal(&removal); /* also what went before a failure */
 	*freed_bytes += removal.content_bytes;
 	return result;
+}
+
+int prune_cache(struct store *store, bool all, int64_t until_ns, int64_t *freed_bytes,
+		struct error *err)
+{
+	auto_build_cache_list struct build_cache_list list = { 0 };
+
+	if (build_cache_prune(store, all, until_ns, &list, err) < 0)
+		return -1;
+	if (list.nr)
+		printf("Deleted build cache objects:\n");
+	for (size_t i = 0; i < list.nr; i++) {
+		printf("%s\n", list.items[i].chain_id.text);
+		*freed_bytes += list.items[i].content_bytes;
+	}
+	if (list.nr)
+		putchar('\n');
+	return 0;
 }
 
 void prune_print_total(int64_t freed_bytes)

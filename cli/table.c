@@ -14,6 +14,7 @@ const struct command *const command_table[] = {
 	&cmd_attach,
 	&cmd_build,
 	&cmd_builder_build,
+	&cmd_builder_prune,
 	&cmd_check,
 	&cmd_completion,
 	&cmd_container_ended,

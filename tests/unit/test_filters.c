@@ -77,7 +77,30 @@ static void test_contradicting_dangling_values(void)
 	CU_ASSERT_STRING_EQUAL(err.text, "invalid filter 'dangling=[true 0]'");
 }
 
+static int parse_cache(const char *const *texts, int64_t *ret, struct error *err)
+{
+	auto_strlist struct strlist list = { 0 };
+
+	for (; *texts; texts++)
+		strlist_add(&list, *texts);
+	return filters_for_cache(&list, ret, err);
+}
+
+static void test_the_cache_has_times_only(void)
+{
+	struct error err;
+	int64_t until_ns;
+
+	CU_ASSERT_EQUAL_FATAL(parse_cache(LIST(NULL), &until_ns, &err), 0);
+	CU_ASSERT_EQUAL(until_ns, INT64_MAX);
+	CU_ASSERT_EQUAL_FATAL(parse_cache(LIST("until=200", "unused-for=100"), &until_ns, &err), 0);
+	CU_ASSERT_EQUAL(until_ns, INT64_C(100000000000));
+	CU_ASSERT_EQUAL_FATAL(parse_cache(LIST("label=x"), &until_ns, &err), -1);
+	CU_ASSERT_STRING_EQUAL(err.text, "invalid filter 'label'");
+}
+
 UNIT_SUITE(filters, { "keys are sorted out", test_keys_are_sorted_out },
 	   { "the earliest until holds", test_the_earliest_until_holds },
 	   { "what is wrong is named", test_what_is_wrong_is_named },
-	   { "contradicting values are refused", test_contradicting_dangling_values });
+	   { "contradicting values are refused", test_contradicting_dangling_values },
+	   { "the build cache has times only", test_the_cache_has_times_only });
