@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cacherows.h"
 #include "cli.h"
 #include "cmd.h"
 #include "containertext.h"
@@ -73,12 +74,6 @@ static const struct listing_kind volumes_listing = {
 	.headers = (const struct listing_header[]){ { 0 } },
 	.table = "VOLUME NAME\tLINKS\tSIZE",
 };
-static const struct listing_kind cache_listing = {
-	.type = &nothing_type,
-	.headers = (const struct listing_header[]){ { 0 } },
-	.table = "CACHE ID\tCACHE TYPE\tSIZE\tCREATED\tLAST USED\tUSAGE\tSHARED",
-};
-
 static const struct gotmpl_type view_type = {
 	.kind = GOTMPL_STRUCT,
 	.name = "*view.viewContext",
@@ -117,6 +112,7 @@ struct df {
 	int64_t total_bytes;	   /* each layer once */
 	struct container_rows containers;
 	int64_t *own_bytes; /* one for each container */
+	struct build_cache_list cache;
 };
 
 static void df_done(struct df *df)
@@ -125,6 +121,7 @@ static void df_done(struct df *df)
 	free(df->usage);
 	container_rows_done(&df->containers);
 	free(df->own_bytes);
+	build_cache_list_done(&df->cache);
 	*df = (struct df){ 0 };
 }
 #define auto_df __attribute__((cleanup(df_done)))
@@ -136,7 +133,8 @@ static int df_read(struct store *store, struct df *ret, struct error *err)
 	ret->usage = xcalloc(ret->images.nr, sizeof(*ret->usage));
 	if (usage_images(store, &ret->images, ret->usage, err) < 0 ||
 	    usage_total(store, &ret->total_bytes, err) < 0 ||
-	    container_list(store, &ret->containers, err) < 0)
+	    container_list(store, &ret->containers, err) < 0 ||
+	    build_cache_list(store, &ret->cache, err) < 0)
 		return -1;
 	ret->own_bytes = xcalloc(ret->containers.nr, sizeof(*ret->own_bytes));
 	for (size_t i = 0; i < ret->containers.nr; i++)
@@ -208,18 +206,25 @@ static json_t *containers_json(const struct df *df)
 	return type_json("Containers", df->containers.nr, active, total_bytes, text);
 }
 
+/* Docker's "active" is what a build uses at this moment. */
+static json_t *cache_json(const struct df *df)
+{
+	int64_t bytes = cache_own_bytes(&df->cache);
+
+	return type_json("Build Cache", df->cache.nr, 0, bytes,
+			 human_size(bytes, HUMAN_TOTAL).text);
+}
+
 static int print_summary(const struct df *df, const char *format, struct error *err)
 {
-	static const char *const others[] = { "Local Volumes", "Build Cache" };
 	auto_listing struct listing *output = NULL;
 
 	if (listing_open(&df_listing, format, false, &output, err) < 0 ||
 	    listing_row(output, images_json(df), err) < 0 ||
-	    listing_row(output, containers_json(df), err) < 0)
+	    listing_row(output, containers_json(df), err) < 0 ||
+	    listing_row(output, type_json("Local Volumes", 0, 0, 0, "0B"), err) < 0 ||
+	    listing_row(output, cache_json(df), err) < 0)
 		return -1;
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-		if (listing_row(output, type_json(others[i], 0, 0, 0, "0B"), err) < 0)
-			return -1;
 	listing_print(output);
 	return 0;
 }
@@ -351,14 +356,22 @@ static int print_containers(struct store *store, const struct df *df, struct err
 	return print_table("\nContainers space usage:", &containers_listing, rows, err);
 }
 
+static int print_cache(const struct df *df, struct error *err)
+{
+	auto_free char *title =
+		xasprintf("\nBuild cache usage: %s",
+			  human_size(cache_own_bytes(&df->cache), HUMAN_TOTAL).text);
+
+	return print_table(title, &cache_listing, cache_rows_json(&df->cache, false), err);
+}
+
 static int print_verbose(struct store *store, const struct df *df, struct error *err)
 {
 	if (print_table("Images space usage:", &df_image_listing, image_rows_json(df, false), err) <
 		    0 ||
 	    print_containers(store, df, err) < 0 ||
 	    print_table("\nLocal Volumes space usage:", &volumes_listing, json_array(), err) < 0 ||
-	    print_table("\nBuild cache usage: 0B", &cache_listing, json_array(), err) < 0 ||
-	    print_views(store, err) < 0)
+	    print_cache(df, err) < 0 || print_views(store, err) < 0)
 		return -1;
 	return print_pool(store, err);
 }
@@ -400,9 +413,9 @@ static int run_df(struct cli *cli, const void *values, struct error *err)
 	if (container_rows_json(store, &df, true, &containers, err) < 0)
 		return -1;
 	return inspection_one(opts->format,
-			      json_pack("{s:o, s:o, s:[], s:[]}", "Images",
+			      json_pack("{s:o, s:o, s:[], s:o}", "Images",
 					image_rows_json(&df, true), "Containers", containers,
-					"Volumes", "BuildCache"),
+					"Volumes", "BuildCache", cache_rows_json(&df.cache, true)),
 			      &verbose_type, err);
 }
 
