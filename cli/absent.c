@@ -27,7 +27,7 @@ static const struct {
 } rows[] = {
 	{ "commit|container commit|export|container export", NO_COMMIT },
 	{ "cp|container cp", NO_COMMIT },
-	{ "pause|port|rename|restart|stats|system prune|top|unpause|update", NO_CONTAINERS },
+	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
 	{ "login|logout|pull|push|search|image pull|image push", NO_REGISTRY },
 	{ "save|image save", NO_SAVE },
 	{ "verify", NO_VERIFY },

@@ -52,6 +52,7 @@ extern const struct command cmd_run;
 extern const struct command cmd_start;
 extern const struct command cmd_stop;
 extern const struct command cmd_system_df;
+extern const struct command cmd_system_prune;
 extern const struct command cmd_tag;
 extern const struct command cmd_unmount;
 extern const struct command cmd_version;

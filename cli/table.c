@@ -52,6 +52,7 @@ const struct command *const command_table[] = {
 	&cmd_start,
 	&cmd_stop,
 	&cmd_system_df,
+	&cmd_system_prune,
 	&cmd_tag,
 	&cmd_unmount,
 	&cmd_version,

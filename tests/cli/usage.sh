@@ -95,6 +95,7 @@ says 1 '--push is not supported: it talks to no registry' build --push "$work"
 says 1 '--cpuset-cpus is not supported' builder build --cpuset-cpus 0 "$work"
 says 1 "--keep-storage is not supported: '--filter until=24h' keeps what was used in the last day" \
 	builder prune -f --keep-storage 1G
+says 1 '--volumes is not supported' system prune -f --volumes
 says 1 'progress=plain and quiet cannot be used together' build -q --progress plain "$work"
 
 same 'help of what is absent' "$("$veneer" pull 2>&1 | head -n 1)" "$("$veneer" help pull 2>&1)"

@@ -32,7 +32,7 @@ static void test_dockers_commands_are_refused_by_name(void)
 	check("image pull", WORDS("image", "pull", "debian"));
 	check("container commit", WORDS("container", "commit", "x"));
 	check("commit", WORDS("commit"));
-	check("system prune", WORDS("system", "prune"));
+	check("stats", WORDS("stats"));
 	check("login", WORDS("login", "--help"));
 	check(NULL, WORDS("pul"));
 	check(NULL, WORDS("pull|push"));
