@@ -25,6 +25,7 @@ extern const struct command cmd_create;
 extern const struct command cmd_detach;
 extern const struct command cmd_diff;
 extern const struct command cmd_exec;
+extern const struct command cmd_export;
 extern const struct command cmd_help;
 extern const struct command cmd_history;
 extern const struct command cmd_image_inspect;

@@ -25,6 +25,7 @@ const struct command *const command_table[] = {
 	&cmd_detach,
 	&cmd_diff,
 	&cmd_exec,
+	&cmd_export,
 	&cmd_help,
 	&cmd_history,
 	&cmd_image_inspect,

@@ -83,8 +83,51 @@ diff_own_size() {
 	nothing_runs
 }
 
+# What a tar holds, without its end: one name on each line.
+names() { tar -tf "$1" | LC_ALL=C sort; }
+
+exported() {
+	v run --name one -v kept:/data debian:12 sh -c "$change_script; echo vol >/data/in-volume"
+	v export one >"$WORK/one.tar"
+	contains 'new/deep/file' "$(names "$WORK/one.tar")"
+	contains '.dockerenv' "$(names "$WORK/one.tar")"
+	is '' "$(names "$WORK/one.tar" | grep -E '^/|^\./|in-volume|^lost.found|etc/motd' || true)"
+	is x "$(tar -xOf "$WORK/one.tar" new/deep/file)"
+	is 'drwx------ 0/0' "$(tar --numeric-owner -tvf "$WORK/one.tar" | awk '$6 == "srv/" { print $1, $2 }')"
+	v export -o "$WORK/two.tar" one
+	cmp "$WORK/one.tar" "$WORK/two.tar"
+	is 600 "$(stat -c %a "$WORK/two.tar")"
+	v import - again <"$WORK/one.tar" >/dev/null
+	is x "$(v run --rm again cat /new/deep/file)"
+	v rmi again >/dev/null
+	fails 1 "$VENEER" export -o "$WORK/no/such/file" one
+	contains "failed to export container: invalid output path: directory \"$WORK/no/such\" does not exist" "$stderr"
+	fails 1 "$VENEER" export -o /dev/full one
+	contains 'got a device' "$stderr"
+	fails 1 sh -c '"$0" export one >/dev/full' "$VENEER"
+	contains 'No space left on device' "$stderr"
+	contains 'cowardly refusing to save to a terminal. Use the -o flag or redirect' \
+		"$(script -qec "$VENEER export one" /dev/null </dev/null)"
+	fails 1 "$VENEER" export -o "$WORK/none.tar" nobody
+	is '' "$(ls -A "$WORK" | grep -E 'none.tar|^\.tmp' || true)" 'files left'
+	v rm -v one >/dev/null
+	nothing_runs
+}
+
+exported_running() {
+	v run -d --name one --tmpfs /scratch debian:12 sh -c 'echo x >/x; echo y >/scratch/y; touch /ready; exec sleep 1000' >/dev/null
+	for _ in $(seq 100); do ! v exec one test -e /ready || break; sleep 0.1; done
+	v export -o "$WORK/three.tar" one
+	is x "$(tar -xOf "$WORK/three.tar" x)"
+	is '' "$(names "$WORK/three.tar" | grep -E 'scratch/y|^proc/.' || true)"
+	v rm -f one >/dev/null
+	nothing_runs
+}
+
 fresh_store 4G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 case_run 'diff of a container that has ended' diff_stopped
 case_run 'diff of a container that runs' diff_running
 case_run 'diff of a container of its own size' diff_own_size
+case_run 'export of a container that has ended' exported
+case_run 'export of a container that runs' exported_running
