@@ -21,7 +21,7 @@ static int run_diff(struct cli *cli, const void *values, struct error *err)
 		auto_still struct still still = STILL_NONE(store);
 		struct diff_args args = { .hidden = stubs_paths };
 
-		if (still_take(&still, cli->words[0], err) < 0)
+		if (still_take(&still, cli->words[0], false, err) < 0)
 			return -1;
 		args.pool = store->pool;
 		args.parent_id = still.row.init_id;

@@ -17,7 +17,7 @@ static int emit(struct store *store, const char *operand, struct outfile *file, 
 	struct tar_emit_args args = { .write = outfile_write, .ctx = file };
 	struct tar_emit_result result;
 
-	if (still_take(&still, operand, err) < 0 || still_mount(&still, err) < 0)
+	if (still_take(&still, operand, false, err) < 0 || still_mount(&still, err) < 0)
 		return -1;
 	args.root_fd = still.mount_fd;
 	return tar_emit(&args, &result, err);

@@ -345,6 +345,17 @@ static int undo_start(const struct root *root, struct db *db, struct volume_pool
 	return rows_container_set(db, row, err);
 }
 
+/* Processes rest under the store's lock only: who made them is dead. */
+static int let_run(const struct container_row *row, struct error *err)
+{
+	auto_free char *cgroup = xasprintf(CONTAINER_CGROUP "/%s", row->id);
+
+	if (!cgroup_is_frozen(cgroup))
+		return 0;
+	log_debug("container %s: was left at rest by a killed process", row->name);
+	return cgroup_thaw(cgroup, err);
+}
+
 static int look_at(const struct root *root, struct db *db, struct volume_pool *pool,
 		   struct container_row *row, struct error *err)
 {
@@ -352,7 +363,7 @@ static int look_at(const struct root *root, struct db *db, struct volume_pool *p
 	auto_fd int lock_fd = -1;
 
 	if (row->state == CONTAINER_RUNNING)
-		return procmark_is_alive(&row->process) ? 0
+		return procmark_is_alive(&row->process) ? let_run(row, err)
 							: end_container(root, db, pool, row, err);
 	lock_fd = root_lock_file(root, lock, 0, err);
 	if (lock_fd < 0)

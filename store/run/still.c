@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/cgroup.h"
 #include "base/cleanup.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "db/recover_container.h"
 #include "db/rows.h"
 #include "layer/space.h"
 #include "layer/work.h"
@@ -16,16 +18,29 @@
 #include "volume.h"
 
 #define OTHER_WAIT_MS 60000
+#define PAUSE_WAIT_MS 10000
 #define TRIES	      5
 
 /* The container's own volume, while it runs. */
 struct live {
 	struct volume *volume; /* NULL: it does not run */
 	int mount_fd;
+	char *cgroup; /* at rest; or NULL */
 };
+
+static int let_run(struct live *live, struct error *err)
+{
+	auto_free char *cgroup = take_ptr(live->cgroup);
+
+	return cgroup ? cgroup_thaw(cgroup, err) : 0;
+}
 
 static void live_done(struct live *live)
 {
+	struct error err;
+
+	if (let_run(live, &err) < 0)
+		log_warn("%s", err.text);
 	if (live->mount_fd >= 0)
 		close(live->mount_fd);
 	volume_free(live->volume);
@@ -82,6 +97,17 @@ static int look(struct still *still, struct live *live, struct error *err)
 	return still->row.state == CONTAINER_RUNNING && join(still, live, err) < 0 ? -1 : 1;
 }
 
+static int freeze(struct still *still, struct live *live, bool pause, struct error *err)
+{
+	if (pause && procmark_is_alive(&still->row.process)) {
+		live->cgroup = xasprintf(CONTAINER_CGROUP "/%s", still->row.id);
+		if (cgroup_freeze(live->cgroup, PAUSE_WAIT_MS, err) < 0)
+			return err_add(err, "pause container %s", still->row.name);
+		crash_point("still-paused");
+	}
+	return volume_freeze(live->volume, live->mount_fd, false, err);
+}
+
 static int thaw(void *ctx, struct error *err)
 {
 	struct live *live = ctx;
@@ -89,7 +115,20 @@ static int thaw(void *ctx, struct error *err)
 	return volume_thaw(live->volume, err);
 }
 
-static int snapshot(struct still *still, struct live *live, struct error *err)
+/* Under the store's lock, and nothing rests any more when it is let go. */
+static int snapshot_live(struct still *still, struct live *live, bool pause, struct error *err)
+{
+	struct error ignored;
+
+	if (freeze(still, live, pause, err) == 0 &&
+	    work_snapshot_of(still->store, still->row.thin_id, thaw, live, &still->id, err) == 0)
+		return let_run(live, err) < 0 ? -1 : 1;
+	volume_free(take_ptr(live->volume));
+	let_run(live, &ignored);
+	return -1;
+}
+
+static int snapshot(struct still *still, struct live *live, bool pause, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 
@@ -97,17 +136,14 @@ static int snapshot(struct still *still, struct live *live, struct error *err)
 		return volume_explain(live->volume, err);
 	if (store_lock_pool(still->store, &held, err) < 0)
 		return -1;
-	if (!live->volume) {
-		/* Started or removed since it was looked at. */
-		if (read_row(still, still->row.id, err) < 0)
-			return -1;
-		if (still->row.state == CONTAINER_STARTING || still->row.state == CONTAINER_RUNNING)
-			return 0;
-	} else if (volume_freeze(live->volume, live->mount_fd, false, err) < 0) {
+	if (live->volume)
+		return snapshot_live(still, live, pause, err);
+	/* Started or removed since it was looked at. */
+	if (read_row(still, still->row.id, err) < 0)
 		return -1;
-	}
-	return work_snapshot_of(still->store, still->row.thin_id, live->volume ? thaw : NULL, live,
-				&still->id, err) < 0
+	if (still->row.state == CONTAINER_STARTING || still->row.state == CONTAINER_RUNNING)
+		return 0;
+	return work_snapshot_of(still->store, still->row.thin_id, NULL, NULL, &still->id, err) < 0
 		       ? -1
 		       : 1;
 }
@@ -121,17 +157,17 @@ static int tidy(struct still *still, struct error *err)
 }
 
 /* Returns 1 when it is done, 0 to try again, -1. */
-static int try_to_take(struct still *still, struct error *err)
+static int try_to_take(struct still *still, bool pause, struct error *err)
 {
 	auto_live struct live live = { .mount_fd = -1 };
 	int got = look(still, &live, err);
 
 	if (got == 0)
 		return wait_for_other(still, err);
-	return got < 0 ? -1 : snapshot(still, &live, err);
+	return got < 0 ? -1 : snapshot(still, &live, pause, err);
 }
 
-int still_take(struct still *still, const char *operand, struct error *err)
+int still_take(struct still *still, const char *operand, bool pause, struct error *err)
 {
 	int got = 0;
 
@@ -139,7 +175,7 @@ int still_take(struct still *still, const char *operand, struct error *err)
 	    store_session(still->store, err) < 0)
 		return -1;
 	for (int tries = 0; got == 0 && tries < TRIES; tries++)
-		got = try_to_take(still, err);
+		got = try_to_take(still, pause, err);
 	if (got == 0)
 		return err_set(err, ERR_IN_USE, "container %s is in use by other commands",
 			       still->row.name);

@@ -35,11 +35,12 @@ struct still {
 /**
  * still_take - snapshot a container
  * @operand: as in container_find()
+ * @pause:   none of its processes runs at that moment
  *
  * ERR_NOT_FOUND; ERR_IN_USE when another command has it for too long;
  * ERR_NO_SPACE at the pool's reserve.
  */
-int still_take(struct still *still, const char *operand, struct error *err);
+int still_take(struct still *still, const char *operand, bool pause, struct error *err);
 
 /* Mounts the snapshot, which is private: it may be written to. */
 int still_mount(struct still *still, struct error *err);
