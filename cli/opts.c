@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/size.h"
+#include "cli.h"
 #include "oci/gotext.h"
 
 /* A word of the command line between quotes, as the messages show it. Returns new. */
@@ -159,6 +160,12 @@ static int apply(struct parser *parser, const struct opt *opt, const char *text,
 		parser->words->help_short |= by_short && parser->words->help;
 	} else {
 		ret = set_value(opt, text, parser->values, err);
+	}
+	if (ret == 0 && opt->deprecated) {
+		auto_free char *note =
+			xasprintf("Flag --%s has been deprecated, %s", opt->name, opt->deprecated);
+
+		cli_say(note);
 	}
 	if (ret == 0)
 		return 0;

@@ -35,8 +35,9 @@ struct opt {
 	const char *placeholder; /* of the value, in the help; NULL for a bool */
 	const char *help;	 /* may have several lines */
 	size_t offset;
-	const char *preset; /* the default as the user would type it, or NULL */
-	bool hidden;	    /* accepted, but not in the help */
+	const char *preset;	/* the default as the user would type it, or NULL */
+	bool hidden;		/* accepted, but not in the help */
+	const char *deprecated; /* said when it is used; or NULL */
 };
 
 /* A bool and a row with a value; the offset's type must be that of the kind. */

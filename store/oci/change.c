@@ -51,7 +51,14 @@ static int apply_line(json_t *settings, struct buf *line, struct setting_stage *
 int change_apply(json_t *settings, const char *text, struct error *err)
 {
 	/* As with docker, the settings hold only what other changes gave. */
-	struct setting_stage stage = { .escape = ESCAPE, .cmd_given = true };
+	bool cmd_given = true;
+
+	return change_apply_over(settings, text, &cmd_given, err);
+}
+
+int change_apply_over(json_t *settings, const char *text, bool *cmd_given, struct error *err)
+{
+	struct setting_stage stage = { .escape = ESCAPE, .cmd_given = *cmd_given };
 	struct words_source source = { .at = text, .escape = ESCAPE };
 	auto_json json_t *changed = NULL;
 	auto_buf struct buf line = { 0 };
@@ -67,5 +74,6 @@ int change_apply(json_t *settings, const char *text, struct error *err)
 		return err_set(err, ERR_USAGE, "a change holds no instruction");
 	json_object_clear(settings);
 	json_object_update(settings, changed);
+	*cmd_given = stage.cmd_given;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #define OCI_CHANGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 
@@ -24,5 +25,12 @@
  * settings are unchanged then.
  */
 int change_apply(json_t *settings, const char *text, struct error *err);
+
+/**
+ * change_apply_over - likewise, for settings that were there before, as in `commit`
+ * @cmd_given: false at first: ENTRYPOINT takes the CMD away that was there; one of
+ *             an earlier change stays. Kept up to date
+ */
+int change_apply_over(json_t *settings, const char *text, bool *cmd_given, struct error *err);
 
 #endif
