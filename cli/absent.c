@@ -25,7 +25,6 @@ static const struct {
 	const char *names; /* "build|image build" */
 	const char *instead;
 } rows[] = {
-	{ "commit|container commit", NO_COMMIT },
 	{ "cp|container cp", NO_COMMIT },
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
 	{ "login|logout|pull|push|search|image pull|image push", NO_REGISTRY },

@@ -30,8 +30,8 @@ static void test_dockers_commands_are_refused_by_name(void)
 	check("pull", WORDS("pull"));
 	check("pull", WORDS("pull", "debian"));
 	check("image pull", WORDS("image", "pull", "debian"));
-	check("container commit", WORDS("container", "commit", "x"));
-	check("commit", WORDS("commit"));
+	check("image push", WORDS("image", "push", "x"));
+	check("pause", WORDS("pause"));
 	check("stats", WORDS("stats"));
 	check("login", WORDS("login", "--help"));
 	check(NULL, WORDS("pul"));
