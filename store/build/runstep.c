@@ -17,8 +17,8 @@
 #include "store.h"
 #include "volume.h"
 
-/* A fork bomb ends there; the largest parallel compilations have some hundred. */
-#define PIDS_MAX 4096
+/* As podman has it. A fork bomb ends there; parallel compilations have some hundred. */
+#define PIDS_MAX 2048
 /* How often the pool's room is looked at while a command runs. */
 #define LOOK_MS 1000
 #define TICK_MS 100

@@ -313,8 +313,7 @@ static int perform(struct stage *stage, const struct dockerfile_step *step, stru
 		return stage_run(stage, step, err);
 	case INSTRUCTION_COPY:
 	case INSTRUCTION_ADD:
-		return err_set(err, ERR_UNSUPPORTED, "%s is not in this version",
-			       step->instruction.name);
+		return stage_copy(stage, step, err);
 	case INSTRUCTION_WORKDIR:
 		return stage_workdir(stage, step, err);
 	case INSTRUCTION_ARG:

@@ -12,6 +12,7 @@
 #	FOLDER/docker.tar       docker-archive, plain layers (skopeo)
 #	FOLDER/docker.tar.zst   the same, compressed outside
 #	FOLDER/layer1.tar       the system's tar, as debootstrap and GNU tar made it
+#	FOLDER/debs/            a package for it that it has not installed
 #
 # What is there already is kept, so a second run costs nothing.
 set -euo pipefail
@@ -28,13 +29,18 @@ work=$(mktemp -d "$out/.work.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 
 make_root() {
-	[ -e "$out/layer1.tar" ] && return
+	[ -e "$out/layer1.tar" ] && [ -e "$out/debs" ] && return
 	step "debootstrap $suite"
-	debootstrap --variant=minbase --include=libcap2-bin,iputils-ping "$suite" "$work/root" >"$work/log" 2>&1 ||
+	debootstrap --variant=minbase --include=libcap2-bin,iputils-ping,figlet "$suite" "$work/root" >"$work/log" 2>&1 ||
 		{ tail -n 20 "$work/log" >&2; exit 1; }
+	mkdir "$work/debs"
+	cp "$work/root/var/cache/apt/archives/"figlet_*.deb "$work/debs"
+	chroot "$work/root" dpkg --purge figlet >>"$work/log" 2>&1
 	rm -rf "$work/root/var/cache/apt/archives/"*.deb "$work/root/var/lib/apt/lists/"*
 	tar --create --numeric-owner --xattrs --xattrs-include='*' --sort=name --format=posix \
 		--one-file-system -C "$work/root" -f "$work/layer1.tar" .
+	rm -rf "$out/debs"
+	mv "$work/debs" "$out/debs"
 	mv "$work/layer1.tar" "$out/layer1.tar"
 }
 

@@ -5,6 +5,8 @@
 # while a container runs. The next command finds the old state or the new one, and nothing is left.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/vm/lib-crash.sh
+. "$(dirname "$0")/lib-crash.sh"
 
 shopt -s extglob nullglob
 
@@ -24,13 +26,6 @@ tidy() {
 	is "$running" "$(count /sys/fs/cgroup/veneer/*/)" 'control groups' || return 1
 	is '' "$(grep -E '/dev/(mapper/veneer|dm-)' /proc/mounts || true)" 'mounts' || return 1
 	is '' "$(echo "$VENEER_ROOT"/{sessions,tmp}/*)" 'sessions and temporary files'
-}
-
-# The passages of crash points, each name's first and last.
-passages() {
-	VENEER_CRASH_AT='?' "$VENEER_CRASH" "$@" 2>&1 >/dev/null </dev/null |
-		awk '$1 == "crash" { nr++; if (!($3 in first)) first[$3] = nr; last[$3] = nr }
-			END { for (n in last) { print first[n]; print last[n] } }' | sort -n -u
 }
 
 # kill_everywhere PREPARE ALLOWED COMMAND... - ALLOWED is a pattern for the states between
