@@ -31,6 +31,7 @@ struct item {
 /* Inodes with several names, by number; an open hash table. */
 struct linked {
 	uint64_t inode; /* 0: free */
+	uint64_t device;
 	const char *name;
 };
 
@@ -98,8 +99,18 @@ static char *whiteout_of(const char *path)
 	return xasprintf("%.*s" WHITEOUT_PREFIX "%s", (int)(base - path), path, base);
 }
 
-static char *name_of(const struct change *change)
+/* Of files that are copied. */
+static char *name_below(const char *as, const struct change *change, bool alone)
 {
+	const char *path = alone ? "" : change->path;
+
+	return xasprintf("%s%s%s%s", as, *as && *path ? "/" : "", path, change->is_dir ? "/" : "");
+}
+
+static char *name_of(const struct tar_emit_args *args, const struct change *change)
+{
+	if (args->as)
+		return name_below(args->as, change, args->changes != NULL);
 	if (change->kind == CHANGE_DELETED)
 		return whiteout_of(change->path);
 	return change->is_dir ? xasprintf("%s/", change->path) : xstrdup(change->path);
@@ -114,15 +125,21 @@ static int compare_items(const void *a, const void *b)
 
 static void take_items(struct emit *emit, const struct change_list *list)
 {
-	emit->items = xcalloc(list->nr + 1, sizeof(*emit->items));
+	static char root[] = "";
+	static const struct change top = { CHANGE_ADDED, true, root };
+	const char *as = emit->args->as;
+
+	emit->items = xcalloc(list->nr + 2, sizeof(*emit->items));
+	if (as && *as && !emit->args->changes)
+		emit->items[emit->nr++] = (struct item){ name_of(emit->args, &top), &top };
 	for (size_t i = 0; i < list->nr; i++) {
 		const struct change *change = &list->items[i];
 
-		if (hides(change->path)) {
+		if (!as && hides(change->path)) {
 			log_warn("'%s' is left out: layers have no such names", change->path);
 			continue;
 		}
-		emit->items[emit->nr++] = (struct item){ name_of(change), change };
+		emit->items[emit->nr++] = (struct item){ name_of(emit->args, change), change };
 	}
 	if (emit->nr)
 		qsort(emit->items, emit->nr, sizeof(*emit->items), compare_items);
@@ -130,17 +147,18 @@ static void take_items(struct emit *emit, const struct change_list *list)
 
 /* ---- inodes with several names ---- */
 
-static struct linked *linked_slot(struct emit *emit, uint64_t inode)
+static struct linked *linked_slot(struct emit *emit, uint64_t inode, uint64_t device)
 {
 	size_t at = (size_t)(inode * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (emit->cap_linked - 1);
 
-	while (emit->linked[at].inode && emit->linked[at].inode != inode)
+	while (emit->linked[at].inode &&
+	       (emit->linked[at].inode != inode || emit->linked[at].device != device))
 		at = (at + 1) & (emit->cap_linked - 1);
 	return &emit->linked[at];
 }
 
 /* The name under which the inode is in the tar already; NULL the first time. */
-static const char *first_name(struct emit *emit, uint64_t inode, const char *name)
+static const char *first_name(struct emit *emit, const struct stat *st, const char *name)
 {
 	struct linked *slot;
 
@@ -152,13 +170,13 @@ static const char *first_name(struct emit *emit, uint64_t inode, const char *nam
 		emit->linked = xcalloc(emit->cap_linked, sizeof(*emit->linked));
 		for (size_t i = 0; i < nr; i++)
 			if (old[i].inode)
-				*linked_slot(emit, old[i].inode) = old[i];
+				*linked_slot(emit, old[i].inode, old[i].device) = old[i];
 		free(old);
 	}
-	slot = linked_slot(emit, inode);
+	slot = linked_slot(emit, st->st_ino, st->st_dev);
 	if (slot->inode)
 		return slot->name;
-	*slot = (struct linked){ inode, name };
+	*slot = (struct linked){ st->st_ino, st->st_dev, name };
 	emit->nr_linked++;
 	return NULL;
 }
@@ -302,7 +320,7 @@ static int put_whiteout(struct emit *emit, const char *name, struct error *err)
 
 static int put_entry(struct emit *emit, const struct item *item, struct error *err)
 {
-	const char *path = item->change->path, *name = path_base(path);
+	const char *path = item->change->path, *name = *path ? path_base(path) : ".";
 	auto_attributes struct attributes attributes = { 0 };
 	auto_free char *file = NULL;
 	char target[LIMIT_PATH_BYTES];
@@ -312,7 +330,7 @@ static int put_entry(struct emit *emit, const struct item *item, struct error *e
 	if (open_dir_of(emit, path, err) < 0)
 		return -1;
 	if (fstatat(emit->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return cannot(err, "look at", path);
+		return emit->args->as && errno == ENOENT ? 0 : cannot(err, "look at", path);
 	if (S_ISSOCK(
 		    st.st_mode)) { /* lives only as long as its server; but what it replaced is gone */
 		auto_free char *whiteout = whiteout_of(path);
@@ -325,7 +343,7 @@ static int put_entry(struct emit *emit, const struct item *item, struct error *e
 	header.gid = st.st_gid;
 	header.mtime = st.st_mtim.tv_sec;
 	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
-		header.target = first_name(emit, st.st_ino, item->name);
+		header.target = first_name(emit, &st, item->name);
 	if (header.target) {
 		header.type = TAR_LINK;
 		return put_header(emit, &header, err);
@@ -381,7 +399,7 @@ int tar_emit(const struct tar_emit_args *args, struct tar_emit_result *ret, stru
 		return -1;
 	take_items(&emit, args->changes ? args->changes : &everything);
 	if (put_all(&emit, err) < 0)
-		return err_add(err, "write a layer");
+		return args->as ? -1 : err_add(err, "write a layer");
 	*ret = emit.result;
 	return 0;
 }

@@ -9,6 +9,8 @@
  * carries the content. Sockets are left out. Times are in whole seconds. The
  * form of headers: layer/tar_header.h. Files are streamed, holes as zeros.
  *
+ * Files that are copied (args->as) may change meanwhile, and lie on several file systems.
+ *
  * What no layer can say: that a directory that stays has lost an attribute, and
  * a name that begins with ".wh.", which is left out with a warning.
  * Source: spec/registry-and-archive.md section 4, "Writing a layer"
@@ -30,6 +32,12 @@ struct tar_emit_args {
 	void *ctx;
 	bool clamp; /* no mtime is later than clamp_mtime (SOURCE_DATE_EPOCH) */
 	int64_t clamp_mtime;
+	/*
+	 * Not a layer, but files to be copied, with any names: everything goes below a folder of
+	 * this name, whose attributes are the root's; "" leaves that folder out. Of changes there
+	 * is one, which gets this name itself. NULL: a layer.
+	 */
+	const char *as;
 };
 
 struct tar_emit_result {
