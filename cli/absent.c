@@ -9,10 +9,6 @@
 #include "table.h"
 
 /* How to come to the same end. */
-#define NO_COMMIT                                                                         \
-	"'" PROGRAM                                                                       \
-	" mount --rw' gives an image's files to change by hand, and 'tar -c . | " PROGRAM \
-	" import -' makes an image of what is there"
 #define NO_CONTAINERS "see '" PROGRAM " container --help' for what there is of containers"
 #define NO_REGISTRY                                                                             \
 	"it talks to no registry; 'skopeo copy' makes an archive for '" PROGRAM " load' of an " \
@@ -25,7 +21,6 @@ static const struct {
 	const char *names; /* "build|image build" */
 	const char *instead;
 } rows[] = {
-	{ "cp|container cp", NO_COMMIT },
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
 	{ "login|logout|pull|push|search|image pull|image push", NO_REGISTRY },
 	{ "save|image save", NO_SAVE },

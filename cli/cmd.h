@@ -22,6 +22,7 @@ extern const struct command cmd_container_ended;
 extern const struct command cmd_container_inspect;
 extern const struct command cmd_container_prune;
 extern const struct command cmd_container_shim;
+extern const struct command cmd_cp;
 extern const struct command cmd_create;
 extern const struct command cmd_detach;
 extern const struct command cmd_diff;

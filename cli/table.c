@@ -22,6 +22,7 @@ const struct command *const command_table[] = {
 	&cmd_container_inspect,
 	&cmd_container_prune,
 	&cmd_container_shim,
+	&cmd_cp,
 	&cmd_create,
 	&cmd_detach,
 	&cmd_diff,

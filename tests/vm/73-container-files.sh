@@ -20,7 +20,7 @@ case_run() {
 nothing_runs() {
 	is '' "$(v ps -aq)" 'containers left' || return 1
 	is '' "$(ls "$VENEER_ROOT/containers")" 'folders left' || return 1
-	is '' "$(ls -d /sys/fs/cgroup/veneer/*/ 2>/dev/null)" 'control groups left' || return 1
+	is '' "$(compgen -G '/sys/fs/cgroup/veneer/*/')" 'control groups left' || return 1
 	healthy
 }
 
@@ -109,7 +109,7 @@ exported() {
 	contains 'cowardly refusing to save to a terminal. Use the -o flag or redirect' \
 		"$(script -qec "$VENEER export one" /dev/null </dev/null)"
 	fails 1 "$VENEER" export -o "$WORK/none.tar" nobody
-	is '' "$(ls -A "$WORK" | grep -E 'none.tar|^\.tmp' || true)" 'files left'
+	is '' "$(compgen -G "$WORK/none.tar"; compgen -G "$WORK/.tmp*")" 'files left'
 	v rm -v one >/dev/null
 	nothing_runs
 }
@@ -124,6 +124,215 @@ exported_running() {
 	nothing_runs
 }
 
+# A folder to copy: a file, a folder in it, a link, two names of one file, what layers cannot name.
+make_source() {
+	rm -rf "$WORK/src" "$WORK/dst"
+	mkdir -p "$WORK/src/sub" "$WORK/dst"
+	echo one >"$WORK/src/one"
+	echo two >"$WORK/src/sub/two"
+	ln "$WORK/src/one" "$WORK/src/same"
+	ln -s one "$WORK/src/link"
+	echo hidden >"$WORK/src/.wh.name"
+	chmod 640 "$WORK/src/one"
+	chown 1234:4321 "$WORK/src/one"
+}
+
+# Both directions on the container "one", whether it runs or not.
+copy_cases() {
+	local c=$1
+	make_source
+	# Into: a folder that is there, one that is not, its content, a file under another name.
+	v cp "$WORK/src" "$c:/srv"
+	v cp "$WORK/src/" "$c:/srv/made"
+	v cp "$WORK/src/." "$c:/mnt"
+	v cp "$WORK/src/one" "$c:/srv/renamed"
+	v cp "$WORK/src/sub/two" "$c:/srv/renamed"
+	v cp "$WORK/src/one" "$c:srv"
+	# Back.
+	v cp "$c:/srv/." "$WORK/dst"
+	is one "$(cat "$WORK/dst/src/one")"
+	is two "$(cat "$WORK/dst/src/sub/two")"
+	is hidden "$(cat "$WORK/dst/src/.wh.name")"
+	is one "$(readlink "$WORK/dst/src/link")"
+	is "$(stat -c %i "$WORK/dst/src/one")" "$(stat -c %i "$WORK/dst/src/same")" 'two names of one file'
+	is two "$(cat "$WORK/dst/made/sub/two")"
+	is two "$(cat "$WORK/dst/renamed")"
+	is '640 0 0' "$(stat -c '%a %u %g' "$WORK/dst/one")" 'owner without -a'
+	v cp -a "$c:/mnt/one" "$WORK/dst/owned"
+	is '640 1234 4321' "$(stat -c '%a %u %g' "$WORK/dst/owned")" 'owner with -a'
+	v cp "$c:/mnt" "$WORK/dst/mnt"
+	is one "$(cat "$WORK/dst/mnt/same")"
+	v cp "$c:/mnt" "$WORK/dst/mnt"
+	is one "$(cat "$WORK/dst/mnt/mnt/same")" 'into a folder that is there'
+	# Links.
+	v cp "$c:/mnt/link" "$WORK/dst/as-link"
+	is one "$(readlink "$WORK/dst/as-link")"
+	v cp -L "$c:/mnt/link" "$WORK/dst/followed"
+	is one "$(cat "$WORK/dst/followed")"
+	v cp -L "$WORK/src/link" "$c:/srv/"
+	is one "$(v cp "$c:/srv/link" - | tar -xO)"
+	# Tars.
+	is $'mnt/\nmnt/.wh.name\nmnt/link\nmnt/one\nmnt/same\nmnt/sub/\nmnt/sub/two' "$(v cp "$c:/mnt" - | tar -t | LC_ALL=C sort)"
+	is $'./\n./.wh.name' "$(v cp "$c:/mnt/." - | tar -t | LC_ALL=C sort | head -n 2)"
+	tar -C "$WORK/src" -czf - one | v cp - "$c:/opt"
+	is one "$(v cp "$c:opt/one" - | tar -xO)"
+	# Errors.
+	fails 1 "$VENEER" cp "$c:/none" "$WORK/dst"
+	contains "Could not find the file /none in container $c" "$stderr"
+	fails 1 "$VENEER" cp "$WORK/none" "$c:/srv"
+	contains "lstat $WORK/none: no such file or directory" "$stderr"
+	fails 1 "$VENEER" cp "$WORK/src/one" "$c:/none/there"
+	contains "Could not find the file /none in container $c" "$stderr"
+	fails 1 "$VENEER" cp "$WORK/src/one" "$c:/srv/none/"
+	contains 'no such directory' "$stderr"
+	fails 1 "$VENEER" cp "$WORK/src" "$c:/srv/one"
+	contains 'cannot copy directory' "$stderr"
+	fails 1 "$VENEER" cp "$WORK/src/one" "$c:/srv/one/x"
+	contains 'extraction point is not a directory' "$stderr"
+	fails 1 "$VENEER" cp "$c:/srv/one" "$WORK/no/such/x"
+	contains "invalid output path: directory \"$WORK/no/such\" does not exist" "$stderr"
+	tar -C "$WORK/src" -cf "$WORK/in.tar" one
+	fails 1 sh -c '"$0" cp - "$1:/srv/one" <"$2"' "$VENEER" "$c" "$WORK/in.tar"
+	contains "destination \"$c:/srv/one\" must be a directory" "$stderr"
+	mkdir -p "$WORK/src/clash/one"
+	fails 1 "$VENEER" cp "$WORK/src/clash/." "$c:/srv"
+	contains 'cannot overwrite non-directory "/srv/one" with directory "/srv' "$stderr"
+	echo x >"$WORK/src/clash/src"
+	rmdir "$WORK/src/clash/one"
+	fails 1 "$VENEER" cp "$WORK/src/clash/src" "$c:/srv"
+	contains 'cannot overwrite directory "/srv/src" with non-directory "/srv' "$stderr"
+}
+
+copied_stopped() {
+	v create --name one debian:12 sh -c 'cat /srv/src/one; stat -c "%u %g" /srv/src/one' >/dev/null
+	copy_cases one
+	is created "$(v inspect -f '{{.State.Status}}' one)"
+	only_running 0
+	is $'one\n1234 4321' "$(v start -a one)"
+	v cp "$WORK/src/sub/two" one:/srv/after
+	is exited "$(v inspect -f '{{.State.Status}}' one)"
+	is 0 "$(v inspect -f '{{.State.ExitCode}}' one)"
+	v create --name user -u 1000:7 debian:12 true >/dev/null
+	v cp -a "$WORK/src/one" user:/srv
+	is '1000 7' "$(v cp -a user:/srv/one - | tar --numeric-owner -tv | awk '{ print $2 }' | tr / ' ')"
+	v rm one user >/dev/null
+	nothing_runs
+}
+
+copied_running() {
+	v run -d --name one debian:12 sleep 1000 >/dev/null
+	copy_cases one
+	is one "$(v exec one cat /srv/src/one)"
+	only_running 1
+	v exec one true
+	v rm -f one >/dev/null
+	nothing_runs
+}
+
+# Volumes and binds are where the container has them; what is read-only stays.
+copied_volumes() {
+	mkdir -p "$WORK/bound"
+	make_source
+	v run -d --name one -v kept:/data -v "$WORK/bound:/bound" -v "$WORK/src:/fixed:ro" debian:12 sleep 1000 >/dev/null
+	v cp "$WORK/src/one" one:/data/in
+	v cp "$WORK/src/one" one:/bound/
+	is one "$(v exec one cat /data/in)"
+	is one "$(cat "$WORK/bound/one")"
+	is one "$(v cp one:/data/in - | tar -xO)"
+	fails 1 "$VENEER" cp "$WORK/src/one" one:/fixed/x
+	contains 'mounted volume is marked read-only' "$stderr"
+	v stop -t 0 one >/dev/null
+	v cp "$WORK/src/sub/two" one:/data/in
+	is two "$(v cp one:/data/in - | tar -xO)"
+	v rm -v one >/dev/null
+	v create --name ro --read-only debian:12 true >/dev/null
+	fails 1 "$VENEER" cp "$WORK/src/one" ro:/srv
+	contains 'container rootfs is marked read-only' "$stderr"
+	v rm ro >/dev/null
+	nothing_runs
+}
+
+# Links and tars that want out of the container.
+copied_hostile() {
+	make_source
+	echo secret >"$WORK/secret"
+	v run --name one debian:12 sh -c "ln -s / /srv/root; ln -s ../../../../../..$WORK /srv/up; ln -s $WORK/secret /srv/file;
+		mkdir -p /srv/d; ln -s /srv/loop /srv/loop"
+	v cp "$WORK/src/one" one:/srv/root/etc/new
+	check 'not here' test ! -e /etc/new
+	is one "$(v cp one:/etc/new - | tar -xO)"
+	fails 1 "$VENEER" cp -L one:/srv/file "$WORK/dst"
+	fails 1 "$VENEER" cp one:/srv/up/secret "$WORK/dst"
+	fails 1 "$VENEER" cp "$WORK/src/one" one:/srv/up/x
+	check 'not here' test ! -e "$WORK/x"
+	fails 1 "$VENEER" cp "$WORK/src/one" one:/srv/loop
+	fails 1 "$VENEER" cp -L one:/srv/loop "$WORK/dst"
+	python3 - "$WORK" <<-'END'
+		import io, sys, tarfile
+		work = sys.argv[1]
+		def make(name, *members):
+		    with tarfile.open(work + '/' + name, 'w') as tar:
+		        for path, kind, target in members:
+		            info = tarfile.TarInfo(path)
+		            info.type, info.linkname, info.size = kind, target, 3 if kind == tarfile.REGTYPE else 0
+		            tar.addfile(info, io.BytesIO(b'bad'))
+		make('dots.tar', ('../../../out', tarfile.REGTYPE, ''))
+		make('link.tar', ('l', tarfile.SYMTYPE, work), ('l/out', tarfile.REGTYPE, ''))
+		make('hard.tar', ('h', tarfile.LNKTYPE, '../../../etc/passwd'))
+		make('white.tar', ('.wh.d', tarfile.REGTYPE, ''))
+	END
+	fails 1 sh -c '"$0" cp - one:/srv <"$1"' "$VENEER" "$WORK/dots.tar"
+	fails 1 sh -c '"$0" cp - one:/srv <"$1"' "$VENEER" "$WORK/hard.tar"
+	v cp - one:/srv <"$WORK/link.tar" || true
+	v cp - one:/srv <"$WORK/white.tar"
+	v cp one:/srv/d "$WORK/dst"
+	check 'a whiteout is a file' test -d "$WORK/dst/d"
+	head -c 700 "$WORK/white.tar" >"$WORK/short.tar"
+	fails 1 sh -c 'echo nonsense | "$0" cp - one:/srv' "$VENEER"
+	check 'not here' test ! -e "$WORK/out"
+	check 'not here' test ! -e "$WORK/../out"
+	v rm one >/dev/null
+	nothing_runs
+}
+
+copied_words() {
+	fails 1 "$VENEER" cp a b
+	contains 'must specify at least one container source' "$stderr"
+	fails 1 "$VENEER" cp a:/x b:/y
+	contains 'copying between containers is not supported' "$stderr"
+	fails 1 "$VENEER" cp '' b:/y
+	contains 'source can not be empty' "$stderr"
+	fails 1 "$VENEER" cp "$WORK" nobody:/y
+	contains 'No such container: nobody' "$stderr"
+	v create --name one debian:12 true >/dev/null
+	make_source
+	contains "Successfully copied 2.05kB to one:/srv" "$(script -qec "$VENEER cp $WORK/src/one one:/srv" /dev/null </dev/null)"
+	is '' "$(script -qec "$VENEER cp -q $WORK/src/one one:/srv" /dev/null </dev/null)"
+	is '' "$(v cp "$WORK/src/one" one:/srv 2>&1)"
+	v rm one >/dev/null
+	nothing_runs
+}
+
+# Killed on the way, the container is as it was, but for what was written.
+killed() {
+	local n got nr
+	v create --name one debian:12 true >/dev/null
+	make_source
+	nr=$(VENEER_CRASH_AT='?' "$VENEER_CRASH" cp "$WORK/src" one:/srv 2>&1 | grep -c ^crash)
+	[ "$nr" -gt 2 ]
+	for n in $(seq "$nr"); do
+		got=0
+		VENEER_CRASH_AT="*:$n" "$VENEER_CRASH" cp "$WORK/src" one:/srv >/dev/null 2>&1 || got=$?
+		is 137 $got "exit status at point $n"
+		is created "$(v ps -a --format '{{.State}}')"
+		only_running 0
+		no_leftovers
+	done
+	is one "$(v cp one:/srv/src/one - | tar -xO)"
+	v rm one >/dev/null
+	nothing_runs
+}
+
 fresh_store 4G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 case_run 'diff of a container that has ended' diff_stopped
@@ -131,3 +340,9 @@ case_run 'diff of a container that runs' diff_running
 case_run 'diff of a container of its own size' diff_own_size
 case_run 'export of a container that has ended' exported
 case_run 'export of a container that runs' exported_running
+case_run 'cp with a container that does not run' copied_stopped
+case_run 'cp with a container that runs' copied_running
+case_run 'cp with volumes and binds' copied_volumes
+case_run 'cp keeps links and tars inside' copied_hostile
+case_run 'cp says what it wants and what it did' copied_words
+case_run 'cp, killed at every point' killed

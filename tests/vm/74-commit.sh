@@ -26,7 +26,7 @@ case_run() {
 
 nothing_runs() {
 	is '' "$(v ps -aq)" 'containers left' || return 1
-	is '' "$(ls -d /sys/fs/cgroup/veneer/*/ 2>/dev/null)" 'control groups left' || return 1
+	is '' "$(compgen -G '/sys/fs/cgroup/veneer/*/')" 'control groups left' || return 1
 	healthy
 }
 
@@ -202,8 +202,8 @@ refused() {
 	remember
 	refuse 'No such image: sha256:' "$VENEER" commit one x
 	v rm one >/dev/null
-	nothing_runs
 	v load -q -i "$IMAGES/oci.tar" >/dev/null
+	nothing_runs
 }
 
 # The passages of crash points, each name's first and last.
@@ -229,7 +229,7 @@ kill_commit() {
 		where="point $n, ${where##*crash point }"
 		is 137 $got "exit status at $where" || return 1
 		v check >"$WORK/check" 2>&1 || { echo "after $where:"; cat "$WORK/check"; return 1; }
-		is '' "$(echo "$VENEER_ROOT"/{sessions,tmp}/[0-9]* | sed 's/[^ ]*\*//g; s/ //g')" "left at $where" || return 1
+		is '' "$(compgen -G "$VENEER_ROOT/sessions/*"; compgen -G "$VENEER_ROOT/tmp/*")" "left at $where" || return 1
 		is "$(v ps -q | wc -l)" "$(dmsetup ls | awk '/^veneer-/ { print $1 }' | grep -cvE -- '-(pool|data|meta)$')" "active volumes after $where" || return 1
 		state=$(v images --format '{{.Repository}}:{{.Tag}}' app)
 		case $state in
