@@ -12,6 +12,9 @@ v() { "$VENEER" "$@"; }
 case_run() {
 	local left
 	case_ "$@"
+	for left in base top; do
+		! mountpoint -q "$WORK/$left" || v unmount "$WORK/$left"
+	done
 	left=$(v ps -aq)
 	# shellcheck disable=SC2086 # one word for each
 	[ -z "$left" ] || v rm -f $left >/dev/null
