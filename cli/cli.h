@@ -21,6 +21,7 @@ struct cli {
 	const struct command *command;
 	const char *const *words; /* NULL terminated; as many as the row allows */
 	size_t nr_words;
+	const struct opt *deprecated; /* an option that was used, or NULL */
 	const struct global_opts *global;
 	const struct settings *settings;       /* NULL with NEEDS_NOTHING */
 	struct strlist failures;	       /* of single operands, printed at the end */

@@ -149,6 +149,18 @@ static int report(struct cli *cli, int result, const struct error *err)
 	return result ? result : cli->failures.nr > 0;
 }
 
+/* Once, by the process that does the work. */
+static void say_deprecated(const struct cli *cli)
+{
+	auto_free char *note = NULL;
+
+	if (!cli->deprecated)
+		return;
+	note = xasprintf("Flag --%s has been deprecated, %s", cli->deprecated->name,
+			 cli->deprecated->deprecated);
+	cli_say(note);
+}
+
 static int run_somewhere(struct cli *cli, const void *values, struct error *err)
 {
 	if (cli->command->check && cli->command->check(cli, values, err) < 0)
@@ -160,6 +172,7 @@ static int run_somewhere(struct cli *cli, const void *values, struct error *err)
 			return -1;
 		cancel_catch_signals();
 	}
+	say_deprecated(cli);
 	return cli->command->run(cli, values, err);
 }
 
@@ -214,6 +227,7 @@ static int start_command(const struct global_opts *global, const struct command_
 		auto_free char *problem = count_problem(command, words.nr);
 
 		cli.words = words.items;
+		cli.deprecated = words.deprecated;
 		cli.nr_words = words.nr;
 		if (problem) {
 			auto_free char *path = command_path(command, match->by_top);

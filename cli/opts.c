@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/size.h"
-#include "cli.h"
 #include "oci/gotext.h"
 
 /* A word of the command line between quotes, as the messages show it. Returns new. */
@@ -161,12 +160,8 @@ static int apply(struct parser *parser, const struct opt *opt, const char *text,
 	} else {
 		ret = set_value(opt, text, parser->values, err);
 	}
-	if (ret == 0 && opt->deprecated) {
-		auto_free char *note =
-			xasprintf("Flag --%s has been deprecated, %s", opt->name, opt->deprecated);
-
-		cli_say(note);
-	}
+	if (ret == 0 && opt->deprecated)
+		parser->words->deprecated = opt;
 	if (ret == 0)
 		return 0;
 	auto_free char *shown = quoted(text);

@@ -55,9 +55,10 @@ struct opt {
 
 /* The words that are not options. */
 struct opts_words {
-	bool help;	    /* --help was among the options */
-	bool help_short;    /* as -h, which is deprecated */
-	const char **items; /* NULL terminated; the strings belong to argv */
+	bool help;		      /* --help was among the options */
+	bool help_short;	      /* as -h, which is deprecated */
+	const struct opt *deprecated; /* one that was used, or NULL */
+	const char **items;	      /* NULL terminated; the strings belong to argv */
 	size_t nr;
 };
 

@@ -79,8 +79,24 @@ absent() {
 }
 absent pull 1 pull debian
 absent 'image push' 1 image push x
-absent 'container commit' 1 container commit x
-absent commit 1 commit x
+absent save 1 save x
+cp='veneer cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-
+	veneer cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH'
+says 1 "$(hint "veneer: 'veneer cp' requires 2 arguments" "$cp" 'veneer cp')" cp x
+says 125 "$(hint 'unknown flag: --x' "$cp" 'veneer cp')" cp --x a b:c
+says 1 'must specify at least one container source' cp a ./b:c
+says 1 'copying between containers is not supported' cp a:b c:d
+says 1 'source can not be empty' cp '' c:d
+says 1 'destination can not be empty' container cp c:d ''
+says 1 "invalid output path: directory \"$work/none\" does not exist" cp c:d "$work/none/x"
+says 1 'invalid output path: "/dev/null" must be a directory or a regular file: got a device' cp c:d /dev/null
+says 1 "$(hint "veneer: 'veneer diff' requires 1 argument" 'veneer diff CONTAINER' 'veneer diff')" diff
+says 1 "$(hint "veneer: 'veneer container export' requires 1 argument" \
+	'veneer container export [OPTIONS] CONTAINER' 'veneer container export')" container export
+says 1 "failed to export container: invalid output path: directory \"$work/none\" does not exist" \
+	export -o "$work/none/x" c
+says 1 "$(hint "veneer: 'veneer commit' requires at least 1 and at most 2 arguments" \
+	'veneer commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]' 'veneer commit')" commit
 build='veneer build [OPTIONS] PATH | URL | -'
 says 125 "$(hint 'unknown flag: --x' "$build" 'veneer build')" build --x .
 says 125 "$(hint 'invalid argument "0" for "--shm-size" flag: must be more than 0' "$build" 'veneer build')" \
