@@ -225,8 +225,10 @@ static void test_links(void)
 	check_find(&box, "outside", false, "\"/outside\": not found");
 	check_find(&box, "hidden/a.txt", false, "\"/hidden/a.txt\": not found");
 	check_find(&box, "a.txt/b", false, "\"/a.txt/b\": not found");
+	CU_ASSERT_EQUAL(0, symlinkat("not-there/../../a.txt", box.fd, "f/around"));
+	check_find(&box, "f/around", false, "\"/f/around\": not found");
 	check_find(&box, "loop", false, "follow 'loop': Too many levels of symbolic links");
-	check_walk(&box, "f", NULL, ". absolute up y");
+	check_walk(&box, "f", NULL, ". absolute around up y");
 }
 
 static struct digest hash(struct box *box, const char *source)

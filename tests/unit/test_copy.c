@@ -22,6 +22,7 @@ static void test_file(void)
 	put(&lab.from, "d/f", "1");
 	put_dir(&lab.to, "there", 0755);
 	lab_copy(&lab, "d/f", "/name");
+	CU_ASSERT_FALSE(lab.removed);
 	lab_copy(&lab, "d/f", "/folder/");
 	lab_copy(&lab, "d/f", "/there");
 	lab_copy(&lab, "d/f", "/a/b/c");
@@ -29,8 +30,11 @@ static void test_file(void)
 	lab_copy(&lab, "d/f", "//a/./x/../y//z");
 	lab_copy(&lab, "d/f", "/../../up");
 	lab_copy(&lab, "d/f", "/");
+	put(&lab.from, "d/g", "2");
+	lab_copy(&lab, "d/g", "/not/there/../../there");
 	check_tree(&lab.to,
-		   "a/ a/b/ a/b/c a/y/ a/y/z dot/ dot/f f folder/ folder/f name there/ there/f up");
+		   "a/ a/b/ a/b/c a/y/ a/y/z dot/ dot/f f folder/ folder/f name there/ there/f "
+		   "there/g up");
 	check_content(&lab.to, "a/b/c", "1");
 }
 
@@ -252,6 +256,7 @@ static void test_metadata(void)
 	CU_ASSERT_EQUAL(mode_in(&lab.to, "suid"), 06755);
 	CU_ASSERT_EQUAL(stat_in(&lab.to, "f").st_mtim.tv_sec, 123456789);
 	CU_ASSERT_EQUAL(stat_in(&lab.to, "f").st_mtim.tv_nsec, 987654321);
+	CU_ASSERT_EQUAL(stat_in(&lab.to, "f").st_atim.tv_sec, 123456789);
 	CU_ASSERT_EQUAL(stat_in(&lab.to, "l").st_mtim.tv_sec, 5000);
 	check_target(&lab.to, "l", "../f");
 }
@@ -322,11 +327,16 @@ static void test_xattrs(void)
 	}
 	CU_ASSERT_EQUAL(0, setxattr(path, "user.b", "", 0, 0));
 	CU_ASSERT_EQUAL(0, setxattr(folder, "user.s", "four", 4, 0));
+	put(&lab.from, "d/a", "none");
+	CU_ASSERT_EQUAL(0, linkat(lab.from.fd, "d/a", lab.from.fd, "d/z", 0));
 	lab_copy(&lab, "d", "/");
 	CU_ASSERT_EQUAL(xattr_in(&lab.to, "f", "user.a", value, sizeof(value)), 3);
 	CU_ASSERT_EQUAL(memcmp(value, "one", 3), 0);
 	CU_ASSERT_EQUAL(xattr_in(&lab.to, "f", "user.b", value, sizeof(value)), 0);
 	CU_ASSERT_EQUAL(xattr_in(&lab.to, "s", "user.s", value, sizeof(value)), 4);
+	CU_ASSERT_EQUAL(memcmp(value, "four", 4), 0);
+	CU_ASSERT_EQUAL(xattr_in(&lab.to, "z", "user.a", value, sizeof(value)), -1);
+	CU_ASSERT_EQUAL(xattr_in(&lab.to, "z", "user.s", value, sizeof(value)), -1);
 	if (skip_unless_root())
 		return;
 	CU_ASSERT_EQUAL(0,
@@ -465,6 +475,17 @@ static void test_links_of_sources(void)
 	lab_copy(&lab, "a d b", "/folder/");
 	check_content(&lab.to, "folder/a", "other");
 	check_content(&lab.to, "folder/b", "1");
+	put(&lab.from, "e/a", "other");
+	link_in(&lab.from, "a", "e/z");
+	lab_copy(&lab, "a e", "/within/");
+	check_content(&lab.to, "within/a", "other");
+	check_content(&lab.to, "within/z", "1");
+	put(&lab.from, "g/sub/x", "2");
+	link_in(&lab.from, "g/sub/x", "y");
+	put(&lab.from, "sub", "a file");
+	lab_copy(&lab, "g sub y", "/gone/");
+	check_content(&lab.to, "gone/sub", "a file");
+	check_content(&lab.to, "gone/y", "2");
 	lab_copy(&lab, "a b a", "/again/");
 	check_content(&lab.to, "again/a", "1");
 	check_content(&lab.to, "again/b", "1");
@@ -573,6 +594,12 @@ static void act_shrink(struct box *from)
 	put(from, "f", "");
 }
 
+static void act_grow_unseen(struct box *from)
+{
+	put(from, "f", "longer than before");
+	set_mtime(from, "f", 5000, 0);
+}
+
 /* The same size, another time. */
 static void act_edit(struct box *from)
 {
@@ -612,6 +639,7 @@ static void test_changes(void)
 	check_meddled(0, act_pipe, "'f' changed while it was copied");
 	check_meddled(0, act_edit, "'f' changed while it was copied");
 	check_meddled(1, act_grow, "'f' changed while it was copied");
+	check_meddled(1, act_grow_unseen, "'f' changed while it was copied");
 	check_meddled(1, act_shrink, "'f' changed while it was copied");
 	check_meddled(1, act_edit, "'f' changed while it was copied");
 }
@@ -677,6 +705,7 @@ static void test_parents(void)
 {
 	auto_lab struct lab lab;
 	auto_ignore struct ignore *exclude = NULL;
+	uint64_t left = 7 * TREE_ENTRY_BYTES + 3;
 
 	lab_init(&lab);
 	put(&lab.from, "a/b/f", "1");
@@ -688,19 +717,34 @@ static void test_parents(void)
 	lab.args.parents = true;
 	lab_copy(&lab, "a/b/f", "/one");
 	lab.args.parents = true;
+	lab.args.take_space = refuse_space;
+	lab.args.take_space_ctx = &left;
 	lab_copy(&lab, "a/b/f a/b/g a/c", "/three/");
+	/* Each folder is made once. */
+	CU_ASSERT_EQUAL(left, 0);
 	lab.args.parents = true;
-	lab_copy(&lab, "n/./o/p", "/pivot/");
+	put_dir(&lab.from, "n/o", 0750);
+	lab_copy(&lab, "a/b/f n/./o/p", "/pivot/");
 	CU_ASSERT_EQUAL(0, ignore_parse("**/p", 4, &exclude, &lab.err));
 	lab.args.parents = true;
 	lab.args.exclude = exclude;
 	lab_copy(&lab, "n/o/p", "/none/");
-	check_tree(&lab.to, "none/ one/ one/a/ one/a/b/ one/a/b/f pivot/ pivot/o/ pivot/o/p three/ "
-			    "three/a/ three/a/b/ three/a/b/f three/a/b/g three/a/c/ three/a/c/h");
+	check_tree(&lab.to,
+		   "none/ one/ one/a/ one/a/b/ one/a/b/f pivot/ pivot/a/ pivot/a/b/ pivot/a/b/f "
+		   "pivot/o/ pivot/o/p three/ "
+		   "three/a/ three/a/b/ three/a/b/f three/a/b/g three/a/c/ three/a/c/h");
 	CU_ASSERT_EQUAL(mode_in(&lab.to, "one/a/b"), 0710);
 	CU_ASSERT_EQUAL(stat_in(&lab.to, "one/a/b").st_mtim.tv_sec, 7000);
 	CU_ASSERT_EQUAL(mode_in(&lab.to, "one/a"), 0755);
+	CU_ASSERT_EQUAL(mode_in(&lab.to, "pivot/o"), 0750);
 	CU_ASSERT_EQUAL(stat_in(&lab.to, "three/a/b").st_mtim.tv_nsec, 1);
+	if (skip_unless_root())
+		return;
+	lab.args.parents = lab.args.has_owner = true;
+	lab.args.uid = 7;
+	lab_copy(&lab, "a/b/f", "/owned");
+	check_owner(&lab.to, "owned", 7, 0);
+	check_owner(&lab.to, "owned/a/b/f", 7, 0);
 }
 
 /* ---- files without a source ---- */
@@ -739,6 +783,10 @@ static void test_files(void)
 	lab.args.files = files;
 	lab.args.nr_files = 1;
 	lab_refuse(&lab, "", "/d/", ERR_USAGE, "'..' is no name for a file");
+	files[0].name = "x/";
+	lab.args.files = files;
+	lab.args.nr_files = 1;
+	lab_refuse(&lab, "", "/d/", ERR_USAGE, "'x/' is no name for a file");
 	lab.args.files = files;
 	lab.args.nr_files = 2;
 	lab_refuse(&lab, "", "/d", ERR_USAGE, SEVERAL);

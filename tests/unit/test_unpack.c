@@ -219,6 +219,44 @@ static void test_linked_archive(void)
 	check_tree(&lab.to, "f");
 }
 
+/* A later name of a file must not lead to what an archive put in its place. */
+static void test_links_around(void)
+{
+	auto_lab struct lab lab;
+	auto_buf struct buf tar = { 0 };
+
+	lab_init(&lab);
+	put(&lab.from, "a", "1");
+	CU_ASSERT_EQUAL(0, linkat(lab.from.fd, "a", lab.from.fd, "b", 0));
+	tar_file(&tar, "a", "2");
+	put_tar(&lab.from, "x", &tar);
+	lab_add(&lab, "a x b", "/");
+	check_content(&lab.to, "a", "2");
+	check_content(&lab.to, "b", "1");
+}
+
+static int add_up(void *ctx, uint64_t bytes, struct error *err UNUSED)
+{
+	*(uint64_t *)ctx += bytes;
+	return 0;
+}
+
+static void test_space(void)
+{
+	auto_lab struct lab lab;
+	auto_buf struct buf tar = { 0 };
+	uint64_t taken = 0;
+
+	lab_init(&lab);
+	tar_file(&tar, "f", "12345");
+	put_tar(&lab.from, "x", &tar);
+	lab.args.take_space = add_up;
+	lab.args.take_space_ctx = &taken;
+	lab_add(&lab, "x", "/");
+	/* The archive's own entry is asked for before it is known as one. */
+	CU_ASSERT_EQUAL(taken, 2 * TREE_ENTRY_BYTES + 5);
+}
+
 static void test_owners(void)
 {
 	auto_lab struct lab lab;
@@ -226,7 +264,7 @@ static void test_owners(void)
 	struct chmod_spec chmod;
 
 	lab_init(&lab);
-	tar_put(&tar, (struct th){ "d/", '5', .uid = 5, .gid = 6 });
+	tar_put(&tar, (struct th){ "d/", '5', .uid = 5, .gid = 6, .mode = 0600 });
 	tar_put(&tar, (struct th){ "d/f", '0', .uid = 5, .gid = 6, .mode = 0600, .data = "1" });
 	tar_put(&tar, (struct th){ "d/l", '2', .uid = 5, .gid = 6, .link = "f" });
 	tar_put(&tar, (struct th){ "d/h", '1', .uid = 5, .gid = 6, .mode = 0600, .link = "d/f" });
@@ -235,7 +273,7 @@ static void test_owners(void)
 	lab.args.chmod = &chmod;
 	lab_add(&lab, "x", "/mode");
 	CU_ASSERT_EQUAL(mode_in(&lab.to, "mode"), 0755);
-	CU_ASSERT_EQUAL(mode_in(&lab.to, "mode/d"), 0715);
+	CU_ASSERT_EQUAL(mode_in(&lab.to, "mode/d"), 0710);
 	CU_ASSERT_EQUAL(mode_in(&lab.to, "mode/d/f"), 0600);
 	CU_ASSERT_EQUAL(stat_in(&lab.to, "mode/d/h").st_nlink, 2);
 	if (skip_unless_root())
@@ -325,6 +363,8 @@ UNIT_SUITE(unpack, { "a tar is told by its first header", test_is_tar },
 	   { "an archive goes over what is there", test_over },
 	   { "folders may change between two sources", test_between },
 	   { "an archive with several names", test_linked_archive },
+	   { "hard links around an archive", test_links_around },
+	   { "space is asked for", test_space },
 	   { "owners are the archive's, or --chown's", test_owners },
 	   { "whiteouts are names like any", test_whiteouts },
 	   { "nothing leaves the destination", test_escapes },
