@@ -145,9 +145,9 @@ static void check_failure(const struct stream_options *options, uint64_t good_by
 			  enum err_kind kind, const char *text)
 {
 	for (int i = 0; i < 2; i++) {
-		auto_stream struct stream *stream = NULL;
-		struct stream_options mine = *options;
 		struct memory memory = *(struct memory *)options->read_ctx;
+		struct stream_options mine = *options;
+		auto_stream struct stream *stream = NULL; /* last: its reader uses the others */
 		struct stream_result result;
 		struct error err = { 0 };
 		const void *block;
