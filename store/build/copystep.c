@@ -263,6 +263,24 @@ static int find_key(struct stage *stage, void *ctx, unsigned level, struct diges
 
 /* ---- doing it ---- */
 
+/* In the words of Docker's classic builder. */
+static int no_such_owner(const struct stage *stage, const char *user, const char *group,
+			 struct error *err)
+{
+	auto_account struct account account = { 0 };
+	struct error why;
+
+	if (err->kind != ERR_USAGE)
+		return -1;
+	if (!user)
+		user = "0";
+	if (account_find(stage->work.mount_fd, user, &account, &why) < 0 || !group)
+		return err_set(err, ERR_USAGE,
+			       "can't find uid for user %.128s: no such user: %.128s", user, user);
+	return err_set(err, ERR_USAGE, "can't find gid for group %.128s: no such group: %.128s",
+		       group, group);
+}
+
 /* A number alone is the group too; a name brings its own group. */
 static int find_owner(struct stage *stage, const struct copy *copy, struct copy_args *args,
 		      struct error *err)
@@ -281,7 +299,7 @@ static int find_owner(struct stage *stage, const struct copy *copy, struct copy_
 	else
 		text = xasprintf("%s%s%s", user ? user : "0", group ? ":" : "", group ? group : "");
 	if (account_find(stage->work.mount_fd, text, &account, err) < 0)
-		return err_add(err, "--chown=%s", copy->chown.data);
+		return no_such_owner(stage, user, group, err);
 	args->has_owner = true;
 	args->uid = account.uid;
 	args->gid = account.gid;
