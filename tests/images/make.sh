@@ -12,11 +12,13 @@
 #	FOLDER/docker.tar       docker-archive, plain layers (skopeo)
 #	FOLDER/docker.tar.zst   the same, compressed outside
 #	FOLDER/layer1.tar       the system's tar, as debootstrap and GNU tar made it
+#	FOLDER/dockerfiles.tar  what the cases of tests/build begin from
 #	FOLDER/debs/            a package for it that it has not installed
 #
 # What is there already is kept, so a second run costs nothing.
 set -euo pipefail
 
+here=$(cd "$(dirname "$0")" && pwd)
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 suite=${SUITE:-bookworm}
 name=debian:12
@@ -70,6 +72,14 @@ make_oci() {
 	rm -rf "$out/oci" && mv "$work/oci" "$out/oci"
 }
 
+make_dockerfiles() {
+	[ "$out/dockerfiles.tar" -nt "$here/../build/make_base.py" ] && return
+	step 'bases of the Dockerfile cases'
+	"$here/../deps.sh" --download "$work/busybox" busybox-static
+	python3 "$here/../build/make_base.py" "$(find "$work/busybox" -path '*bin/busybox' | head -n 1)" "$work/bases"
+	mv "$work/bases" "$out/dockerfiles.tar"
+}
+
 copy() { # SOURCE DESTINATION FILE [OPTIONS...]
 	[ -e "$out/$3" ] && return
 	step "$3 (skopeo)"
@@ -79,6 +89,7 @@ copy() { # SOURCE DESTINATION FILE [OPTIONS...]
 
 make_root
 make_oci
+make_dockerfiles
 copy "oci:$out/oci:12" oci-archive oci.tar
 copy "oci:$out/oci:12" docker-archive docker.tar
 # From plain layers, since skopeo leaves compressed ones as they are.
