@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+file("etc/passwd", "the context's\n")
+symlink("abs", "/etc/passwd")

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+file("prog", "x", 0o755)
+capability("prog")

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+file("a")
+file("#b")
+file("c")
+file(" d")
