@@ -4,15 +4,17 @@
 # run.sh VENEER IMAGES - the main job on a real image, step by step
 #
 # Loads a Debian that debootstrap, umoci and skopeo made, looks at it, mounts
-# it, and takes everything away again. In the host's kernel where it has
-# dm-thin, otherwise in the appliance; the commands are the same.
+# it, builds an application on it, runs and changes that, and takes everything
+# away again. In the host's kernel where it has dm-thin, otherwise in the
+# appliance; the commands are the same.
 set -euo pipefail
 
 veneer=$1
 images=$2
 work=$(mktemp -d "${TMPDIR:-/tmp}/veneer-demo.XXXXXX")
 mnt=$work/mnt
-mkdir "$mnt"
+app=$work/app
+mkdir "$mnt" "$app"
 export VENEER_ROOT=$work/root
 
 # The appliance keeps running while something is mounted in it; nothing may outlive the demo.
@@ -48,8 +50,37 @@ inside ls "$mnt"
 inside cat "$mnt/etc/debian_version"
 show unmount "$mnt"
 show run --rm debian:12 head -n 1 /etc/os-release
+
+cp -r "$images/debs" "$app/debs"
+printf '#!/bin/sh\necho "$GREETING from $(hostname), built in two stages:"\ncat banner\n' >"$app/hello"
+cat >"$app/Dockerfile" <<'END'
+FROM debian:12 AS banner
+RUN --mount=type=bind,source=debs,target=/debs dpkg -i /debs/*.deb
+RUN figlet veneer >/banner
+
+FROM debian:12
+ENV GREETING=hello
+WORKDIR /srv/app
+COPY --from=banner /banner .
+COPY --chmod=755 hello /usr/local/bin/
+ENTRYPOINT ["hello"]
+END
+printf '\n\033[1m$ cat Dockerfile\033[0m\n'
+cat "$app/Dockerfile"
+show build -t app "$app"
+show run --rm --hostname demo app
+printf '\nThe same again: every step is in the cache.\n'
+show build -t app "$app"
+show run --name changed --entrypoint sh app -c 'echo by hand >>banner; rm /etc/motd; touch /new'
+show diff changed
+show commit -m 'changed by hand' changed app:changed
+show history app:changed
+show layers app:changed
+show images
+show rm changed
 show system df -v
-show rmi demo:latest debian:12
+show rmi app:changed app:latest demo:latest debian:12
+show builder prune -a -f
 show check
 show pool destroy --force
 printf '\nNothing is left: no mount, no device, no file.\n'

@@ -1,0 +1,327 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 900
+# Builds: steps, the cache, stages, mounts, limits and failures, on a real image. What single rules of
+# Dockerfiles give is compared elsewhere (81-dockerfiles.sh).
+# shellcheck disable=SC2154 # fails() sets stderr
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+v() { "$VENEER" "$@"; }
+
+# context - an empty folder for a Dockerfile, in $ctx; the Dockerfile comes from stdin
+context() {
+	ctx=$WORK/ctx
+	rm -rf "$ctx"
+	mkdir "$ctx"
+	cat >"$ctx/Dockerfile"
+}
+
+# No image but the base, no cache, nothing left of a step.
+clean() {
+	local image
+	for image in $(v images -q | sort -u); do
+		[ "$image" = "$base" ] || v rmi -f "$image" >/dev/null
+	done
+	v builder prune -a -f >/dev/null
+}
+
+case_build() {
+	case_ "$@"
+	clean
+}
+
+nothing_runs() {
+	is '' "$(ls -d /sys/fs/cgroup/veneer/*/ 2>/dev/null)" 'control groups left' || return 1
+	is '' "$(ls -d /run/veneer/*/session-* 2>/dev/null)" 'folders of sessions left' || return 1
+	healthy
+}
+
+cached() { grep -c CACHED "$WORK/log" || true; }
+
+application() {
+	context <<-'END'
+		FROM debian:12 AS compile
+		RUN mkdir /out && echo '#!/bin/sh' >/out/app && echo 'echo "I am $0 of $WHO"' >>/out/app
+		RUN chmod 755 /out/app
+		FROM debian:12
+		ENV WHO=team
+		WORKDIR /srv
+		COPY --from=compile /out/app /usr/local/bin/
+		COPY data/ data/
+		RUN rm /etc/debian_version && ls data >list
+		ENTRYPOINT ["app"]
+	END
+	mkdir "$ctx/data"
+	echo one >"$ctx/data/1"
+	echo two >"$ctx/data/2"
+	v build -t app:1 "$ctx" 2>"$WORK/log"
+	contains '[compile 2/3] RUN mkdir /out' "$(cat "$WORK/log")"
+	contains 'naming to docker.io/library/app:1 done' "$(cat "$WORK/log")"
+	is 'I am /usr/local/bin/app of team' "$(v run --rm app:1)"
+	is $'1\n2' "$(v run --rm --entrypoint cat app:1 /srv/list)"
+	fails 1 "$VENEER" run --rm --entrypoint cat app:1 /etc/debian_version
+	local id
+	id=$(v images -q --no-trunc app:1)
+	v build -t app:2 "$ctx" 2>"$WORK/log"
+	is "$id" "$(v images -q --no-trunc app:2)" 'the same from the cache'
+	is 8 "$(cached)" 'steps from the cache'
+	is "$id" "$(v build -q "$ctx" 2>&1)" 'what -q prints'
+	nothing_runs
+}
+
+# Only what the change reaches is done again.
+cache() {
+	context <<-'END'
+		FROM debian:12
+		RUN echo 1 >/1
+		COPY a /a
+		ARG V=1
+		RUN echo $V >/2
+	END
+	echo a >"$ctx/a"
+	echo b >"$ctx/b"
+	v build -t c "$ctx" 2>"$WORK/log"
+	is 1 "$(cached)" 'first build: FROM'
+	echo c >"$ctx/b"
+	touch "$ctx/a"
+	v build -t c "$ctx" 2>"$WORK/log"
+	is 4 "$(cached)" 'neither times nor other files count'
+	v build -t c --build-arg V=2 "$ctx" 2>"$WORK/log"
+	is 3 "$(cached)" 'an ARG reaches the RUN behind it'
+	echo A >"$ctx/a"
+	v build -t c "$ctx" 2>"$WORK/log"
+	is 2 "$(cached)" 'same size, other content'
+	chmod 700 "$ctx/a"
+	v build -t c "$ctx" 2>"$WORK/log"
+	is 2 "$(cached)" 'other mode'
+	v build -t c --no-cache "$ctx" 2>"$WORK/log"
+	is 1 "$(cached)" '--no-cache'
+	nothing_runs
+}
+
+# The layers of an image go with it, and so do their keys.
+cache_and_rmi() {
+	local before
+	context <<-'END'
+		FROM debian:12
+		RUN head -c 5000000 /dev/urandom >/big
+	END
+	before=$(pool_used)
+	v build -t r "$ctx" 2>/dev/null
+	v rmi r >"$WORK/out"
+	contains 'Deleted: sha256:' "$(cat "$WORK/out")"
+	is "$before" "$(pool_used)" 'the pool has all back'
+	v build -t r "$ctx" 2>"$WORK/log"
+	is 1 "$(cached)" 'the key went with the layer'
+}
+
+failing_step() {
+	local before
+	context <<-'END'
+		FROM debian:12
+		RUN echo kept >/kept
+		RUN echo lost >/lost; echo says; exit 3
+	END
+	before=$(v images)
+	fails 1 "$VENEER" build -t f "$ctx"
+	contains 'says' "$stderr"
+	contains '   3 | >>> RUN echo lost' "$stderr"
+	contains 'process "/bin/sh -c echo lost >/lost; echo says; exit 3" did not complete successfully: exit code: 3' "$stderr"
+	is "$before" "$(v images)" 'no image'
+	nothing_runs
+	sed -i '$d' "$ctx/Dockerfile"
+	v build -t f "$ctx" 2>"$WORK/log"
+	is 2 "$(cached)" 'the step before is in the cache'
+	is kept "$(v run --rm f sh -c 'ls / | grep -x -e kept -e lost')"
+}
+
+bad_input() {
+	context <<-'END'
+		FROM debian:12
+		FOO bar
+	END
+	fails 1 "$VENEER" build "$ctx"
+	contains 'dockerfile parse error on line 2: unknown instruction: FOO' "$stderr"
+	context <<-'END'
+		FROM debian:12
+		COPY nothing /x
+	END
+	fails 1 "$VENEER" build "$ctx"
+	contains '"/nothing": not found' "$stderr"
+	context <<-'END'
+		FROM debian:12
+		COPY ../../etc/passwd /x
+	END
+	fails 1 "$VENEER" build "$ctx"
+	contains '"/etc/passwd": not found' "$stderr"
+	fails 1 "$VENEER" build "$WORK/no-such-folder"
+	contains 'not found' "$stderr"
+	rm "$ctx/Dockerfile"
+	fails 1 "$VENEER" build "$ctx"
+	contains 'failed to read dockerfile: open Dockerfile: no such file or directory' "$stderr"
+	fails 1 "$VENEER" build --target nope - <<<'FROM debian:12'
+	contains 'target stage "nope" could not be found' "$stderr"
+	fails 1 "$VENEER" build - <<<'FROM not-there:1'
+	contains 'No such image: not-there:1' "$stderr"
+	fails 1 "$VENEER" build - <<<$'FROM debian:12\nRUN --mount=type=secret,id=s,required cat /run/secrets/s'
+	contains 'secret s: not found' "$stderr"
+	fails 1 "$VENEER" build - <<<$'FROM debian:12\nCOPY --chown=nobody-at-all a /'
+	nothing_runs
+}
+
+from_streams() {
+	mkdir -p "$WORK/tar/sub"
+	echo hello >"$WORK/tar/sub/file"
+	printf 'FROM debian:12\nCOPY sub /sub\n' >"$WORK/tar/Other"
+	tar -C "$WORK/tar" -czf "$WORK/ctx.tar.gz" .
+	v build -t s -f Other - <"$WORK/ctx.tar.gz" 2>"$WORK/log"
+	is hello "$(v run --rm s cat /sub/file)"
+	printf 'FROM debian:12\nRUN echo alone >/x\n' | v build -t s - 2>/dev/null
+	is alone "$(v run --rm s cat /x)"
+	printf 'FROM debian:12\nCOPY sub/file /y\n' | v build -t s -f - "$WORK/tar" 2>/dev/null
+	is hello "$(v run --rm s cat /y)"
+	nothing_runs
+}
+
+mounts() {
+	context <<-'END'
+		FROM debian:12 AS tools
+		RUN mkdir /t && echo tool >/t/f
+		FROM debian:12
+		RUN --mount=type=cache,target=/c echo first >>/c/log
+		RUN --mount=type=cache,target=/c cp /c/log /log
+		RUN --mount=from=tools,source=/t,target=/mnt/t cp /mnt/t/f /tool && ! touch /mnt/t/new
+		RUN --mount=target=/ctx,rw cp /ctx/here / && echo x >/ctx/written
+		RUN --mount=type=tmpfs,target=/scratch,size=1m ! head -c 2000000 /dev/zero >/scratch/big
+		RUN --mount=type=secret,id=s cat /run/secrets/s | tr a-z A-Z >/secret
+		RUN --mount=type=secret,id=s,env=S test "$S" = hush
+	END
+	echo here >"$ctx/here"
+	echo -n hush >"$WORK/secret"
+	v build -t m --secret "id=s,src=$WORK/secret" "$ctx" 2>"$WORK/log" || { cat "$WORK/log"; return 1; }
+	is 'first tool here HUSH' "$(v run --rm m sh -c 'echo $(cat /log /tool /here /secret)')"
+	is '' "$(v run --rm m sh -c 'ls -d /c /ctx /scratch /run/secrets /mnt/t' 2>/dev/null)" 'mount points'
+	is 'Dockerfile here' "$(echo $(ls "$ctx"))" 'what rw wrote is thrown away'
+	echo -n other >"$WORK/secret"
+	v build -t m --secret "id=s,src=$WORK/secret" "$ctx" 2>"$WORK/log"
+	is 10 "$(cached)" 'a secret does not count for the cache'
+	nothing_runs
+}
+
+# What an image has.
+paths() {
+	local id
+	id=$(v create "$1" true)
+	v export "$id" | tar -t
+	v rm "$id" >/dev/null
+}
+
+# Neither hosts nor anything else that the step was given is in its layer.
+leaves_nothing() {
+	context <<-'END'
+		FROM debian:12
+		RUN cat /etc/hosts /etc/resolv.conf >/dev/null; test -c /dev/null; sleep 1000 & echo x >/x
+	END
+	v build -t n "$ctx" 2>/dev/null
+	is '' "$(pgrep -x sleep || true)" 'processes'
+	is '> x' "$(diff <(paths debian:12) <(paths n) | grep '^[<>]')" 'what it added'
+	nothing_runs
+}
+
+# SOURCE_DATE_EPOCH: the same bytes, also without the cache.
+reproducible() {
+	local one
+	context <<-'END'
+		FROM debian:12
+		RUN mkdir /d && echo x >/d/x && ln -s x /d/l
+		COPY f /f
+		LABEL a=b
+	END
+	echo f >"$ctx/f"
+	one=$(v build -q --build-arg SOURCE_DATE_EPOCH=1700000000 "$ctx")
+	touch "$ctx/f"
+	is "$one" "$(v build -q --no-cache --build-arg SOURCE_DATE_EPOCH=1700000000 "$ctx")"
+	is 2023-11-14T22:13:20Z "$(v image inspect --format '{{.Created}}' "$one")"
+	is '1700000000 1700000000' "$(v run --rm "$one" sh -c 'echo $(stat -c %Y /d/x /f)')"
+}
+
+full_pool() {
+	local before
+	context <<-'END'
+		FROM debian:12
+		RUN echo small >/small
+		RUN head -c 3G /dev/urandom >/big
+	END
+	fails 1 "$VENEER" build -t full "$ctx"
+	contains 'no space left in the pool' "$stderr"
+	is '' "$(v images -q full)" 'nothing is tagged'
+	v builder prune -a -f >/dev/null
+	is "$used" "$(pool_used)" 'the space is back'
+	nothing_runs
+}
+
+fork_bomb() {
+	context <<-'END'
+		FROM debian:12
+		RUN while sleep 1000 & do :; done
+	END
+	fails 1 "$VENEER" build -t bomb "$ctx"
+	contains 'fork' "$stderr"
+	nothing_runs
+}
+
+interrupted() {
+	local pid
+	context <<-'END'
+		FROM debian:12
+		RUN echo 1 >/1
+		RUN touch /started; sleep 1000
+	END
+	"$VENEER" build -t i "$ctx" 2>"$WORK/log" &
+	pid=$!
+	while ! pgrep -x sleep >/dev/null; do
+		kill -0 $pid || { cat "$WORK/log"; return 1; }
+		read -r -t 0.1 <> <(:) || true
+	done
+	kill -TERM $pid
+	wait $pid && return 1
+	is 143 $? 'exit status'
+	is '' "$(pgrep -x sleep || true)" 'processes'
+	is '' "$(v images -q i)"
+	nothing_runs
+}
+
+prune() {
+	context <<-'END'
+		FROM debian:12
+		RUN echo 1 >/1
+		RUN exit 1
+	END
+	fails 1 "$VENEER" build "$ctx"
+	contains 'Build Cache     1' "$(v system df)"
+	v builder prune -f >"$WORK/out"
+	contains 'Total' "$(cat "$WORK/out")"
+	contains 'Build Cache     0' "$(v system df)"
+	is "$used" "$(pool_used)" 'the space is back'
+}
+
+fresh_store 2G
+v load -q -i "$IMAGES/oci.tar" >/dev/null
+base=$(v images -q debian:12)
+v run --rm debian:12 true # the image has its init volume from now on
+used=$(pool_used)
+
+case_build 'an application of two stages is built, run, and built again from the cache' application
+case_build 'the cache knows contents, modes and arguments, not times' cache
+case_build 'rmi gives the layers back and drops their keys' cache_and_rmi
+case_build 'a failing step shows its lines; the steps before it are cached' failing_step
+case_build 'bad input is refused, and nothing is left' bad_input
+case_build 'contexts and Dockerfiles come from stdin' from_streams
+case_build 'mounts of RUN are there for the step and leave nothing' mounts
+case_build 'what a step is given, and what it leaves running, is not in the layer' leaves_nothing
+case_build 'with SOURCE_DATE_EPOCH two builds are the same image' reproducible
+case_build 'a step that fills the pool fails, and the space comes back' full_pool
+case_build 'a step that forks without end is stopped' fork_bomb
+case_build 'a signal stops the step and the build' interrupted
+case_build 'builder prune gives back what no image has' prune
