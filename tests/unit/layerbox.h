@@ -245,10 +245,10 @@ static inline int read_memory(void *ctx, void *data, size_t len, struct error *e
 static inline int apply_to(struct tree_writer *tree, const struct buf *tar, bool base,
 			   struct tar_apply_result *ret, struct error *err)
 {
-	auto_stream struct stream *stream = NULL;
 	struct memory memory = { tar->data, tar->len, 0 };
 	struct stream_options options = { .read = read_memory, .read_ctx = &memory };
 	struct tar_apply_args args = { .tree = tree, .base = base };
+	auto_stream struct stream *stream = NULL;
 
 	if (stream_open(&options, &stream, err) < 0)
 		return -1;

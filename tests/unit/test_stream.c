@@ -68,7 +68,6 @@ static int read_fails(void *ctx, void *data, size_t len, struct error *err)
 
 static void check_whole(const struct buf *in, const struct buf *plain, enum stream_threads mode)
 {
-	auto_stream struct stream *stream = NULL;
 	auto_buf struct buf out = { 0 }, copy = { 0 };
 	struct memory memory = { in->data, in->len, 70001 };
 	struct stream_options options = { .read = read_memory,
@@ -76,6 +75,7 @@ static void check_whole(const struct buf *in, const struct buf *plain, enum stre
 					  .tee = tee_to_buf,
 					  .tee_ctx = &copy,
 					  .threads = mode };
+	auto_stream struct stream *stream = NULL;
 	struct stream_result result, again;
 	struct digest digest;
 	const void *block;
@@ -122,12 +122,12 @@ static void test_finish_alone(void)
 	struct pair pair = big_pair();
 
 	for (int i = 0; i < 2; i++) {
-		auto_stream struct stream *stream = NULL;
 		struct memory memory = { pair.zstd.data, pair.zstd.len, 0 };
 		struct stream_options options = { .read = read_memory,
 						  .read_ctx = &memory,
 						  .no_digests = i == 1,
 						  .threads = modes[i] };
+		auto_stream struct stream *stream = NULL;
 		struct stream_result result;
 		struct error err;
 

@@ -498,7 +498,6 @@ static void test_progress(void)
 	auto_box struct box box = box_new();
 	auto_buf struct buf tar = { 0 };
 	auto_tree_fs struct tree_writer *tree = NULL;
-	auto_stream struct stream *stream = NULL;
 	struct counter counter = { { count } };
 	struct stream_options options = { .read = read_memory };
 	struct tar_apply_args args = { .base = true,
@@ -507,6 +506,7 @@ static void test_progress(void)
 				       .progress_total = 4711 };
 	struct tar_apply_result result;
 	struct memory memory;
+	auto_stream struct stream *stream = NULL;
 	struct error err;
 	char *big = xcalloc(1, MIB);
 
@@ -537,7 +537,6 @@ static void test_plain(void)
 	auto_box struct box box = box_new();
 	auto_buf struct buf tar = { 0 };
 	auto_tree_fs struct tree_writer *tree = NULL;
-	auto_stream struct stream *stream = NULL;
 	struct stream_options options = { .read = read_memory };
 	struct tar_apply_args args = { .base = true,
 				       .plain = true,
@@ -545,6 +544,7 @@ static void test_plain(void)
 				       .adjust_ctx = &make_executable };
 	struct tar_apply_result result;
 	struct memory memory;
+	auto_stream struct stream *stream = NULL;
 	struct error err;
 
 	tar_put(&tar, (struct th){ "./", '5', .mode = 0700, .mtime = 9 });
