@@ -17,13 +17,13 @@ UDEVDIR  ?= /lib/udev/rules.d
 # Debian's packages, the same names in 12 and 13.
 DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libext2fs-dev libisal-dev \
               libzstd-dev liblzma-dev libbz2-dev libssl-dev libarchive-dev libjansson-dev \
-              libsqlite3-dev libkmod-dev
+              libsqlite3-dev libkmod-dev libcurl4-openssl-dev
 DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux crun conmon catatonit
 DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev acl attr bzip2 \
               xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal
 DEPS_BENCH := containerd docker.io runc
 PKGS     := devmapper blkid ext2fs libisal libzstd liblzma libcrypto libarchive jansson sqlite3 \
-            libkmod
+            libkmod libcurl
 
 V        ?= 0
 SANITIZE ?=
@@ -53,7 +53,8 @@ ALL_C     = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) -p
 ALL_LD   := $(CFLAGS) -pthread -no-pie -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # What costs the most at the start of a process is linked in: loading and relocating these
 # libraries, with the dozen that libarchive's other formats need, took two thirds of the start.
-# libkmod is loaded by the one caller that needs it (appliance/kmods.c).
+# libkmod and libcurl are loaded by the one caller that needs each (appliance/kmods.c,
+# registry/curllib.c).
 LINKED_IN := libarchive libcrypto sqlite3 jansson libzstd liblzma blkid ext2fs
 PKG_A     = $(call once,PKG_A,$(shell pkg-config --libs $(LINKED_IN)) \
             $(filter-out -ldl -pthread,$(shell pkg-config --static --libs libcrypto)))

@@ -108,6 +108,9 @@
  */
 #define LIMIT_COPY_LINK_BYTES (UINT64_C(128) * 1024 * 1024)
 
+/* ADD of a URL. The weights of large models come in files of some 10 GiB; the end of a stream may never. */
+#define LIMIT_FETCH_BYTES (UINT64_C(64) * 1024 * 1024 * 1024)
+
 /* ---- containers ---- */
 
 /* /etc/passwd and /etc/group of an image; a directory service has no place there. */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * curllib - libcurl, loaded when something is first transferred
+ *
+ * With what it brings along it would make every other command start slower. And its TLS
+ * library is not the one that is linked in: loaded by itself it never sees that one's symbols.
+ */
+#ifndef REGISTRY_CURLLIB_H
+#define REGISTRY_CURLLIB_H
+
+#include <curl/curl.h>
+
+#include "base/err.h"
+
+struct curllib {
+	__typeof__(curl_global_init) *global_init;
+	__typeof__(curl_easy_init) *easy_init;
+	__typeof__(curl_easy_cleanup) *easy_cleanup;
+	__typeof__(curl_easy_setopt) *easy_setopt;
+	__typeof__(curl_easy_perform) *easy_perform;
+	__typeof__(curl_easy_getinfo) *easy_getinfo;
+	__typeof__(curl_easy_strerror) *easy_strerror;
+	__typeof__(curl_getdate) *getdate;
+};
+
+/* The library; NULL with ERR_UNSUPPORTED where it is not installed. Not for two threads at once. */
+const struct curllib *curllib_get(struct error *err);
+
+#endif
