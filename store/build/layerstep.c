@@ -177,7 +177,9 @@ static int clamp_times(struct stage *stage, struct error *err)
 static int seal(struct stage *stage, const struct layer_step *step, struct layer_row *ret,
 		struct error *err)
 {
+	bool purged = false;
 	struct capture_args capture = {
+		.purged = &purged,
 		.store = stage->builder->store,
 		.parent = stage->chain,
 		.root_fd = stage->work.mount_fd,
@@ -190,7 +192,8 @@ static int seal(struct stage *stage, const struct layer_step *step, struct layer
 	    capture_layer(&capture, ret, err) < 0)
 		return -1;
 	stage->work.chain = ret->chain_id;
-	return 0;
+	/* Else the next step would see what the layer has not. */
+	return purged ? drop_work(stage, err) : 0;
 }
 
 int stage_add_layer(struct stage *stage, const struct layer_step *step, struct error *err)

@@ -1,50 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layer/capture.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "layer/diff.h"
 #include "layer/label.h"
+#include "layer/space.h"
 #include "layer/tar_emit.h"
+#include "layer/tree_remove.h"
 #include "layer/work.h"
 #include "oci/config.h"
 #include "store.h"
 #include "volume.h"
 
+/* The second finds nothing more to leave out. */
+#define PASSES_MAX 2
+
 struct capture {
 	const struct capture_args *args;
+	int root_fd; /* of args, until that has more than the snapshot */
 	uint32_t parent_thin;
+	struct hasher *hasher;
+	struct strlist left_out;
 	bool taken; /* the snapshot is a layer now */
 };
 
 static int hash(void *ctx, const void *data, size_t len, struct error *err)
 {
+	struct capture *capture = ctx;
+
 	(void)err;
-	hasher_add(ctx, data, len);
+	hasher_add(capture->hasher, data, len);
 	return 0;
 }
 
+static void note_left_out(void *ctx, const char *path)
+{
+	struct capture *capture = ctx;
+
+	strlist_add(&capture->left_out, path);
+}
+
 /* The digest of its tar and what that holds. */
-static int emit(const struct capture *capture, const struct change_list *changes,
-		struct layer_row *row, struct error *err)
+static int emit(struct capture *capture, const struct change_list *changes, struct layer_row *row,
+		struct error *err)
 {
 	const struct capture_args *args = capture->args;
 	auto_hasher struct hasher *hasher = hasher_new();
 	auto_volume struct volume *volume = NULL;
 	auto_fd int fd = -1;
 	struct tar_emit_args emit_args = {
-		.root_fd = args->root_fd,
+		.root_fd = capture->root_fd,
 		.changes = changes,
 		.write = hash,
-		.ctx = hasher,
+		.ctx = capture,
+		.left_out = note_left_out,
 	};
 	struct tar_emit_result result;
 
-	if (args->root_fd < 0) {
+	capture->hasher = hasher;
+	if (capture->root_fd < 0) {
 		if (volume_activate_to_read(args->store->pool, args->id, args->size_bytes, &volume,
 					    err) < 0 ||
 		    volume_mount(volume, VOLUME_MOUNT_VIEW, &fd, err) < 0)
@@ -57,6 +80,48 @@ static int emit(const struct capture *capture, const struct change_list *changes
 	row->tar_bytes = (int64_t)result.tar_bytes;
 	row->content_bytes = (int64_t)result.content_bytes;
 	return 0;
+}
+
+/* The folder keeps its times. */
+static int remove_path(int root_fd, const char *path, struct error *err)
+{
+	const char *name = path_base(path);
+	auto_free char *dir = xasprintf("%.*s", (int)(name - path), path);
+	auto_fd int fd = path_open_in_root(root_fd, dir, O_RDONLY | O_DIRECTORY, 0, err);
+	struct timespec times[2];
+	struct stat st;
+
+	/* What was in a folder of such a name is gone with it. */
+	if (fd < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "look at '/%s'", dir);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	if (unlinkat(fd, name, 0) < 0 && errno != ENOENT &&
+	    (errno != EISDIR || tree_remove(fd, name, err) < 0))
+		return err_sys(err, errno, "remove '/%s'", path);
+	return futimens(fd, times) < 0 ? err_sys(err, errno, "set the times of '/%s'", dir) : 0;
+}
+
+static int purge(struct capture *capture, struct error *err)
+{
+	const struct capture_args *args = capture->args;
+	auto_volume struct volume *volume = NULL;
+	auto_fd int fd = -1;
+
+	if (volume_activate_sized(args->store->pool, args->id, args->size_bytes, VOLUME_READ_WRITE,
+				  &volume, err) < 0 ||
+	    volume_mount(volume, VOLUME_MOUNT_WRITE, &fd, err) < 0)
+		return -1;
+	for (size_t i = 0; i < capture->left_out.nr; i++)
+		if (remove_path(fd, capture->left_out.items[i], err) < 0)
+			return -1;
+	if (args->purged)
+		*args->purged = true;
+	capture->root_fd = -1;
+	strlist_done(&capture->left_out);
+	return space_flush(fd, err);
 }
 
 static int write_label(const struct capture *capture, const struct layer_row *row,
@@ -146,12 +211,19 @@ static int run(struct capture *capture, struct layer_row *ret, struct error *err
 	if (parent < 0)
 		return -1;
 	diff.parent_id = capture->parent_thin = (uint32_t)parent;
-	if (diff_volumes(&diff, &changes, err) < 0)
-		return -1;
-	if (args->skip_empty && !changes.nr)
-		return 0;
-	if (emit(capture, &changes, &row, err) < 0)
-		return -1;
+	for (int i = 0; i < PASSES_MAX; i++) {
+		change_list_done(&changes);
+		if (diff_volumes(&diff, &changes, err) < 0)
+			return -1;
+		if (args->skip_empty && !changes.nr)
+			return 0;
+		if (emit(capture, &changes, &row, err) < 0)
+			return -1;
+		if (!capture->left_out.nr)
+			break;
+		if (purge(capture, err) < 0)
+			return -1;
+	}
 	chain_id_next(&args->parent, &row.diff_id, &row.chain_id);
 	got = rows_layer_take(args->store->db, args->store->session, &row.chain_id, ret, err);
 	return got ? got : publish(capture, &row, ret, err);
@@ -159,9 +231,11 @@ static int run(struct capture *capture, struct layer_row *ret, struct error *err
 
 int capture_layer(const struct capture_args *args, struct layer_row *ret, struct error *err)
 {
-	struct capture capture = { .args = args };
+	struct capture capture = { .args = args, .root_fd = args->root_fd };
 	int result = run(&capture, ret, err);
 	struct error why;
+
+	strlist_done(&capture.left_out);
 
 	/* The end of the session tries again. */
 	if (!capture.taken && work_delete(args->store, args->id, &why) < 0)

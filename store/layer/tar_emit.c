@@ -123,6 +123,13 @@ static int compare_items(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+static void leave_out(struct emit *emit, const char *path, const char *why)
+{
+	log_warn("'%s' is left out: %s", path, why);
+	if (emit->args->left_out)
+		emit->args->left_out(emit->args->ctx, path);
+}
+
 static void take_items(struct emit *emit, const struct change_list *list)
 {
 	static char root[] = "";
@@ -136,7 +143,7 @@ static void take_items(struct emit *emit, const struct change_list *list)
 		const struct change *change = &list->items[i];
 
 		if (!as && hides(change->path)) {
-			log_warn("'%s' is left out: layers have no such names", change->path);
+			leave_out(emit, change->path, "layers have no such names");
 			continue;
 		}
 		emit->items[emit->nr++] = (struct item){ name_of(emit->args, change), change };
@@ -335,6 +342,7 @@ static int put_entry(struct emit *emit, const struct item *item, struct error *e
 		    st.st_mode)) { /* lives only as long as its server; but what it replaced is gone */
 		auto_free char *whiteout = whiteout_of(path);
 
+		leave_out(emit, path, "a socket lives as long as its server");
 		return item->change->kind == CHANGE_ADDED ? 0 : put_whiteout(emit, whiteout, err);
 	}
 	header.type = type_of(st.st_mode);

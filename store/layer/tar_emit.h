@@ -30,6 +30,8 @@ struct tar_emit_args {
 	/* Gets the bytes in order; returns 0, or -1 with err filled. */
 	int (*write)(void *ctx, const void *data, size_t len, struct error *err);
 	void *ctx;
+	/* Told of what no layer can say: sockets, names like whiteouts. May be NULL. */
+	void (*left_out)(void *ctx, const char *path);
 	bool clamp; /* no mtime is later than clamp_mtime (SOURCE_DATE_EPOCH) */
 	int64_t clamp_mtime;
 	/*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layer/work.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -85,6 +86,8 @@ int work_open(struct work *work, const struct digest *chain, struct error *err)
 	if (create(work, chain, err) < 0 ||
 	    volume_mount(work->volume, VOLUME_MOUNT_UNPACK, &work->mount_fd, err) < 0)
 		return err_add(err, "working volume");
+	if (fstat(work->mount_fd, &work->root) < 0)
+		return err_sys(err, errno, "look at the root folder");
 	return 0;
 }
 
@@ -117,10 +120,26 @@ static int thaw(void *ctx, struct error *err)
 	return volume_thaw(work->volume, err);
 }
 
+int work_restore_root(int root_fd, const struct stat *as, struct error *err)
+{
+	const struct timespec times[2] = { as->st_atim, as->st_mtim };
+	struct stat st;
+
+	if (fstat(root_fd, &st) < 0 ||
+	    ((st.st_uid != as->st_uid || st.st_gid != as->st_gid) &&
+	     fchown(root_fd, as->st_uid, as->st_gid) < 0) ||
+	    (st.st_mode != as->st_mode && fchmod(root_fd, as->st_mode & 07777) < 0) ||
+	    futimens(root_fd, times) < 0)
+		return err_sys(err, errno, "restore the root folder");
+	return 0;
+}
+
 int work_snapshot(struct work *work, bool trim, uint32_t *ret_id, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 
+	if (work_restore_root(work->mount_fd, &work->root, err) < 0)
+		return -1;
 	if (space_flush(work->mount_fd, err) < 0) {
 		volume_explain(work->volume, err);
 		return err_add(err, "working volume");

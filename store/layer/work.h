@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/digest.h"
 #include "base/err.h"
@@ -24,7 +25,8 @@ struct work {
 	struct digest chain; /* the layer whose content it has; unset: the template's */
 	struct volume *volume;
 	int mount_fd;
-	bool discard; /* what it holds is of no use */
+	struct stat root; /* of the root folder, as it was opened */
+	bool discard;	  /* what it holds is of no use */
 };
 
 #define WORK_NONE(of_store) ((struct work){ .store = (of_store), .mount_fd = -1 })
@@ -42,11 +44,14 @@ int work_drop(struct work *work, struct error *err);
 void work_done(struct work *work);
 #define auto_work __attribute__((cleanup(work_done)))
 
+/* A folder gets the owner, mode and times of another: no layer above the base can say those of the root. */
+int work_restore_root(int root_fd, const struct stat *as, struct error *err);
+
 /**
  * work_snapshot - the session's snapshot of an open one as it stands
  * @trim: what was deleted gives its blocks back first
  *
- * The bulk is written before the lock is taken.
+ * The root folder gets back what it was opened with. The bulk is written before the lock is taken.
  */
 int work_snapshot(struct work *work, bool trim, uint32_t *ret_id, struct error *err);
 

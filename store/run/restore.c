@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/path.h"
 #include "layer/tree_remove.h"
+#include "layer/work.h"
 #include "limits.h"
 #include "run/stubs.h"
 
@@ -196,6 +197,7 @@ static int restore_in(int root_fd, int image_fd, const char *folder, struct erro
 int restore_stubs(int root_fd, int init_fd, int image_fd, struct error *err)
 {
 	struct folder_times times[NR_FOLDERS] = { 0 };
+	struct stat root;
 
 	for (size_t i = 0; i < NR_FOLDERS; i++)
 		look_at(root_fd, init_fd, image_fd, folders[i], &times[i]);
@@ -210,5 +212,6 @@ int restore_stubs(int root_fd, int init_fd, int image_fd, struct error *err)
 		if (fd >= 0 && times[i].set && futimens(fd, times[i].times) < 0)
 			return cannot(err, "set the times of", folders[i]);
 	}
-	return 0;
+	return fstat(image_fd, &root) < 0 ? cannot(err, "look at", "/")
+					  : work_restore_root(root_fd, &root, err);
 }

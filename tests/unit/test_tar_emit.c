@@ -233,7 +233,11 @@ static void test_clamp(void)
 {
 	auto_box struct box box = box_new();
 	auto_buf struct buf tar = { 0 };
-	struct tar_emit_args args = { box.fd, NULL, keep, &tar, true, 1000000000 };
+	struct tar_emit_args args = { .root_fd = box.fd,
+				      .write = keep,
+				      .ctx = &tar,
+				      .clamp = true,
+				      .clamp_mtime = 1000000000 };
 	struct tar_emit_result result;
 	struct error err;
 
