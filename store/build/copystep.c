@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "build/builder.h"
 #include "build/copy.h"
+#include "build/download.h"
 #include "build/history.h"
 #include "layer/space.h"
 #include "layer/tree_writer.h"
@@ -17,11 +19,13 @@
 /* One COPY or ADD, expanded. */
 struct copy {
 	const struct dockerfile_step *step;
-	struct strlist words;	/* as expanded: what the history shows */
-	struct strlist sources; /* of these, the paths */
-	struct copy_file *files;
-	struct buf *bodies; /* of the files */
-	size_t nr_files;
+	struct strlist words;	 /* as expanded: what the history shows */
+	struct strlist sources;	 /* of these, the paths */
+	struct copy_file *files; /* of heredocs and URLs */
+	struct digest *digests;	 /* of these */
+	struct strlist names;	 /* of URLs */
+	struct buf *bodies;	 /* of heredocs */
+	size_t nr_files, nr_bodies;
 	char *destination; /* absolute */
 	struct buf chown, chmod, checksum;
 	struct chmod_spec mode;
@@ -40,8 +44,13 @@ static void copy_done(struct copy *copy)
 	strlist_done(&copy->words);
 	strlist_done(&copy->sources);
 	strlist_done(&copy->exclude_words);
-	for (size_t i = 0; i < copy->nr_files; i++)
+	for (size_t i = 0; i < copy->nr_bodies; i++)
 		buf_done(&copy->bodies[i]);
+	for (size_t i = 0; i < copy->nr_files; i++)
+		if (copy->files[i].fd >= 0)
+			close(copy->files[i].fd);
+	strlist_done(&copy->names);
+	free(copy->digests);
 	free(copy->bodies);
 	free(copy->files);
 	free(copy->destination);
@@ -90,8 +99,8 @@ static int add_heredoc(struct stage *stage, struct copy *copy, struct expand_sco
 		       struct error *err)
 {
 	const struct lex_line *line = copy->step->line;
-	const struct lex_heredoc *heredoc = &line->heredocs[copy->nr_files];
-	struct buf *body = &copy->bodies[copy->nr_files];
+	const struct lex_heredoc *heredoc = &line->heredocs[copy->nr_bodies];
+	struct buf *body = &copy->bodies[copy->nr_bodies++];
 	auto_buf struct buf text = { 0 };
 
 	lex_heredoc_text(heredoc, &text);
@@ -102,6 +111,7 @@ static int add_heredoc(struct stage *stage, struct copy *copy, struct expand_sco
 	} else {
 		buf_append(body, text.data, text.len);
 	}
+	digest_of(body->len ? body->data : "", body->len, &copy->digests[copy->nr_files]);
 	copy->files[copy->nr_files++] = (struct copy_file){
 		.name = heredoc->name,
 		.data = body->len ? body->data : "",
@@ -113,6 +123,27 @@ static int add_heredoc(struct stage *stage, struct copy *copy, struct expand_sco
 	return 0;
 }
 
+static int add_url(struct stage *stage, struct copy *copy, const char *url, struct error *err)
+{
+	struct copy_file *file = &copy->files[copy->nr_files];
+	auto_free char *name = NULL;
+
+	if (instruction_flag_is_set(&copy->step->instruction, "unpack"))
+		return err_set(err, ERR_UNSUPPORTED, "ADD --unpack of a URL is not supported: %s",
+			       url);
+	if (download_file(stage->builder->store, url, copy->checksum.len ? copy->checksum.data : "",
+			  file, &name, &copy->digests[copy->nr_files], err) < 0)
+		return -1;
+	copy->nr_files++;
+	strlist_add(&copy->words, url);
+	if (!name &&
+	    copy_is_folder(copy->step->instruction.args.items[copy->step->instruction.args.nr - 1]))
+		return err_set(err, ERR_USAGE, "cannot determine filename for source %s", url);
+	strlist_add(&copy->names, name ? name : "file");
+	file->name = copy->names.items[copy->names.nr - 1];
+	return 0;
+}
+
 static int read_source(struct stage *stage, struct copy *copy, const char *word,
 		       struct expand_scope *scope, struct error *err)
 {
@@ -120,7 +151,7 @@ static int read_source(struct stage *stage, struct copy *copy, const char *word,
 	auto_buf struct buf text = { 0 };
 	struct lex_heredoc heredoc;
 
-	if (!instruction->is_json && copy->nr_files < copy->step->line->nr_heredocs &&
+	if (!instruction->is_json && copy->nr_bodies < copy->step->line->nr_heredocs &&
 	    lex_heredoc_word(word, &heredoc)) {
 		strlist_take(&copy->words, xasprintf("<<%s", heredoc.name));
 		lex_heredoc_done(&heredoc);
@@ -132,8 +163,7 @@ static int read_source(struct stage *stage, struct copy *copy, const char *word,
 	case COPY_SOURCE_URL:
 		if (instruction->kind == INSTRUCTION_COPY)
 			return err_set(err, ERR_USAGE, "source can't be a URL for COPY");
-		return err_set(err, ERR_UNSUPPORTED, "ADD of a URL is not supported yet: %s",
-			       text.data);
+		return add_url(stage, copy, text.data, err);
 	case COPY_SOURCE_GIT:
 		return err_set(err, ERR_UNSUPPORTED, "a git repository is not supported: %s",
 			       text.data);
@@ -165,7 +195,8 @@ static int read_words(struct stage *stage, struct copy *copy, struct error *err)
 	struct expand_scope scope = stage_scope(stage, &vars);
 	size_t nr = copy->step->line->nr_heredocs;
 
-	copy->files = xcalloc(nr + 1, sizeof(*copy->files));
+	copy->files = xcalloc(args->nr + 1, sizeof(*copy->files));
+	copy->digests = xcalloc(args->nr + 1, sizeof(*copy->digests));
 	copy->bodies = xcalloc(nr + 1, sizeof(*copy->bodies));
 	if (read_flags(copy, &scope, err) < 0)
 		return -1;
@@ -230,7 +261,7 @@ static int content_key(struct stage *stage, struct copy *copy, struct digest *re
 				 copy->parents, &copy->contents[nr++], err) < 0)
 			return -1;
 	for (size_t i = 0; i < copy->nr_files; i++)
-		digest_of(copy->files[i].data, copy->files[i].len, &copy->contents[nr++]);
+		copy->contents[nr++] = copy->digests[i];
 	key.operation = operation(stage, copy);
 	key.contents = copy->contents;
 	key.nr_contents = nr;

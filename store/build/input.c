@@ -90,7 +90,7 @@ static int unpack(struct store *store, struct begun *begun, struct build_input *
 		.kinds = INFLATE_ALL_KINDS,
 		.no_digests = true,
 	};
-	struct tar_apply_args args = { .base = true };
+	struct tar_apply_args args = { .base = true, .plain = true };
 	struct tar_apply_result result;
 
 	if (store_session(store, err) < 0)
@@ -138,7 +138,8 @@ static int read_dockerfile_stream(int fd, struct buf *ret, struct error *err)
 }
 
 /* A tar becomes the context; anything else is the Dockerfile, without one. */
-static int read_stream(struct store *store, int fd, struct build_input *ret, struct error *err)
+static int read_stream(struct store *store, int fd, const char *file, struct build_input *ret,
+		       struct error *err)
 {
 	auto_buf struct buf begin = { 0 };
 	struct begun begun = { .fd = fd };
@@ -151,6 +152,10 @@ static int read_stream(struct store *store, int fd, struct build_input *ret, str
 		begun.len = begin.len;
 		return unpack(store, &begun, ret, err);
 	}
+	if (file && strcmp(file, "-") != 0)
+		return err_set(err, ERR_USAGE,
+			       "ambiguous Dockerfile source: both stdin and flag correspond to "
+			       "Dockerfiles");
 	buf_append(&ret->dockerfile, begin.data, begin.len);
 	ret->name = xstrdup("Dockerfile");
 	return read_dockerfile_stream(fd, &ret->dockerfile, err);
@@ -240,7 +245,7 @@ int build_input_open(struct store *store, const struct build_input_args *args,
 
 	*ret = (struct build_input){ .root_fd = -1 };
 	if (args->context ? open_folder(args->context, ret, err) < 0
-			  : read_stream(store, args->stdin_fd, ret, err) < 0)
+			  : read_stream(store, args->stdin_fd, args->file, ret, err) < 0)
 		return -1;
 	if (args->context && file_in_stream) {
 		ret->name = xstrdup("Dockerfile");

@@ -18,7 +18,9 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "build/copy.h"
 #include "db/recover_container.h"
+#include "layer/tree_fs.h"
 #include "limits.h"
 #include "oci/expand.h"
 #include "store.h"
@@ -162,17 +164,55 @@ static char *temporary_path(struct stage *stage, struct run_mounts *mounts, cons
 	return path;
 }
 
+/*
+ * What a build is given of a context is what COPY would copy: root's, and without what is
+ * ignored. So it is copied, and what the step writes there is thrown away with it.
+ */
+static int copy_context(struct run_mount *mount, const char *folder, char **ret, struct error *err)
+{
+	auto_context_sources struct context_sources found = { 0 };
+	auto_tree_fs struct tree_writer *tree = NULL;
+	auto_fd int fd = -1;
+	struct copy_args args = {
+		.context = &mount->source.context,
+		.sources = &found,
+		.instruction = "RUN --mount",
+		.destination = "/",
+	};
+	bool removed;
+
+	if (context_find(args.context, mount->spec.source, false, &found, err) < 0)
+		return -1;
+	if (mkdir(folder, 0755) < 0)
+		return err_sys(err, errno, "create folder '%s'", folder);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open folder '%s'", folder);
+	if (!found.items[0].is_folder)
+		args.destination = "/file";
+	if (tree_fs_new(fd, &tree, err) < 0)
+		return -1;
+	args.root_fd = fd;
+	args.tree = tree;
+	*ret = xasprintf("%s%s", folder, found.items[0].is_folder ? "" : "/file");
+	return copy_into(&args, &removed, err);
+}
+
 static int prepare_bind(struct stage *stage, struct run_mounts *mounts, struct run_mount *mount,
 			struct bundle_mounts *ret, struct error *err)
 {
 	bool read_only = mount->spec.read_only;
 	auto_free char *path = NULL;
+	auto_free char *copy = NULL;
 
-	if (source_path(stage, mount, &path, err) < 0)
+	if (mount->source.is_context) {
+		copy = temporary_path(stage, mounts, "bind");
+		if (copy_context(mount, copy, &path, err) < 0)
+			return -1;
+	} else if (source_path(stage, mount, &path, err) < 0) {
 		return -1;
-	if (!read_only) { /* what is written is thrown away */
-		auto_free char *copy = temporary_path(stage, mounts, "bind");
-
+	} else if (!read_only) { /* what is written is thrown away */
+		copy = temporary_path(stage, mounts, "bind");
 		if (copy_tree(path, copy, err) < 0)
 			return -1;
 		free(path);

@@ -69,10 +69,10 @@ static int find_key(struct stage *stage, void *ctx, unsigned level, struct diges
 	buf_puts(&script, "");
 	if (run->script)
 		lex_heredoc_text(run->script, &script);
-	key.operation = json_pack("[s, O, s%, s, s, b, o, I]", "RUN", run->argv, script.data,
-				  script.len, stage_setting(stage, "User"),
-				  stage_setting(stage, "WorkingDir"), run->own_network,
-				  list_json(&options->add_host), (json_int_t)options->shm_bytes);
+	key.operation = json_pack(
+		"[s, O, s%, s, s, b, o, I, O?]", "RUN", run->argv, script.data, script.len,
+		stage_setting(stage, "User"), stage_setting(stage, "WorkingDir"), run->own_network,
+		list_json(&options->add_host), (json_int_t)options->shm_bytes, options->rlimits);
 	stage_key(stage, &key, ret);
 	return 1;
 }

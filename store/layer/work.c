@@ -2,6 +2,7 @@
 #include "layer/work.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -123,13 +124,15 @@ static int thaw(void *ctx, struct error *err)
 int work_restore_root(int root_fd, const struct stat *as, struct error *err)
 {
 	const struct timespec times[2] = { as->st_atim, as->st_mtim };
+	/* That of a mount is O_PATH. */
+	auto_fd int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
-	if (fstat(root_fd, &st) < 0 ||
+	if (fd < 0 || fstat(fd, &st) < 0 ||
 	    ((st.st_uid != as->st_uid || st.st_gid != as->st_gid) &&
-	     fchown(root_fd, as->st_uid, as->st_gid) < 0) ||
-	    (st.st_mode != as->st_mode && fchmod(root_fd, as->st_mode & 07777) < 0) ||
-	    futimens(root_fd, times) < 0)
+	     fchown(fd, as->st_uid, as->st_gid) < 0) ||
+	    (st.st_mode != as->st_mode && fchmod(fd, as->st_mode & 07777) < 0) ||
+	    futimens(fd, times) < 0)
 		return err_sys(err, errno, "restore the root folder");
 	return 0;
 }

@@ -202,7 +202,7 @@ mounts() {
 	v build -t m --secret "id=s,src=$WORK/secret" "$ctx" 2>"$WORK/log" || { cat "$WORK/log"; return 1; }
 	is 'first tool here HUSH' "$(v run --rm m sh -c 'echo $(cat /log /tool /here /secret)')"
 	is '' "$(v run --rm m sh -c 'ls -d /c /ctx /scratch /run/secrets /mnt/t' 2>/dev/null)" 'mount points'
-	is 'Dockerfile here' "$(echo $(ls "$ctx"))" 'what rw wrote is thrown away'
+	is 'Dockerfile here' "$(cd "$ctx" && echo *)" 'what rw wrote is thrown away'
 	echo -n other >"$WORK/secret"
 	v build -t m --secret "id=s,src=$WORK/secret" "$ctx" 2>"$WORK/log"
 	is 10 "$(cached)" 'a secret does not count for the cache'
@@ -244,6 +244,69 @@ reproducible() {
 	is "$one" "$(v build -q --no-cache --build-arg SOURCE_DATE_EPOCH=1700000000 "$ctx")"
 	is 2023-11-14T22:13:20Z "$(v image inspect --format '{{.Created}}' "$one")"
 	is '1700000000 1700000000' "$(v run --rm "$one" sh -c 'echo $(stat -c %Y /d/x /f)')"
+}
+
+# Attributes of the root, sockets and names like whiteouts are in no layer's tar, so in no layer.
+only_the_tar() {
+	context <<-'END'
+		FROM debian:12
+		RUN chmod 711 / && chown 5:6 / && perl -MIO::Socket -e 'IO::Socket::UNIX->new(Local=>"/s",Listen=>1)' && test -S /s && mkdir /.wh.d && echo x >/.wh.d/x
+		RUN stat -c '%a %u %g' / >/root-is; ls -d /s /.wh.d >/left 2>/dev/null; true
+	END
+	v build -t o "$ctx" 2>"$WORK/log" || { cat "$WORK/log"; return 1; }
+	is '755 0 0' "$(v run --rm o cat /root-is)"
+	is '' "$(v run --rm o cat /left)" 'what the next step sees'
+	is '' "$(v run --rm o sh -c 'ls -d /s /.wh.d' 2>/dev/null)" 'what the image has'
+	printf 'FROM debian:12\nRUN true\n' | v build -t p - 2>/dev/null
+	is '755 0 0' "$(v run --rm p stat -c '%a %u %g' /)" 'an image with the same layer'
+	nothing_runs
+}
+
+# A context that is mounted is what COPY would take.
+mounted_context() {
+	context <<-'END'
+		FROM debian:12
+		RUN --mount=target=/ctx stat -c '%n %u' /ctx/* >/list
+		RUN --mount=target=/one,source=kept cat /one >/one-is
+	END
+	echo k >"$ctx/kept"
+	echo i >"$ctx/ignored"
+	echo ignored >"$ctx/.dockerignore"
+	chown 1000 "$ctx/kept"
+	v build -t m "$ctx" 2>"$WORK/log" || { cat "$WORK/log"; return 1; }
+	is $'/ctx/Dockerfile 0\n/ctx/kept 0\nk' "$(v run --rm m sh -c 'cat /list; cat /one-is')"
+	nothing_runs
+}
+
+from_the_web() {
+	local server sum
+	mkdir -p "$WORK/www"
+	echo page >"$WORK/www/page.txt"
+	ip link set lo up
+	python3 -m http.server -d "$WORK/www" -b 127.0.0.1 8417 >/dev/null 2>&1 &
+	server=$!
+	while ! (: <>/dev/tcp/127.0.0.1/8417) 2>/dev/null; do
+		kill -0 $server || return 1
+		read -r -t 0.1 <> <(:) || true
+	done
+	sum=$(sha256sum <"$WORK/www/page.txt" | cut -d' ' -f1)
+	context <<-END
+		FROM debian:12
+		ADD --checksum=sha256:$sum http://127.0.0.1:8417/page.txt /dir/
+		ADD http://127.0.0.1:8417/page.txt /as
+	END
+	v build -t w "$ctx" 2>"$WORK/log" || { cat "$WORK/log"; kill $server; return 1; }
+	is 'page page 600' "$(v run --rm w sh -c 'echo $(cat /dir/page.txt /as) $(stat -c %a /as)')"
+	v build -t w "$ctx" 2>"$WORK/log"
+	is 3 "$(cached)" 'the same bytes'
+	echo other >"$WORK/www/page.txt"
+	fails 1 "$VENEER" build "$ctx"
+	contains 'digest mismatch' "$stderr"
+	printf 'FROM debian:12\nADD http://127.0.0.1:8417/none /x\n' >"$ctx/Dockerfile"
+	fails 1 "$VENEER" build "$ctx"
+	contains '404' "$stderr"
+	kill $server
+	nothing_runs
 }
 
 full_pool() {
@@ -321,6 +384,9 @@ case_build 'contexts and Dockerfiles come from stdin' from_streams
 case_build 'mounts of RUN are there for the step and leave nothing' mounts
 case_build 'what a step is given, and what it leaves running, is not in the layer' leaves_nothing
 case_build 'with SOURCE_DATE_EPOCH two builds are the same image' reproducible
+case_build 'a layer is what its tar says, and nothing else' only_the_tar
+case_build 'a mounted context is what COPY would take' mounted_context
+case_build 'ADD takes files from a web server' from_the_web
 case_build 'a step that fills the pool fails, and the space comes back' full_pool
 case_build 'a step that forks without end is stopped' fork_bomb
 case_build 'a signal stops the step and the build' interrupted

@@ -50,15 +50,17 @@ killed_everywhere() {
 
 # In the middle of a command: the next one of ours ends it.
 killed_in_a_step() {
+	local pid
 	fresh
 	printf 'FROM debian:12\nRUN echo 1 >/1\nRUN sleep 1000\n' |
 		{ exec "$VENEER" build -t app:1 -; } 2>"$WORK/log" &
+	pid=$!
 	while ! pgrep -x sleep >/dev/null; do
-		kill -0 $! || { cat "$WORK/log"; return 1; }
+		kill -0 $pid || { cat "$WORK/log"; return 1; }
 		read -r -t 0.1 <> <(:) || true
 	done
-	kill -9 $!
-	wait $! || true
+	kill -9 $pid
+	wait $pid || true
 	is '' "$(v images -q app:1)"
 	v builder prune -f >/dev/null
 	is '' "$(pgrep -x sleep || true)" 'processes'
