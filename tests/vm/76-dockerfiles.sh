@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # limit: 900
-# Dockerfiles give what the peers make of them: the second half of tests/build/cases.
+# Dockerfiles give what the peers make of them: another quarter of tests/build/cases; PART=2/2: the second half.
 # CASES="copy- add-" in the environment: only those whose names contain one of these.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 fresh_store
 # shellcheck disable=SC2086 # one word for each
-python3 "$(dirname "$0")/../build/compare.py" --part 2/2 "$VENEER" "$IMAGES/dockerfiles.tar" "$WORK" ${CASES:-}
+python3 "$(dirname "$0")/../build/compare.py" --part "${PART:-3/4}" "$VENEER" "$IMAGES/dockerfiles.tar" "$WORK" ${CASES:-}
 case_ "nothing is left behind" healthy
