@@ -6,7 +6,8 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-fresh_store
+ip link set lo up
+fresh_store 4G
 # shellcheck disable=SC2086 # one word for each
 python3 "$(dirname "$0")/../build/compare.py" --part "${PART:-1/4}" "$VENEER" "$IMAGES/dockerfiles.tar" "$WORK" ${CASES:-}
 case_ "nothing is left behind" healthy

@@ -200,6 +200,7 @@ mounts() {
 	echo here >"$ctx/here"
 	echo -n hush >"$WORK/secret"
 	v build -t m --secret "id=s,src=$WORK/secret" "$ctx" 2>"$WORK/log" || { cat "$WORK/log"; return 1; }
+	# shellcheck disable=SC2016,SC2046 # for the shell in the container
 	is 'first tool here HUSH' "$(v run --rm m sh -c 'echo $(cat /log /tool /here /secret)')"
 	is '' "$(v run --rm m sh -c 'ls -d /c /ctx /scratch /run/secrets /mnt/t' 2>/dev/null)" 'mount points'
 	is 'Dockerfile here' "$(cd "$ctx" && echo *)" 'what rw wrote is thrown away'
