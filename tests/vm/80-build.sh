@@ -3,7 +3,7 @@
 # limit: 900
 # Builds: steps, the cache, stages, mounts, limits and failures, on a real image. What single rules of
 # Dockerfiles give is compared elsewhere (81-dockerfiles.sh).
-# shellcheck disable=SC2154 # fails() sets stderr
+# shellcheck disable=SC2016,SC2046,SC2154 # for the shell in the container; fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -200,7 +200,6 @@ mounts() {
 	echo here >"$ctx/here"
 	echo -n hush >"$WORK/secret"
 	v build -t m --secret "id=s,src=$WORK/secret" "$ctx" 2>"$WORK/log" || { cat "$WORK/log"; return 1; }
-	# shellcheck disable=SC2016,SC2046 # for the shell in the container
 	is 'first tool here HUSH' "$(v run --rm m sh -c 'echo $(cat /log /tool /here /secret)')"
 	is '' "$(v run --rm m sh -c 'ls -d /c /ctx /scratch /run/secrets /mnt/t' 2>/dev/null)" 'mount points'
 	is 'Dockerfile here' "$(cd "$ctx" && echo *)" 'what rw wrote is thrown away'
