@@ -52,6 +52,7 @@ show unmount "$mnt"
 show run --rm debian:12 head -n 1 /etc/os-release
 
 cp -r "$images/debs" "$app/debs"
+# shellcheck disable=SC2016 # for the shell in the container
 printf '#!/bin/sh\necho "$GREETING from $(hostname), built in two stages:"\ncat banner\n' >"$app/hello"
 cat >"$app/Dockerfile" <<'END'
 FROM debian:12 AS banner
