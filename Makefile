@@ -227,7 +227,7 @@ bench: deps-bench ## measure veneer beside its peers, in the real kernel and nat
 	$(Q)VENEER=$(OUT)/$(NAME) tests/bench/run.sh
 
 .PHONY: bench-tools
-bench-tools: all $(BENCH_TOOLS) $(OUT)/bench/by_hand_dm
+bench-tools: all $(OUT)/test-tool $(BENCH_TOOLS) $(OUT)/bench/by_hand_dm
 
 IMAGES := build/images
 deps: ## install what building, testing and running need (Debian 12 and 13, root)

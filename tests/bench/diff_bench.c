@@ -193,7 +193,9 @@ static void make_change(struct bench *bench, size_t which)
 
 static double time_diff(struct bench *bench, bool walk, struct change_list *ret)
 {
-	struct diff_args args = { bench->pool, PARENT_ID, CHILD_ID, NULL, walk };
+	struct diff_args args = {
+		.pool = bench->pool, .parent_id = PARENT_ID, .child_id = CHILD_ID, .walk = walk
+	};
 	double start;
 
 	drop_caches();
