@@ -312,14 +312,18 @@ print_diff() {
 	cat "$RESULTS/diff"
 }
 
+# shellcheck source=tests/bench/builds.sh
+. "$(dirname "$0")/builds.sh"
+
 printf '\nIn the appliance kernel %s: only ratios within this run count\n' "$(uname -r)"
 for part in "$@"; do
 	printf -- '-- %s\n' "$part"
 	"part_$part"
 done
+docker_down
 for part in "$@"; do
 	case $part in
-	load | mount | images | delta | diff) "print_$part" ;;
+	load | mount | images | delta | diff | build | commit) "print_$part" ;;
 	esac
 done
 if [ -e "$VENEER_ROOT/pool.json" ]; then "$VENEER" pool destroy --force >/dev/null; fi

@@ -68,3 +68,11 @@ ratio() {
 	b=$(median "$2")
 	[ -z "$a" ] || [ -z "$b" ] || awk -v a="$a" -v b="$b" 'BEGIN { print a / b }'
 }
+
+# beyond NAME NAME - how much more seconds the first takes
+beyond() {
+	local a b
+	a=$(median "$1")
+	b=$(median "$2")
+	[ -z "$a" ] || [ -z "$b" ] || awk -v a="$a" -v b="$b" 'BEGIN { print a - b }'
+}
