@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #define MONITOR_WAIT_MS	    5000
 #define GATE_WAIT_MS	    30000
 #define GATE_PAUSE_MS	    10
+#define SMALL_TREE_FILES    256
 #define GONE_PREFIX	    ".gone-"
 
 int recover_run_dir(struct volume_pool *pool, char **ret, struct error *err)
@@ -81,11 +83,38 @@ char *recover_steps_folder(const char *run_dir, int64_t session)
 	return xasprintf("%s/session-%" PRId64, run_dir, session);
 }
 
+/*
+ * Without a process, which costs more than a few files do. Stops at one that does
+ * not go, and in a large tree, which a signal to `rm` can end. Returns whether
+ * nothing is left.
+ */
+static bool remove_small_tree(const char *path)
+{
+	auto_free char *copy = xstrdup(path);
+	char *const paths[] = { copy, NULL };
+	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
+	bool done = fts;
+	int nr_left = SMALL_TREE_FILES;
+	FTSENT *entry;
+
+	while (done && (entry = fts_read(fts))) {
+		if (entry->fts_info == FTS_D)
+			continue;
+		done = nr_left-- > 0 && (entry->fts_info == FTS_DP ? rmdir(entry->fts_path)
+								   : unlink(entry->fts_path)) == 0;
+	}
+	if (fts)
+		fts_close(fts);
+	return done && access(path, F_OK) < 0;
+}
+
 int recover_remove_tree(const char *path, struct error *err)
 {
 	const char *const argv[] = { "rm", "-rf", "--one-file-system", "--", path, NULL };
 
-	return access(path, F_OK) < 0 ? 0 : proc_check(argv, 10 * 60 * 1000, err);
+	if (access(path, F_OK) < 0 || remove_small_tree(path))
+		return 0;
+	return proc_check(argv, 10 * 60 * 1000, err);
 }
 
 /*

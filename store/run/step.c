@@ -19,7 +19,6 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "db/recover_container.h"
 #include "run/caps.h"
 #include "run/child.h"
@@ -30,11 +29,10 @@
 #include "run/stubs.h"
 #include "store.h"
 
-#define KILL_DEADLINE_MS   10000
-#define REMOVE_DEADLINE_MS 60000
-#define LINE_MAX_BYTES	   8192
-#define POLL_MS		   1000
-#define HOSTNAME	   "buildkitsandbox"
+#define KILL_DEADLINE_MS 10000
+#define LINE_MAX_BYTES	 8192
+#define POLL_MS		 1000
+#define HOSTNAME	 "buildkitsandbox"
 
 struct step {
 	struct step_args args;
@@ -332,9 +330,7 @@ static void end_step(struct step *step)
 {
 	auto_free char *state =
 		step->runtime.root ? xasprintf("%s/%s", step->runtime.root, step->id) : NULL;
-	const char *const rm[] = {
-		"rm", "-rf", "--one-file-system", "--", step->folder, state, NULL
-	};
+	const char *const trees[] = { state, step->folder };
 	struct error err;
 
 	if (step->cgroup && cgroup_end(step->cgroup, KILL_DEADLINE_MS, &err) < 0)
@@ -342,8 +338,9 @@ static void end_step(struct step *step)
 	if (step->pid > 0 && !step->ended)
 		waitpid(step->pid, NULL, 0);
 	stubs_remove(&step->stubs, step->args.root_fd);
-	if (step->folder && proc_run(rm, REMOVE_DEADLINE_MS, NULL, &err) < 0)
-		log_debug("%s", err.text);
+	for (size_t i = 0; step->folder && i < sizeof(trees) / sizeof(*trees); i++)
+		if (trees[i] && recover_remove_tree(trees[i], &err) < 0)
+			log_debug("%s", err.text);
 }
 
 void step_free(struct step *step)
