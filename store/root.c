@@ -14,8 +14,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 
-#define LOCK_WAIT_MS  60000
-#define LOCK_PAUSE_MS 10
+#define LOCK_WAIT_MS	  60000
+#define LOCK_PAUSE_MS	  10
+#define LOCK_PAUSE_MAX_MS 160
 
 static const char *const parts[] = { "blobs", "blobs/sha256", "sessions",   "chains",
 				     "tmp",   "mounts",	      "containers", "volumes" };
@@ -66,13 +67,17 @@ void root_done(struct root *root)
 
 /*
  * flock(2) has no deadline of its own, and a blocking one would hide the
- * signal that asks us to stop when it arrives just before the call.
+ * signal that asks us to stop when it arrives just before the call. Many who
+ * wait look less often each, or their looking takes the processor from the holder.
  */
 static int flock_within(int fd, int64_t wait_ms, const char *what, struct error *err)
 {
-	static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+	for (int64_t pause_ms = LOCK_PAUSE_MS;; pause_ms *= 2) {
+		struct timespec pause;
 
-	for (;;) {
+		if (pause_ms > LOCK_PAUSE_MAX_MS)
+			pause_ms = LOCK_PAUSE_MAX_MS;
+		pause = (struct timespec){ .tv_nsec = pause_ms * 1000000L };
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return 0;
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -82,7 +87,7 @@ static int flock_within(int fd, int64_t wait_ms, const char *what, struct error 
 		if (wait_ms <= 0)
 			return err_set(err, ERR_IN_USE, "'%s' is locked by another process", what);
 		nanosleep(&pause, NULL);
-		wait_ms -= LOCK_PAUSE_MS;
+		wait_ms -= pause_ms;
 	}
 }
 
