@@ -40,6 +40,7 @@ docker_up() {
 docker_down() {
 	[ -n "$dockerd" ] || return 0
 	stop_daemon
+	! mountpoint -q "$work/run/netns/default" || umount "$work/run/netns/default"
 	no_peer_pool
 	rm -rf "$work/docker" "$work/run"
 	dockerd=
@@ -148,11 +149,14 @@ run_create_dockerd() {
 }
 
 run_containerd_diff() {
-	local mount
+	local top device
 	{ peer_pool && start_containerd; } || { tail -n 5 "$work/containerd.log"; stop_daemon; no_peer_pool; return 1; }
 	ctr images import --snapshotter devmapper "$BENCH/shell.tar" &&
-		ctr snapshots --snapshotter devmapper prepare changed "$(ctr snapshots --snapshotter devmapper ls | awk '/Committed/ { last = $1 } END { print last }')" &&
-		mount=$(ctr snapshots --snapshotter devmapper mounts "$mnt" changed) && eval "$mount" &&
+		top=$(ctr snapshots --snapshotter devmapper ls | awk '/Committed/ && !seen[$1]++ { name[$1]; parent[$2] }
+			END { for (n in name) if (!(n in parent)) print n }') &&
+		ctr snapshots --snapshotter devmapper prepare changed "$top" &&
+		device=$(ctr snapshots --snapshotter devmapper mounts "$mnt" changed | grep -o '/dev/[^ ]*') &&
+		mount "$device" "$mnt" &&
 		cp "$work/ctx/file" "$mnt$changed" && umount "$mnt" && rest &&
 		timed diff-containerd "$PEERS/usr/bin/ctr" -a "$work/containerd.sock" snapshots --snapshotter devmapper diff changed >/dev/null
 	local status=$?
@@ -180,7 +184,7 @@ no_containers() { "$VENEER" container prune -f; }
 # what the slow disk adds to one create, and what it adds to each of a hundred.
 run_parallel() { # SUFFIX DISK
 	export VENEER_ROOT=$work/parallel$1
-	"$VENEER" pool create --data "$2" && "$VENEER" import "$BENCH/tiny.tar" tiny:1 || return 1
+	"$VENEER" pool create --force --data "$2" && "$VENEER" import "$BENCH/tiny.tar" tiny:1 || return 1
 	export -f many
 	times 10 timed "serial$1" "$VENEER" create tiny:1 /hello || return 1
 	timed "parallel$1" bash -c 'many 100 tiny:1 /hello' || return 1
@@ -215,7 +219,7 @@ part_commit() {
 	shown docker_up && shown times "$BENCH_SLOW_RUNS" run_commit_dockerd &&
 		shown times "$BENCH_RUNS" run_create_dockerd
 	docker_down
-	shown part_create100
+	part_create100
 	export DM_DISABLE_UDEV=1 PATH=$PEERS/usr/bin:$PEERS/usr/sbin:$PATH
 	shown times "$BENCH_SLOW_RUNS" run_containerd_diff
 }
