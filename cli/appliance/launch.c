@@ -33,6 +33,7 @@ struct engine {
 	int conn_fd;
 	struct supervisor_greeting greeting;
 	bool taken_over;
+	bool vanished; /* taken over, and it ended before it heard of the request */
 };
 
 static void engine_done(struct engine *engine)
@@ -430,6 +431,7 @@ static int serve_request(const struct appliance_request *request, int signal_fd,
 		result = talk_run(&talk, &start, request->reads_stdin, err);
 	channel_start_done(&start);
 	*caught = talk.caught;
+	engine->vanished = engine->taken_over && talk.gone && !talk.ready;
 	if (!talk.ended) {
 		/* A kernel that was there before only ends the command; the closed connection says so. */
 		if (!engine->taken_over &&
@@ -449,14 +451,18 @@ static int serve_request(const struct appliance_request *request, int signal_fd,
 static int run_request(const struct appliance_request *request, int signal_fd, int *caught,
 		       struct error *err)
 {
-	auto_engine struct engine engine;
-	int result;
+	for (;;) {
+		auto_engine struct engine engine;
+		int result;
 
-	engine_init(&engine);
-	result = serve_request(request, signal_fd, caught, &engine, err);
-	if (engine.conn_fd >= 0)
-		warn_of_full_disk(&engine.place);
-	return result;
+		engine_init(&engine);
+		result = serve_request(request, signal_fd, caught, &engine, err);
+		if (engine.vanished)
+			continue; /* the next one is ours */
+		if (engine.conn_fd >= 0)
+			warn_of_full_disk(&engine.place);
+		return result;
+	}
 }
 
 /* Descriptors 0 to 2 exist from here on, so that no other file becomes one of them. */
@@ -527,6 +533,8 @@ int appliance_stop(const char *root, bool force, struct error *err)
 	talk_init(&talk, &engine.place, engine.greeting.line_fd, &engine.greeting.key,
 		  engine.conn_fd, signal_fd);
 	if (talk_greet(&talk, err) < 0 || talk_stop(&talk, force, err) < 0) {
+		if (talk.gone && !talk.ready)
+			return 0; /* by itself */
 		/* One that does not even answer is of no use to anybody. */
 		if (force)
 			supervisor_tell(engine.conn_fd, SUPERVISOR_KILL, &parting);
@@ -571,7 +579,7 @@ int appliance_status(const char *root, struct appliance_status *ret, struct erro
 	talk_init(&talk, &engine.place, engine.greeting.line_fd, &engine.greeting.key,
 		  engine.conn_fd, signal_fd);
 	if (talk_greet(&talk, err) < 0)
-		return -1;
+		return talk.gone ? 0 : -1;
 	ret->running = true;
 	ret->nr_attached = (uint32_t)talk.nr_attached;
 	return supervisor_tell(engine.conn_fd, SUPERVISOR_KEEP, err);

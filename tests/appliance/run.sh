@@ -99,14 +99,19 @@ no_kernel_runs() {
 	[ -z "$(kernel_processes)" ]
 }
 
+no_supervisor_runs() {
+	[ -z "$(supervisor_pid)" ]
+}
+
 run_folder_is_empty() {
 	[ -z "$(ls "$VENEER_ROOT/appliance/run")" ]
 }
 
 # The kernel and all that belongs to it is gone, now or soon.
 nothing_left() {
-	until_ no_kernel_runs && until_ run_folder_is_empty && return
+	until_ no_kernel_runs && until_ no_supervisor_runs && until_ run_folder_is_empty && return
 	kernel_processes
+	program_processes
 	ls "$VENEER_ROOT/appliance/run"
 	return 1
 }
@@ -376,6 +381,32 @@ death_while_it_stays() {
 	nothing_left
 }
 
+# Whether the launcher has what it talks to the kernel with: two sockets.
+launcher_is_connected() {
+	[ "$(find "/proc/$launcher/fd" -lname 'socket:*' | wc -l)" -ge 2 ]
+}
+
+# A command that is there before the end is seen: nobody has heard of it.
+end_before_greeting() {
+	attach
+	kill -STOP "$(kernel_pid)"
+	"$VENEER" appliance exec echo again >"$tmp/again" 2>&1 </dev/null &
+	launcher=$!
+	until_ launcher_is_connected
+	kill -9 "$(kernel_pid)"
+	ended 0
+	is again "$(cat "$tmp/again")"
+	attach
+	kill -STOP "$(kernel_pid)"
+	"$VENEER" appliance stop >"$tmp/again" 2>&1 &
+	launcher=$!
+	until_ launcher_is_connected
+	kill -9 "$(kernel_pid)"
+	ended 0
+	is '' "$(cat "$tmp/again")"
+	nothing_left
+}
+
 further_disks() {
 	truncate -s 1G "$tmp/disk one"
 	status 1 "$VENEER" pool create --data "$tmp/no such disk"
@@ -572,6 +603,7 @@ case_ 'a dead kernel is told of' kernel_dies
 case_ 'a power cut in the middle of an import loses nothing else' power_cut
 case_ 'the kernel stays for a mount and ends after it' stays_for_a_mount
 case_ 'deaths while the kernel stays' death_while_it_stays
+case_ 'a kernel that ends before it hears a command is followed by another' end_before_greeting
 case_ 'a pool on a further disk is found again' further_disks
 case_ 'room comes back to the host' room_comes_back
 case_ 'an odd folder of the store does no harm' odd_folders

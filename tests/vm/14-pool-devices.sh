@@ -214,7 +214,7 @@ stranger_below() { # HOW TEXT
 	mount)
 		head -c 2M "$device" >"$WORK/head"
 		mkfs.ext4 -qF "$device"
-		mount "$device" "$mnt"
+		mount -o ro "$device" "$mnt" # else the file system itself writes, when it likes
 		;;
 	pool) # the very same data and metadata, started by hand
 		echo "0 $((16 * 2048)) linear $device 2048" | dmsetup create veneer-test-meta
