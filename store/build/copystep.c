@@ -136,10 +136,7 @@ static int add_url(struct stage *stage, struct copy *copy, const char *url, stru
 		return -1;
 	copy->nr_files++;
 	strlist_add(&copy->words, url);
-	if (!name &&
-	    copy_is_folder(copy->step->instruction.args.items[copy->step->instruction.args.nr - 1]))
-		return err_set(err, ERR_USAGE, "cannot determine filename for source %s", url);
-	strlist_add(&copy->names, name ? name : "file");
+	strlist_add(&copy->names, name ? name : "__unnamed__"); /* as BuildKit */
 	file->name = copy->names.items[copy->names.nr - 1];
 	return 0;
 }

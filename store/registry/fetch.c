@@ -165,7 +165,7 @@ static int perform(struct fetch *fetch, CURL *curl, struct error *err)
 	fetch->lib->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	if (code == CURLE_HTTP_RETURNED_ERROR || (code == CURLE_OK && status / 100 != 2))
 		return err_set(err, status == 404 || status == 410 ? ERR_NOT_FOUND : ERR_REMOTE,
-			       "the server answers with status %ld", status);
+			       "invalid response status %ld", status);
 	return code == CURLE_OK ? 0 : failed(fetch, code, err);
 }
 

@@ -10,8 +10,8 @@ A case is a folder of cases/:
                      that is named, "< FILE" what is read from standard input
     expected         the image, as record.py found it
     expected-error   or "exit STATUS" and how the last line of stderr ends
-    not-yet          why veneer is known to differ: then that is a skip, and
-                     a failure when it does not
+    on-purpose       why veneer makes something else than is expected here; that it
+                     makes the same is then a failure
 
 What is expected begins with lines "# ...": the first says whose result it is,
 or "by hand:" and why; the others which peers made something else.
@@ -41,7 +41,7 @@ CASES = os.path.join(HERE, "cases")
 CONTEXT_TIME = 1_500_000_000
 # What has a younger time than this was made during the build, so its time is not told.
 YOUNG = 1_700_000_000
-NOT_CONTEXT = ("args", "expected", "expected-error", "context.py", "not-yet")
+NOT_CONTEXT = ("args", "expected", "expected-error", "context.py", "on-purpose")
 CONFIG_KEYS = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir",
                "Labels", "StopSignal", "Healthcheck", "OnBuild", "Shell")
 

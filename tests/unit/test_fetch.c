@@ -163,7 +163,7 @@ static void test_status(void)
 	auto_webserver struct webserver server = start();
 	struct download load = { 0 };
 
-	refuse(&server, "/404", ERR_NOT_FOUND, "the server answers with status 404");
+	refuse(&server, "/404", ERR_NOT_FOUND, "invalid response status 404");
 	refuse(&server, "/410", ERR_NOT_FOUND, "status 410");
 	refuse(&server, "/401", ERR_REMOTE, "status 401");
 	check_refused(&load, &server, "/500", ERR_REMOTE, "status 500");
