@@ -13,6 +13,7 @@ mkdir -p "$logs"
 passed=0
 failed=0
 jobs=$(nproc)
+units=()
 
 # attempt NAME COMMAND... - one stage; its log and its status are kept
 attempt() {
@@ -59,28 +60,40 @@ count_cases() {
 	failed=$((failed + bad))
 }
 
+# unit NAME ARGUMENT... - begins the unit tests that make builds with these arguments
 unit() {
 	local name=$1
 	shift
 	stage "build-$name" make --no-print-directory -j"$jobs" "$@" all "$(unit_of "$@")" || return
-	stage "$name" make --no-print-directory "$@" test-unit
-	count_unit "$name"
+	attempt "$name" make --no-print-directory "$@" test-unit &
+	units+=("$name")
+}
+
+# Waits for those that were begun.
+units_end() {
+	local name
+	wait
+	for name in ${units[@]+"${units[@]}"}; do
+		count "$name"
+		count_unit "$name"
+	done
 }
 
 unit_of() {
 	make --no-print-directory -s "$@" print-unit
 }
 
-# A kernel has one processor: two of them at a time.
+# A kernel has one processor: two of them at a time, which meet in the middle.
 in_kernels() {
 	local name
-	{
-		attempt vm-1 env VM_PART=1/2 tests/vm/run
-		attempt power tests/crash/power.sh
-	} &
-	attempt vm-2 env VM_PART=2/2 tests/vm/run
+	VM_SHARE=$(mktemp -d) || return
+	export VM_SHARE
+	attempt vm-1 tests/vm/run &
+	attempt power tests/crash/power.sh
 	attempt appliance env APPLIANCE_MUST_WORK=1 tests/appliance/run.sh
+	attempt vm-2 env VM_REVERSE=1 tests/vm/run
 	wait
+	rm -r "$VM_SHARE"
 	for name in vm-1 vm-2 power appliance; do
 		count "$name"
 		count_cases "$name"
@@ -94,7 +107,10 @@ unit unit-clang CC=clang
 unit unit-gcc-sanitized SANITIZE=address,undefined
 if stage images make --no-print-directory -j"$jobs" images vm-programs &&
 	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
+	units_end
 	in_kernels
+else
+	units_end
 fi
 
 # CUnit's own words about the last run, for whoever reads them.
