@@ -38,7 +38,7 @@ fi
 mkdir -p "$folder"
 for package in "${missing[@]}"; do
 	scratch=$(mktemp -d)
-	(cd "$scratch" && apt-get download -qq "$package" >/dev/null)
+	(cd "$scratch" && apt-get download -qq -o APT::Sandbox::User=root "$package" >/dev/null)
 	dpkg -x "$scratch"/*.deb "$folder"
 	rm -rf "$scratch"
 	touch "$folder/.$package"
