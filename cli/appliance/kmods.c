@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * libkmod is loaded when it is called: only the appliance's guest needs it, and
- * with what it brings along it would make every other command start slower.
- */
 #include "appliance/kmods.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <libkmod.h>
 #include <stddef.h>
-#include <string.h>
 
-#define LIBRARY "libkmod.so.2"
+#include "base/library.h"
 
 static struct {
 	__typeof__(kmod_new) *new_ctx;
@@ -26,10 +20,7 @@ static struct {
 
 static int open_library(struct error *err)
 {
-	const struct {
-		const char *name;
-		void *at;
-	} symbols[] = {
+	static const struct library_symbol symbols[] = {
 		{ "kmod_new", &kmod.new_ctx },
 		{ "kmod_unref", &kmod.unref_ctx },
 		{ "kmod_module_new_from_lookup", &kmod.lookup },
@@ -38,19 +29,10 @@ static int open_library(struct error *err)
 		{ "kmod_module_get_module", &kmod.module },
 		{ "kmod_module_probe_insert_module", &kmod.insert },
 		{ "kmod_module_unref", &kmod.unref_module },
+		{ NULL, NULL },
 	};
-	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
-	for (size_t i = 0; library && i < sizeof(symbols) / sizeof(*symbols); i++) {
-		void *symbol = dlsym(library, symbols[i].name);
-
-		if (!symbol)
-			library = NULL;
-		else
-			memcpy(symbols[i].at, &symbol, sizeof(symbol));
-	}
-	return library ? 0
-		       : err_set(err, ERR_NOT_FOUND, "%s: %s", LIBRARY, dlerror() ?: "unusable");
+	return library_load("libkmod.so.2", symbols, err);
 }
 
 static void unref_ctx(struct kmod_ctx **ctx)

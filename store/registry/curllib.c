@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/curllib.h"
 
-#include <dlfcn.h>
 #include <stdbool.h>
-#include <string.h>
 
-#define LIBRARY "libcurl.so.4"
+#include "base/library.h"
 
 static int load(struct curllib *lib, struct error *err)
 {
-	const struct {
-		const char *name;
-		void *at;
-	} symbols[] = {
+	const struct library_symbol symbols[] = {
 		{ "curl_global_init", &lib->global_init },
 		{ "curl_easy_init", &lib->easy_init },
 		{ "curl_easy_cleanup", &lib->easy_cleanup },
@@ -21,21 +16,13 @@ static int load(struct curllib *lib, struct error *err)
 		{ "curl_easy_getinfo", &lib->easy_getinfo },
 		{ "curl_easy_strerror", &lib->easy_strerror },
 		{ "curl_getdate", &lib->getdate },
+		{ NULL, NULL },
 	};
-	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
-	for (size_t i = 0; library && i < sizeof(symbols) / sizeof(*symbols); i++) {
-		void *symbol = dlsym(library, symbols[i].name);
-
-		if (!symbol)
-			library = NULL;
-		else
-			memcpy(symbols[i].at, &symbol, sizeof(symbol));
-	}
-	if (!library)
-		return err_set(err, ERR_UNSUPPORTED, "%s: %s", LIBRARY, dlerror() ?: "unusable");
+	if (library_load("libcurl.so.4", symbols, err) < 0)
+		return -1;
 	if (lib->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return err_set(err, ERR_IO, "%s cannot be set up", LIBRARY);
+		return err_set(err, ERR_IO, "libcurl.so.4 cannot be set up");
 	return 0;
 }
 
