@@ -14,12 +14,15 @@ v() { "$VENEER" "$@"; }
 count() { echo $#; }
 
 # What a user sees; what the kernel has beyond it is for tidy().
-look() { state=$(v ps -a --format '{{.Names}} {{.State}}'; ls "$VENEER_ROOT/volumes"); }
+look() {
+	state=$(v ps -a --format '{{.Names}} {{.State}}')
+	running=$(grep -c ' running$' <<<"$state" || true)
+	state+=$(echo "$VENEER_ROOT"/volumes/*)
+}
 
-# Only what runs may have devices, control groups, monitors and state of the runtime.
+# Only what look() saw running may have devices, control groups, monitors and state of the runtime.
 tidy() {
-	local running devices
-	running=$(v ps -q | wc -l)
+	local devices
 	devices=$(dmsetup ls | awk '/^veneer-/ { print $1 }' | grep -cvE -- '-(pool|data|meta)$' || true)
 	is "$running" "$devices" 'active volumes' || return 1
 	is "$running" "$(count /run/veneer/*/crun/*)" 'state of the runtime' || return 1
@@ -47,8 +50,8 @@ kill_everywhere() {
 		is 137 $got "exit status at $where" || return 1
 		"$VENEER" check >"$WORK/check" 2>&1 || { echo "after $where:"; cat "$WORK/check"; return 1; }
 		settle
-		tidy || { echo "after $where"; return 1; }
 		look
+		tidy || { echo "after $where"; return 1; }
 		# shellcheck disable=SC2254 # a pattern
 		case $state in
 		"$old" | $allowed) ;;
@@ -59,6 +62,7 @@ kill_everywhere() {
 	"$VENEER" "$@" >/dev/null </dev/null
 	settle
 	"$VENEER" check
+	look
 	tidy
 }
 
@@ -72,28 +76,24 @@ settle() {
 	return 0
 }
 
-clear_() {
-	local all
-	all=$(v ps -aq)
-	# shellcheck disable=SC2086 # one word for each
-	[ -z "$all" ] || v rm -f -v $all >/dev/null
-}
+# What it could not do, the next one to take the name tells.
+clear_() { v rm -f -v one >/dev/null 2>&1 || true; }
 no_image() {
 	clear_
-	v rmi -f debian:12 >/dev/null 2>&1 || true
-	v load -q -i "$IMAGES/oci.tar" >/dev/null
+	v rmi -f base:latest parent:latest trigger:latest >/dev/null 2>&1 || true # they share its layer
+	v load -q -i "$IMAGES/dockerfiles.tar" >/dev/null
 }
 created() {
 	clear_
-	v create --name one debian:12 sleep 100 >/dev/null
+	v create --name one base:latest sleep 100 >/dev/null
 }
 running() {
 	clear_
-	v run -d --name one debian:12 sleep 100 >/dev/null
+	v run -d --name one base:latest sleep 100 >/dev/null
 }
 stopped() {
 	clear_
-	v run --name one debian:12 true
+	v run --name one base:latest true
 }
 
 monitor_dies() {
@@ -106,6 +106,7 @@ monitor_dies() {
 	is 'one exited' "$(v ps -a --format '{{.Names}} {{.State}}')"
 	is 255 "$(v inspect -f '{{.State.ExitCode}}' one)" 'nobody saw how it ended'
 	clear_
+	look
 	tidy
 	healthy
 }
@@ -114,13 +115,14 @@ monitor_dies() {
 attached_dies() {
 	local pid
 	clear_
-	"$VENEER" run --name one debian:12 sleep 100 >/dev/null 2>&1 &
+	"$VENEER" run --name one base:latest sleep 100 >/dev/null 2>&1 &
 	pid=$!
 	for _ in $(seq 100); do [ -z "$(v ps -q)" ] || break; sleep 0.1; done
 	kill -9 $pid
 	is 'one running' "$(v ps -a --format '{{.Names}} {{.State}}')"
 	v stop -t 0 one
 	clear_
+	look
 	tidy
 	healthy
 }
@@ -132,6 +134,7 @@ process_dies() {
 	is 137 "$(v wait one)"
 	is 'one exited' "$(v ps -a --format '{{.Names}} {{.State}}')"
 	clear_
+	look
 	tidy
 	healthy
 }
@@ -146,6 +149,7 @@ everything_dies() {
 	v start one >/dev/null
 	is 'one running' "$(v ps -a --format '{{.Names}} {{.State}}')"
 	clear_
+	look
 	tidy
 	healthy
 }
@@ -155,8 +159,9 @@ random_kills() {
 	for _ in 1 2 3 4 5 6 7 8; do
 		clear_
 		delay=$(printf '0.%03d' $((RANDOM % 1000)))
-		timeout -s KILL "$delay" "$VENEER" run -d --name one debian:12 sleep 100 >/dev/null 2>&1 || true
+		timeout -s KILL "$delay" "$VENEER" run -d --name one base:latest sleep 100 >/dev/null 2>&1 || true
 		"$VENEER" check || { echo "killed after $delay s"; return 1; }
+		look
 		tidy || { echo "killed after $delay s"; return 1; }
 	done
 	clear_
@@ -164,11 +169,11 @@ random_kills() {
 }
 
 fresh_store 2G
-v load -q -i "$IMAGES/oci.tar" >/dev/null
-case_ 'create of an image'"'"'s first container, killed at every point' kill_everywhere no_image 'one created' create --name one debian:12 true
+v load -q -i "$IMAGES/dockerfiles.tar" >/dev/null
+case_ 'create of an image'"'"'s first container, killed at every point' kill_everywhere no_image 'one created' create --name one base:latest true
 case_ 'start, killed at every point' kill_everywhere created 'one running' start one
-case_ 'run -d, killed at every point' kill_everywhere clear_ 'one @(created|running|exited)' run -d --name one debian:12 sleep 100
-case_ 'run --rm, killed at every point' kill_everywhere clear_ 'one @(created|running|exited)' run --rm --name one debian:12 true
+case_ 'run -d, killed at every point' kill_everywhere clear_ 'one @(created|running|exited)' run -d --name one base:latest sleep 100
+case_ 'run --rm, killed at every point' kill_everywhere clear_ 'one @(created|running|exited)' run --rm --name one base:latest true
 case_ 'stop, killed at every point' kill_everywhere running 'one exited' stop -t 0 one
 case_ 'rm -f, killed at every point' kill_everywhere running '?(one exited)' rm -f one
 case_ 'rm, killed at every point' kill_everywhere stopped '' rm one
