@@ -40,6 +40,16 @@ void utf8_put(struct buf *buf, uint32_t rune)
 	buf_append(buf, bytes, len);
 }
 
+bool utf8_is_valid(const char *text, size_t len)
+{
+	const char *end = text + len;
+	bool valid = true;
+
+	while (valid && text < end)
+		utf8_next(&text, end, &valid);
+	return valid;
+}
+
 size_t utf8_count(const char *text, size_t len)
 {
 	const char *end = text + len;

@@ -19,6 +19,7 @@
 uint32_t utf8_next(const char **at, const char *end, bool *ret_valid);
 /* Anything that is no character is written as U+FFFD. */
 void utf8_put(struct buf *buf, uint32_t rune);
+bool utf8_is_valid(const char *text, size_t len);
 size_t utf8_count(const char *text, size_t len);
 
 #endif

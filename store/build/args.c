@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "limits.h"
 #include "oci/expand.h"
 
@@ -65,10 +66,15 @@ int build_args_add(struct build_args *args, const char *text, char *const *env, 
 		value = value_of(*env, text, len);
 	if (!text[len] && !value)
 		return 0;
+	if (!value)
+		value = text + len + 1;
+	/* It would get lost on its way: settings and the runtime's configuration are JSON. */
+	if (!utf8_is_valid(text, len) || !utf8_is_valid(value, strlen(value)))
+		return err_set(err, ERR_USAGE, "the build argument '%.*s' is not UTF-8",
+			       (int)(len < 64 ? len : 64), text);
 	if (args->values.nr == LIMIT_BUILD_ARGS)
 		return err_set(err, ERR_LIMIT, "more than %d build arguments", LIMIT_BUILD_ARGS);
-	index = put_value(&args->values,
-			  xasprintf("%.*s=%s", (int)len, text, value ? value : text + len + 1));
+	index = put_value(&args->values, xasprintf("%.*s=%s", (int)len, text, value));
 	args->used = xrealloc(args->used, args->values.nr * sizeof(*args->used));
 	args->used[index] = false;
 	return 0;

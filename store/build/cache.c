@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "build/filehash.h"
 
 /* Another form of the keys needs another name, or old entries would be taken for new ones. */
@@ -58,4 +59,19 @@ void cache_key(const struct cache_input *input, struct digest *ret)
 		add_digest(hasher, input->mounts[i].content);
 	}
 	hasher_end(hasher, ret);
+}
+
+json_t *cache_text(const char *text, size_t len)
+{
+	json_t *ret = json_stringn(text, len);
+	auto_buf struct buf bytes = { 0 };
+
+	if (ret)
+		return ret;
+	/* JSON holds UTF-8 alone: each byte as a character, in an array, which no other text is. */
+	for (size_t i = 0; i < len; i++)
+		utf8_put(&bytes, (unsigned char)text[i]);
+	ret = json_array();
+	json_array_append_new(ret, json_stringn(bytes.data, bytes.len));
+	return ret;
 }

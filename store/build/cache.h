@@ -9,6 +9,7 @@
 #ifndef BUILD_CACHE_H
 #define BUILD_CACHE_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -32,5 +33,8 @@ struct cache_input {
 };
 
 void cache_key(const struct cache_input *input, struct digest *ret);
+
+/* A text of an operation that is put together as JSON; new. It may hold any bytes, and all count. */
+json_t *cache_text(const char *text, size_t len);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "build/builder.h"
+#include "build/cache.h"
 #include "build/copy.h"
 #include "build/download.h"
 #include "build/history.h"
@@ -224,22 +225,30 @@ static int search(struct stage *stage, struct copy *copy, struct error *err)
 	return 0;
 }
 
-static json_t *operation(struct stage *stage, const struct copy *copy)
+static json_t *text(const char *text)
+{
+	return cache_text(text, strlen(text));
+}
+
+static json_t *flag_text(const struct buf *flag)
+{
+	return cache_text(flag->len ? flag->data : "", flag->len);
+}
+
+static json_t *operation(const struct copy *copy)
 {
 	json_t *words = json_array(), *names = json_array(), *excludes = json_array();
 
 	for (size_t i = 0; i < copy->words.nr; i++)
-		json_array_append_new(words, json_string(copy->words.items[i]));
+		json_array_append_new(words, text(copy->words.items[i]));
 	for (size_t i = 0; i < copy->found.nr; i++)
-		json_array_append_new(names, json_string(copy->found.items[i].name));
+		json_array_append_new(names, text(copy->found.items[i].name));
 	for (size_t i = 0; i < copy->exclude_words.nr; i++)
-		json_array_append_new(excludes, json_string(copy->exclude_words.items[i]));
-	(void)stage;
-	return json_pack(
-		"[s, o, o, o, s, s, s, s, b, b]", copy->step->instruction.name, words, names,
-		excludes, copy->destination, copy->chown.len ? copy->chown.data : "",
-		copy->chmod.len ? copy->chmod.data : "",
-		copy->checksum.len ? copy->checksum.data : "", copy->parents, copy->unpack);
+		json_array_append_new(excludes, text(copy->exclude_words.items[i]));
+	return json_pack("[s, o, o, o, o, o, o, o, b, b]", copy->step->instruction.name, words,
+			 names, excludes, text(copy->destination), flag_text(&copy->chown),
+			 flag_text(&copy->chmod), flag_text(&copy->checksum), copy->parents,
+			 copy->unpack);
 }
 
 /* By what the files hold, and what the heredocs do. */
@@ -259,7 +268,7 @@ static int content_key(struct stage *stage, struct copy *copy, struct digest *re
 			return -1;
 	for (size_t i = 0; i < copy->nr_files; i++)
 		copy->contents[nr++] = copy->digests[i];
-	key.operation = operation(stage, copy);
+	key.operation = operation(copy);
 	key.contents = copy->contents;
 	key.nr_contents = nr;
 	stage_key(stage, &key, ret);
@@ -282,7 +291,7 @@ static int find_key(struct stage *stage, void *ctx, unsigned level, struct diges
 		return content_key(stage, copy, ret, err);
 	if (level > 1)
 		return 0;
-	key.operation = operation(stage, copy);
+	key.operation = operation(copy);
 	key.contents = &copy->source.chain;
 	key.nr_contents = 1;
 	stage_key(stage, &key, ret);

@@ -254,16 +254,6 @@ void lex_heredoc_text(const struct lex_heredoc *heredoc, struct buf *ret)
 
 /* ---- lines ---- */
 
-static bool is_utf8(const char *text, size_t len)
-{
-	const char *end = text + len;
-	bool valid = true;
-
-	while (valid && text < end)
-		utf8_next(&text, end, &valid);
-	return valid;
-}
-
 static void add_warning(struct lex *lex, const struct lex_line *line)
 {
 	lex->warnings = xrealloc(lex->warnings, (lex->nr_warnings + 1) * sizeof(*lex->warnings));
@@ -277,7 +267,7 @@ static void add_warning(struct lex *lex, const struct lex_line *line)
 static int add_line(struct reader *reader, struct buf *text, struct error *err)
 {
 	struct lex *lex = reader->lex;
-	bool valid = is_utf8(text->data, text->len);
+	bool valid = utf8_is_valid(text->data, text->len);
 	struct lex_line *line;
 
 	lex->lines = xrealloc(lex->lines, (lex->nr_lines + 1) * sizeof(*lex->lines));

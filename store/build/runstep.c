@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "build/builder.h"
+#include "build/cache.h"
 #include "build/history.h"
 #include "build/runmounts.h"
 #include "layer/tree_fs.h"
@@ -45,7 +46,7 @@ static json_t *list_json(const struct strlist *list)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < list->nr; i++)
-		json_array_append_new(array, json_string(list->items[i]));
+		json_array_append_new(array, cache_text(list->items[i], strlen(list->items[i])));
 	return array;
 }
 
@@ -69,10 +70,11 @@ static int find_key(struct stage *stage, void *ctx, unsigned level, struct diges
 	buf_puts(&script, "");
 	if (run->script)
 		lex_heredoc_text(run->script, &script);
-	key.operation = json_pack(
-		"[s, O, s%, s, s, b, o, I, O?]", "RUN", run->argv, script.data, script.len,
-		stage_setting(stage, "User"), stage_setting(stage, "WorkingDir"), run->own_network,
-		list_json(&options->add_host), (json_int_t)options->shm_bytes, options->rlimits);
+	key.operation = json_pack("[s, O, o, s, s, b, o, I, O?]", "RUN", run->argv,
+				  cache_text(script.data, script.len), stage_setting(stage, "User"),
+				  stage_setting(stage, "WorkingDir"), run->own_network,
+				  list_json(&options->add_host), (json_int_t)options->shm_bytes,
+				  options->rlimits);
 	stage_key(stage, &key, ret);
 	return 1;
 }

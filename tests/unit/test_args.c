@@ -212,10 +212,22 @@ static void test_bounds(void)
 	CU_ASSERT_EQUAL(nr, 8);
 }
 
+/* Neither settings nor a runtime could be given it. */
+static void test_bytes(void)
+{
+	auto_box struct box box = { 0 };
+	struct error err = { 0 };
+
+	CU_ASSERT_EQUAL(-1, build_args_add(&box.given, "x=\xff", NULL, &err));
+	CU_ASSERT_STRING_EQUAL(err.text, "the build argument 'x' is not UTF-8");
+	CU_ASSERT_EQUAL(0, build_args_add(&box.given, "x=\xc3\xbf", NULL, &err));
+}
+
 UNIT_SUITE(args, { "an ARG has a default or none", test_defaults },
 	   { "--build-arg replaces defaults, and is missed when unused", test_given },
 	   { "a global ARG is imported by its name", test_globals },
 	   { "platforms are globals", test_platforms }, { "ENV wins over ARG", test_env_wins },
 	   { "proxies reach RUN and nothing else", test_proxies },
 	   { "a stage has the ARGs of the stage it is built from", test_built_from },
-	   { "the ARGs of a stage are bounded", test_bounds });
+	   { "the ARGs of a stage are bounded", test_bounds },
+	   { "a build argument is UTF-8", test_bytes });

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -129,7 +130,35 @@ static void test_keys(void)
 	CU_ASSERT_TRUE(digest_equal(&first, &a));
 }
 
+/* What JSON cannot hold counts, too, and is no other text. */
+static void test_texts(void)
+{
+	static const char *const texts[] = { "f1",
+					     "f\xff"
+					     "1",
+					     "f\xfe"
+					     "1",
+					     "f\xc3\xbf"
+					     "1",
+					     "" };
+	char *shown[5];
+
+	for (size_t i = 0; i < 5; i++) {
+		json_t *text = cache_text(texts[i], strlen(texts[i]));
+
+		shown[i] = json_dumps(text, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+		json_decref(text);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(shown[i]);
+		for (size_t k = 0; k < i; k++)
+			CU_ASSERT_STRING_NOT_EQUAL(shown[k], shown[i]);
+	}
+	CU_ASSERT_STRING_EQUAL("\"f1\"", shown[0]);
+	for (size_t i = 0; i < 5; i++)
+		free(shown[i]);
+}
+
 UNIT_SUITE(cachekey, { "each field of a record counts", test_records },
 	   { "the size of a folder does not", test_fields_that_do_not_count },
 	   { "attributes count in any order", test_xattrs },
-	   { "each part of a step counts", test_keys });
+	   { "each part of a step counts", test_keys },
+	   { "every byte of a text counts", test_texts });

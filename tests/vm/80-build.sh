@@ -100,6 +100,27 @@ cache() {
 	nothing_runs
 }
 
+# Names may be any bytes, and all of them count.
+cache_of_odd_names() {
+	context <<-'END'
+		FROM debian:12
+		COPY f* /d/
+		RUN <<EOF
+		#!/bin/sh
+		echo @ >/bytes
+		EOF
+	END
+	LC_ALL=C sed -i $'s/@/\xff/' "$ctx/Dockerfile"
+	echo x >"$ctx/f"$'\xff'
+	v build -q -t o "$ctx" >/dev/null
+	mv "$ctx/f"$'\xff' "$ctx/f"$'\xfe'
+	v build -t o "$ctx" 2>"$WORK/log"
+	is 1 "$(cached)" 'another name'
+	is '"f\376"' "$(v run --rm o ls --quoting-style=c /d)"
+	is ' ff 0a' "$(v run --rm o od -An -tx1 /bytes)"
+	nothing_runs
+}
+
 # The layers of an image go with it, and so do their keys.
 cache_and_rmi() {
 	local before
@@ -377,6 +398,7 @@ used=$(pool_used)
 
 case_build 'an application of two stages is built, run, and built again from the cache' application
 case_build 'the cache knows contents, modes and arguments, not times' cache
+case_build 'the cache knows names of any bytes' cache_of_odd_names
 case_build 'rmi gives the layers back and drops their keys' cache_and_rmi
 case_build 'a failing step shows its lines; the steps before it are cached' failing_step
 case_build 'bad input is refused, and nothing is left' bad_input
