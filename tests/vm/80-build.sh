@@ -6,38 +6,8 @@
 # shellcheck disable=SC2016,SC2046,SC2154 # for the shell in the container; fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-v() { "$VENEER" "$@"; }
-
-# context - an empty folder for a Dockerfile, in $ctx; the Dockerfile comes from stdin
-context() {
-	ctx=$WORK/ctx
-	rm -rf "$ctx"
-	mkdir "$ctx"
-	cat >"$ctx/Dockerfile"
-}
-
-# No image but the base, no cache, nothing left of a step.
-clean() {
-	local image
-	for image in $(v images -q | sort -u); do
-		[ "$image" = "$base" ] || v rmi -f "$image" >/dev/null
-	done
-	v builder prune -a -f >/dev/null
-}
-
-case_build() {
-	case_ "$@"
-	clean
-}
-
-nothing_runs() {
-	is '' "$(ls -d /sys/fs/cgroup/veneer/*/ 2>/dev/null)" 'control groups left' || return 1
-	is '' "$(ls -d /run/veneer/*/session-* 2>/dev/null)" 'folders of sessions left' || return 1
-	healthy
-}
-
-cached() { grep -c CACHED "$WORK/log" || true; }
+# shellcheck source=tests/vm/lib-build.sh
+. "$(dirname "$0")/lib-build.sh"
 
 application() {
 	context <<-'END'
