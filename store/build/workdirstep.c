@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "build/builder.h"
+#include "build/follow.h"
 #include "layer/tree_writer.h"
 #include "oci/setting.h"
 #include "run/account.h"
@@ -26,40 +25,46 @@ static int find_key(struct stage *stage, void *ctx, unsigned level, struct diges
 	return 1;
 }
 
+/* Where it leads to, within the root: a link whose end is missing stays a link. */
+static int follow_to(struct stage *stage, struct follow *follow, struct error *err)
+{
+	const char *path = stage_setting(stage, "WorkingDir");
+
+	*follow = (struct follow){ .root_fd = stage->work.mount_fd, .beyond = true };
+	if (follow_path(follow, path, err) < 0)
+		return err_add(err, "the working directory '%s'", path);
+	if (follow->kind == FOLLOW_OTHER)
+		return err_set(err, ERR_USAGE, "the working directory '%s' is not a folder", path);
+	return 0;
+}
+
 /* Every folder on the way that is not there becomes the user's. */
 static int make_folders(struct stage *stage, void *ctx, struct error *err)
 {
 	struct tree_attr attr = { .mode = 0755 };
 	auto_account struct account account = { 0 };
-	auto_free char *path = xstrdup(stage_setting(stage, "WorkingDir") + 1);
-	int result = 0;
+	auto_follow struct follow follow = { 0 };
+	const char *path;
 
 	(void)ctx;
 	if (account_find(stage->work.mount_fd, stage_setting(stage, "User"), &account, err) < 0 ||
-	    stage_open_tree(stage, err) < 0 ||
+	    follow_to(stage, &follow, err) < 0 || stage_open_tree(stage, err) < 0 ||
 	    stage->tree->ops->begin_layer(stage->tree, true, err) < 0)
 		return -1;
 	attr.uid = account.uid;
 	attr.gid = account.gid;
 	attr.mtime.tv_sec = attr.atime.tv_sec = stage->builder->now_ns / 1000000000;
-	for (char *at = path; result == 0 && at;) {
-		char *slash = strchr(at, '/');
-		auto_fd int fd = -1;
-		struct error why;
+	path = follow_result(&follow);
+	for (size_t end = follow.there; path[end];) {
+		auto_free char *folder = NULL;
 
-		if (slash)
-			*slash = '\0';
-		fd = path_open_in_root(stage->work.mount_fd, path, O_PATH | O_DIRECTORY, 0, &why);
-		if (fd < 0 && why.kind == ERR_NOT_FOUND)
-			result = stage->tree->ops->make_dir(stage->tree, path, &attr, err);
-		else if (fd < 0)
-			result = err_set(err, ERR_USAGE, "the working directory '/%s': %s", path,
-					 why.text);
-		if (slash)
-			*slash = '/';
-		at = slash ? slash + 1 : NULL;
+		end += path[end] == '/';
+		end += strcspn(path + end, "/");
+		folder = xasprintf("%.*s", (int)end, path);
+		if (stage->tree->ops->make_dir(stage->tree, folder, &attr, err) < 0)
+			return -1;
 	}
-	return result < 0 ? -1 : stage->tree->ops->end_layer(stage->tree, &(bool){ false }, err);
+	return stage->tree->ops->end_layer(stage->tree, &(bool){ false }, err);
 }
 
 int stage_workdir(struct stage *stage, const struct dockerfile_step *step, struct error *err)
