@@ -163,11 +163,29 @@ static int read_stream(struct store *store, int fd, const char *file, struct bui
 
 /* ---- the Dockerfile and the ignore file ---- */
 
-/* Returns 1, 0 when it is not there, or -1. Links stay in the root where there is one. */
+/*
+ * Of a context: links stay in it. What is no file is not opened, for a pipe waits and a device
+ * acts. O_PATH; -1.
+ */
+static int look_in_root(int root_fd, const char *path, struct error *err)
+{
+	auto_fd int fd = path_open_in_root(root_fd, path, O_PATH, 0, err);
+	struct stat stat;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &stat) < 0)
+		return err_sys(err, errno, "look at '%s'", path);
+	if (!S_ISREG(stat.st_mode))
+		return err_set(err, ERR_USAGE, "'%s' is not a regular file", path);
+	return take_fd(fd);
+}
+
+/* A path in the root, or with root_fd -1 the caller's. Returns 1, 0 when it is not there, or -1. */
 static int read_text(int root_fd, const char *path, size_t max, struct buf *ret, struct error *err)
 {
-	auto_fd int fd = root_fd < 0 ? open(path, O_RDONLY | O_CLOEXEC)
-				     : path_open_in_root(root_fd, path, O_RDONLY, 0, err);
+	auto_fd int fd =
+		root_fd < 0 ? open(path, O_RDONLY | O_CLOEXEC) : look_in_root(root_fd, path, err);
 	auto_free char *name = NULL;
 
 	if (fd < 0 && root_fd < 0)

@@ -32,8 +32,28 @@ workdir_through_links() {
 	nothing_runs
 }
 
+# A pipe would wait for ever, a device do something.
+no_regular_files() {
+	local file
+	for file in Dockerfile .dockerignore; do
+		context <<<'FROM debian:12'
+		rm -f "$ctx/$file"
+		mkfifo "$ctx/$file"
+		fails 1 timeout 10 "$VENEER" build "$ctx"
+		contains "'$file' is not a regular file" "$stderr"
+		tar -C "$ctx" -c . | fails 1 timeout 10 "$VENEER" build -
+		contains "'$file' is not a regular file" "$stderr"
+		rm "$ctx/$file"
+		mkdir "$ctx/$file"
+		fails 1 "$VENEER" build "$ctx"
+		contains "'$file' is not a regular file" "$stderr"
+	done
+	nothing_runs
+}
+
 fresh_store 2G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 base=$(v images -q debian:12)
 
 case_build 'WORKDIR goes through links and leaves them' workdir_through_links
+case_build 'a Dockerfile or an ignore file is a regular file' no_regular_files
