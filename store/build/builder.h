@@ -117,7 +117,10 @@ struct layer_step {
 	 */
 	int (*key)(struct stage *stage, void *ctx, unsigned level, struct digest *ret,
 		   struct error *err);
-	/* Does it in stage->work, which is mounted. */
+	/*
+	 * Does it in stage->work, which is mounted. Returns 0, 1 when what it was made of has
+	 * changed since the key was, or -1.
+	 */
 	int (*perform)(struct stage *stage, void *ctx, struct error *err);
 	void *ctx;
 };

@@ -258,7 +258,7 @@ int context_walk(const struct context *context, const struct context_source *sou
 
 struct hash_job {
 	const struct context *context;
-	struct hasher *hasher;
+	struct hasher *hasher, *seen;
 	const char *prefix; /* of the names, with a '/' when there is one */
 	char *chunk;
 };
@@ -307,6 +307,21 @@ static int hash_file(struct hash_job *job, const struct context_entry *entry,
 	return regular ? hash_content(job, fd, record->size_bytes, err) : 0;
 }
 
+void context_see(struct hasher *hasher, const struct context_entry *entry)
+{
+	const struct stat *stat = entry->stat;
+
+	filehash_field(hasher, entry->name, strlen(entry->name));
+	filehash_number(hasher, stat->st_mode);
+	filehash_number(hasher, stat->st_uid);
+	filehash_number(hasher, stat->st_gid);
+	filehash_number(hasher, (uint64_t)stat->st_size);
+	filehash_number(hasher, (uint64_t)stat->st_mtim.tv_sec);
+	filehash_number(hasher, (uint64_t)stat->st_mtim.tv_nsec);
+	filehash_number(hasher, (uint64_t)stat->st_ctim.tv_sec);
+	filehash_number(hasher, (uint64_t)stat->st_ctim.tv_nsec);
+}
+
 static int hash_entry(void *data, const struct context_entry *entry, struct error *err)
 {
 	struct hash_job *job = data;
@@ -321,18 +336,21 @@ static int hash_entry(void *data, const struct context_entry *entry, struct erro
 		.rdev = entry->stat->st_rdev,
 	};
 
+	context_see(job->seen, entry);
 	return hash_file(job, entry, &record, err);
 }
 
-int context_hash(const struct context *context, const struct context_source *source,
+int context_hash(const struct context *context, struct context_source *source,
 		 const struct ignore *exclude, bool parents, struct digest *ret, struct error *err)
 {
 	auto_hasher struct hasher *hasher = hasher_new();
+	auto_hasher struct hasher *seen = hasher_new();
 	auto_free char *chunk = xmalloc(CHUNK_BYTES);
-	struct hash_job job = { context, hasher, parents ? source->name : "", chunk };
+	struct hash_job job = { context, hasher, seen, parents ? source->name : "", chunk };
 
 	if (context_walk(context, source, exclude, hash_entry, &job, err) < 0)
 		return -1;
 	hasher_end(hasher, ret);
+	hasher_end(seen, &source->seen);
 	return 0;
 }

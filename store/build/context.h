@@ -29,6 +29,7 @@ struct context_source {
 	char *path; /* in the root, clean, links in it followed; "" is the root itself */
 	char *name; /* below the destination: --parents; else the last component as written */
 	bool is_folder;
+	struct digest seen; /* what context_hash() has seen of it, by context_see(); else unset */
 };
 
 struct context_sources {
@@ -77,12 +78,16 @@ int context_walk(const struct context *context, const struct context_source *sou
 		 const struct ignore *exclude, context_visit_fn *visit, void *data,
 		 struct error *err);
 
+/* Adds what no change of an entry leaves as it is: name, mode, owner, size and times. */
+void context_see(struct hasher *hasher, const struct context_entry *entry);
+
 /**
  * context_hash - the content hash of one source
+ * @source: its `seen` is filled, by which whoever reads it next knows that it is the same still
  *
  * The name of a single file does not count, unless it is kept by --parents.
  */
-int context_hash(const struct context *context, const struct context_source *source,
+int context_hash(const struct context *context, struct context_source *source,
 		 const struct ignore *exclude, bool parents, struct digest *ret, struct error *err);
 
 #endif

@@ -39,10 +39,12 @@ struct copy {
 	struct tree_xattr *kept; /* those that are left after adjust() */
 	char *chunk;
 	bool removed;
+	bool changed; /* a source, since it was hashed */
 	/* The source at hand. */
 	const struct context_source *source;
-	char *start;	   /* its path in the tree */
-	bool has_parents;  /* --parents: the folders that lead to it were made */
+	char *start;	  /* its path in the tree */
+	bool has_parents; /* --parents: the folders that lead to it were made */
+	struct hasher *seen;
 	struct buf parent; /* the folder that the last one with such was put in */
 };
 
@@ -54,6 +56,7 @@ static void copy_done(struct copy *copy)
 	free(copy->kept);
 	free(copy->chunk);
 	free(copy->start);
+	hasher_free(copy->seen);
 	buf_done(&copy->parent);
 }
 #define auto_copy __attribute__((cleanup(copy_done)))
@@ -482,6 +485,7 @@ static int copy_entry(void *data, const struct context_entry *entry, struct erro
 	bool linked = type != S_IFDIR && entry->stat->st_nlink > 1;
 	int done = 0;
 
+	context_see(copy->seen, entry);
 	/* The destination itself is no copy of anything. */
 	if (type == S_IFDIR && !*entry->name && strcmp(target, copy->destination) == 0)
 		return 0;
@@ -502,6 +506,16 @@ static int copy_entry(void *data, const struct context_entry *entry, struct erro
 
 /* ---- sources ---- */
 
+/* All of a source was copied: is it what the key of the step was made of? */
+static void look_back(struct copy *copy, const struct context_source *source)
+{
+	struct digest seen;
+
+	hasher_end(copy->seen, &seen);
+	if (digest_is_set(&source->seen) && !digest_equal(&seen, &source->seen))
+		copy->changed = true;
+}
+
 static int copy_source(struct copy *copy, const struct context_source *source, struct error *err)
 {
 	const struct copy_args *args = copy->args;
@@ -510,6 +524,8 @@ static int copy_source(struct copy *copy, const struct context_source *source, s
 
 	copy->source = source;
 	copy->has_parents = false;
+	hasher_free(copy->seen);
+	copy->seen = hasher_new();
 	free(copy->start);
 	copy->start = join(copy->destination, inside ? source->name : "");
 	if (source->is_folder) {
@@ -524,6 +540,8 @@ static int copy_source(struct copy *copy, const struct context_source *source, s
 	done = context_walk(args->context, source, args->exclude, copy_entry, copy, err);
 	if (source->is_folder)
 		hardlinks_clear(copy->links);
+	if (done == 0)
+		look_back(copy, source);
 	return done;
 }
 
@@ -605,5 +623,5 @@ int copy_into(const struct copy_args *args, bool *ret_removed, struct error *err
 	if (end(&copy, err) < 0)
 		return -1;
 	*ret_removed = copy.removed;
-	return 0;
+	return copy.changed;
 }

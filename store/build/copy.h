@@ -58,8 +58,8 @@ struct copy_args {
  * copy_into - copy everything to the destination
  * @ret_removed: something in the tree gave way: worth a trim
  *
- * Sources first, then files, each in their order. Nothing to copy is fine. Returns 0, or -1:
- * ERR_USAGE "When using COPY with more than one source file, the destination must be a
+ * Sources first, then files, each in their order. Nothing to copy is fine. Returns 0, 1 when a source is
+ * not what context_hash() has seen any more, or -1: ERR_USAGE "When using COPY with more than one source file, the destination must be a
  * directory and end with a /" and "cannot copy to non-directory: /x", ERR_IO for a file
  * that changed meanwhile, ERR_LIMIT, the errors of context_walk() and of the writer, and for
  * an archive those of tar_apply(). What was written stays: the caller throws the volume away.

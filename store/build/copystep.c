@@ -365,19 +365,18 @@ static int perform(struct stage *stage, void *ctx, struct error *err)
 		.take_space_ctx = &space,
 	};
 	bool removed;
+	int result;
 
 	if (search(stage, copy, err) < 0 || find_owner(stage, copy, &args, err) < 0 ||
 	    stage_open_tree(stage, err) < 0)
 		return -1;
 	args.tree = stage->tree;
-	if (copy_into(&args, &removed, err) < 0) {
-		if (err->sys_errno == EIO || err->sys_errno == EROFS)
-			volume_explain(stage->work.volume, err);
-		else if (err->sys_errno == ENOSPC)
-			space_explain(stage->work.mount_fd, err);
-		return -1;
-	}
-	return 0;
+	result = copy_into(&args, &removed, err);
+	if (result < 0 && (err->sys_errno == EIO || err->sys_errno == EROFS))
+		volume_explain(stage->work.volume, err);
+	else if (result < 0 && err->sys_errno == ENOSPC)
+		space_explain(stage->work.mount_fd, err);
+	return result;
 }
 
 int stage_copy(struct stage *stage, const struct dockerfile_step *step, struct error *err)

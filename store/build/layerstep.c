@@ -200,18 +200,25 @@ int stage_add_layer(struct stage *stage, const struct layer_step *step, struct e
 {
 	auto_layer_row struct layer_row row = { 0 };
 	struct keys keys = { 0 };
+	int done = 0;
 	int got = look_up(stage, step, &keys, &row, err);
 
 	if (got < 0)
 		return -1;
 	if (got == 0) {
-		if (open_work(stage, err) < 0 || step->perform(stage, step->ctx, err) < 0 ||
-		    seal(stage, step, &row, err) < 0)
+		if (open_work(stage, err) < 0)
+			return -1;
+		done = step->perform(stage, step->ctx, err);
+		if (done < 0 || seal(stage, step, &row, err) < 0)
 			return -1;
 		crash_point("build-sealed");
 	}
-	/* Found by a later key: the earlier ones will find it at once the next time. */
-	if ((got == 0 || keys.nr > 1) && remember(stage, &keys, &row.chain_id, step->what, err) < 0)
+	/*
+	 * Found by a later key: the earlier ones will find it at once the next time. A layer that
+	 * is not what its key says is nobody's.
+	 */
+	if (!done && (got == 0 || keys.nr > 1) &&
+	    remember(stage, &keys, &row.chain_id, step->what, err) < 0)
 		return -1;
 	push_layer(stage, &row, step->created_by);
 	return got;

@@ -72,7 +72,10 @@ static int find_content(struct run_mount *mount, struct error *err)
 	if (found.nr != 1)
 		return err_set(err, ERR_USAGE, "the source '%s' of a mount is no single path",
 			       mount->spec.source);
-	return context_hash(&source->context, &found.items[0], NULL, false, &mount->content, err);
+	if (context_hash(&source->context, &found.items[0], NULL, false, &mount->content, err) < 0)
+		return -1;
+	mount->seen = found.items[0].seen;
+	return 0;
 }
 
 static int find_one(struct stage *stage, const char *text, struct run_mount *mount,
@@ -183,6 +186,7 @@ static int copy_context(struct run_mount *mount, const char *folder, char **ret,
 
 	if (context_find(args.context, mount->spec.source, false, &found, err) < 0)
 		return -1;
+	found.items[0].seen = mount->seen;
 	if (mkdir(folder, 0755) < 0)
 		return err_sys(err, errno, "create folder '%s'", folder);
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -204,11 +208,14 @@ static int prepare_bind(struct stage *stage, struct run_mounts *mounts, struct r
 	bool read_only = mount->spec.read_only;
 	auto_free char *path = NULL;
 	auto_free char *copy = NULL;
+	int copied;
 
 	if (mount->source.is_context) {
 		copy = temporary_path(stage, mounts, "bind");
-		if (copy_context(mount, copy, &path, err) < 0)
+		copied = copy_context(mount, copy, &path, err);
+		if (copied < 0)
 			return -1;
+		mounts->changed |= copied;
 	} else if (source_path(stage, mount, &path, err) < 0) {
 		return -1;
 	} else if (!read_only) { /* what is written is thrown away */

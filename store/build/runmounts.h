@@ -15,6 +15,7 @@ struct run_mount {
 	struct buf target;
 	struct build_source source; /* of a bind or a cache with from= */
 	struct digest content;	    /* what a key counts of it; unset: nothing */
+	struct digest seen;	    /* as context_source has it */
 };
 
 /* Starts as { 0 }. */
@@ -24,6 +25,7 @@ struct run_mounts {
 	struct strlist temporary; /* files and folders that go with this */
 	int *locks;		  /* of caches */
 	size_t nr_locks;
+	bool changed; /* what is bound of a context, since its hash was taken */
 };
 
 void run_mounts_done(struct run_mounts *mounts);

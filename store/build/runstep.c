@@ -198,7 +198,7 @@ static int perform(struct stage *stage, void *ctx, struct error *err)
 	status = wait_step(stage, step, err);
 	if (status > 0)
 		return failed(stage, run, status, err);
-	return status;
+	return status < 0 ? -1 : run->mounts.changed;
 }
 
 static int read_flags(struct stage *stage, const struct instruction *instruction, struct run *run,

@@ -32,7 +32,9 @@ static int add_source(struct context_sources *ret, const char *path, const char 
 			       LIMIT_CONTEXT_NAMES);
 	if (!(ret->nr & (ret->nr + 1)))
 		ret->items = xrealloc(ret->items, 2 * (ret->nr + 1) * sizeof(*ret->items));
-	ret->items[ret->nr++] = (struct context_source){ xstrdup(path), xstrdup(name), is_folder };
+	ret->items[ret->nr++] = (struct context_source){ .path = xstrdup(path),
+							 .name = xstrdup(name),
+							 .is_folder = is_folder };
 	return 0;
 }
 
@@ -220,7 +222,9 @@ static int find_pattern(const struct context *context, const char *pattern, size
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	if (follow.kind != FOLLOW_FOLDER)
 		return 0;
-	base = (struct context_source){ (char *)follow_result(&follow), prefix, true };
+	base = (struct context_source){ .path = (char *)follow_result(&follow),
+					.name = prefix,
+					.is_folder = true };
 	done = context_walk(context, &base, NULL, match_entry, &job, err);
 	if (done == 0)
 		done = follow_links(context, &job, first, err);

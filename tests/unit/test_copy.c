@@ -686,6 +686,42 @@ static void test_files(void)
 	lab_refuse(&lab, "", "/d", ERR_USAGE, SEVERAL);
 }
 
+/* What the cache was told of a source, and what it is when it is copied. */
+static int hash_and_copy(struct lab *lab, const char *change, const char *content)
+{
+	auto_tree_fs struct tree_writer *tree = NULL;
+	struct digest digest;
+	int result;
+
+	lab_find(lab, "d");
+	CU_ASSERT_EQUAL_FATAL(0, context_hash(&lab->context, &lab->sources.items[0], NULL, false,
+					      &digest, &lab->err));
+	if (change)
+		put(&lab->from, change, content);
+	CU_ASSERT_EQUAL_FATAL(0, tree_fs_new(lab->to.fd, &tree, &lab->err));
+	lab->args.tree = tree;
+	lab->args.destination = "/to/";
+	result = copy_into(&lab->args, &lab->removed, &lab->err);
+	lab_reset(lab);
+	return result;
+}
+
+static void test_changed_since_hashed(void)
+{
+	auto_lab struct lab lab;
+
+	lab_init(&lab);
+	put(&lab.from, "d/f", "one");
+	set_mtime(&lab.from, "d/f", 1, 0);
+	put(&lab.from, "other", "");
+	CU_ASSERT_EQUAL(0, hash_and_copy(&lab, NULL, NULL));
+	CU_ASSERT_EQUAL(0, hash_and_copy(&lab, "other", "another"));
+	CU_ASSERT_EQUAL(1, hash_and_copy(&lab, "d/f", "two"));
+	check_content(&lab.to, "to/f", "two");
+	CU_ASSERT_EQUAL(1, hash_and_copy(&lab, "d/new", ""));
+	CU_ASSERT_EQUAL(0, hash_and_copy(&lab, NULL, NULL));
+}
+
 UNIT_SUITE(copy, { "a file gets the destination's name, or lands in a folder", test_file },
 	   { "several sources need a folder that is written as one", test_several },
 	   { "links in the destination are followed inside the root", test_linked_destination },
@@ -704,4 +740,5 @@ UNIT_SUITE(copy, { "a file gets the destination's name, or lands in a folder", t
 	   { "a file that changes meanwhile is an error", test_changes },
 	   { "space is asked for before it is taken", test_space }, { "--exclude", test_exclude },
 	   { "--parents keeps the folders", test_parents },
-	   { "heredocs and downloads", test_files });
+	   { "heredocs and downloads", test_files },
+	   { "a source that has changed since it was hashed is told", test_changed_since_hashed });

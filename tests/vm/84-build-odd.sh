@@ -51,9 +51,37 @@ no_regular_files() {
 	nothing_runs
 }
 
+# change_while_hashed - a file, as soon as the build reads the one behind it
+change_while_hashed() {
+	until [ "$(find /proc/[0-9]*/fd -lname '*/ctx/b' -print -quit 2>/dev/null)" ]; do :; done
+	echo two >"$ctx/a"
+}
+
+# What is copied then is not what the key was made of.
+changing_context() {
+	local instruction
+	for instruction in 'COPY a b /d/' 'RUN --mount=target=/c mkdir /d && cp /c/a /d'; do
+		context <<<$'FROM debian:12\n'"$instruction"
+		echo one >"$ctx/a"
+		truncate -s 1G "$ctx/b"
+		change_while_hashed &
+		v build -q -t c "$ctx" >/dev/null
+		wait
+		is two "$(v run --rm c cat /d/a)" 'what was copied'
+		echo one >"$ctx/a"
+		v build -t c "$ctx" 2>"$WORK/log"
+		is one "$(v run --rm c cat /d/a)" 'not what the cache has of the former'
+		v build -t c "$ctx" 2>"$WORK/log"
+		is 2 "$(cached)" 'from the cache'
+		clean
+	done
+	nothing_runs
+}
+
 fresh_store 2G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 base=$(v images -q debian:12)
 
 case_build 'WORKDIR goes through links and leaves them' workdir_through_links
 case_build 'a Dockerfile or an ignore file is a regular file' no_regular_files
+case_build 'a file that changes while it is hashed does not spoil the cache' changing_context
