@@ -13,17 +13,15 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "build/unpack.h"
 #include "db/recover_container.h"
 #include "layer/inflate.h"
 #include "layer/stream.h"
 #include "layer/tar_apply.h"
+#include "layer/tar_header.h"
 #include "layer/tree_fs.h"
 #include "limits.h"
 #include "store.h"
-
-#define TAR_BLOCK_BYTES 512
-#define SUM_OFFSET	148
-#define SUM_BYTES	8
 
 void build_input_done(struct build_input *input)
 {
@@ -62,21 +60,6 @@ static int read_begun(void *ctx, void *data, size_t len, struct error *err)
 	begun->data += len;
 	begun->len -= len;
 	return (int)len;
-}
-
-/* The checksum in a tar header, in which its own field counts as blanks. */
-static bool is_tar_header(const char *block, size_t len)
-{
-	unsigned long sum = SUM_BYTES * ' ';
-	char text[SUM_BYTES + 1] = { 0 };
-
-	if (len < TAR_BLOCK_BYTES || !*block)
-		return false;
-	for (size_t i = 0; i < TAR_BLOCK_BYTES; i++)
-		if (i < SUM_OFFSET || i >= SUM_OFFSET + SUM_BYTES)
-			sum += (unsigned char)block[i];
-	memcpy(text, block + SUM_OFFSET, SUM_BYTES);
-	return strtoul(text, NULL, 8) == sum;
 }
 
 static int unpack(struct store *store, struct begun *begun, struct build_input *ret,
@@ -147,7 +130,7 @@ static int read_stream(struct store *store, int fd, const char *file, struct bui
 	if (look(fd, &begin, err) < 0)
 		return -1;
 	if (inflate_detect(begin.data, begin.len) != INFLATE_PLAIN ||
-	    is_tar_header(begin.data, begin.len)) {
+	    (begin.len >= TAR_BLOCK_BYTES && unpack_is_header(begin.data))) {
 		begun.data = begin.data;
 		begun.len = begin.len;
 		return unpack(store, &begun, ret, err);

@@ -36,8 +36,9 @@ static long read_checksum(const uint8_t *field)
 }
 
 /* Old writers added the bytes up as signed ones. */
-static bool is_header(const uint8_t *block)
+bool unpack_is_header(const void *data)
 {
+	const uint8_t *block = data;
 	long plain = 0, with_sign = 0, said = read_checksum(block + CHECKSUM_OFFSET);
 
 	for (unsigned i = 0; i < TAR_BLOCK_BYTES; i++) {
@@ -97,9 +98,9 @@ int unpack_is_tar(int fd, struct error *err)
 		return -1;
 	kind = inflate_detect(head, (size_t)len);
 	if (kind == INFLATE_PLAIN)
-		return len >= (ssize_t)TAR_BLOCK_BYTES && is_header(head);
+		return len >= (ssize_t)TAR_BLOCK_BYTES && unpack_is_header(head);
 	found = inflate_block(fd, kind, head, block, err);
-	return found > 0 ? is_header(block) : found;
+	return found > 0 ? unpack_is_header(block) : found;
 }
 
 int unpack_into(const struct unpack_args *args, bool *ret_removed, struct error *err)

@@ -23,6 +23,9 @@
  */
 int unpack_is_tar(int fd, struct error *err);
 
+/* Has a block of TAR_BLOCK_BYTES the checksum of a tar's header? */
+bool unpack_is_header(const void *block);
+
 /* Everything borrowed. */
 struct unpack_args {
 	int fd; /* of the archive, read by pread(2) */
