@@ -47,7 +47,7 @@ static int open_named(struct builder *builder, const char *path, struct build_so
 	tree = &builder->trees[builder->nr_trees++];
 	*tree = (struct source_tree){ .fd = fd, .path = realpath(path, NULL) };
 	ret->is_context = true;
-	ret->context.root_fd = fd;
+	ret->context = (struct context){ .root_fd = fd }; /* owners are the host's, as in our own */
 	ret->path = tree->path;
 	return 0;
 }

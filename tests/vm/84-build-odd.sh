@@ -78,6 +78,21 @@ changing_context() {
 	nothing_runs
 }
 
+# Who has a file on the host means nothing in an image.
+owners_of_contexts() {
+	context <<-'END'
+		FROM debian:12
+		COPY own /
+		COPY --from=more f /named
+		RUN --mount=from=more,target=/m stat -c %u:%g /m/f >/mounted
+	END
+	mkdir "$ctx/more"
+	echo x | tee "$ctx/own" >"$ctx/more/f"
+	chown 1234:4321 "$ctx/own" "$ctx/more/f"
+	v build -q -t o --build-context more="$ctx/more" "$ctx" >/dev/null
+	is '0:0 0:0 0:0' "$(v run --rm o sh -c 'echo $(stat -c %u:%g /own /named; cat /mounted)')"
+}
+
 fresh_store 2G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 base=$(v images -q debian:12)
@@ -85,3 +100,4 @@ base=$(v images -q debian:12)
 case_build 'WORKDIR goes through links and leaves them' workdir_through_links
 case_build 'a Dockerfile or an ignore file is a regular file' no_regular_files
 case_build 'a file that changes while it is hashed does not spoil the cache' changing_context
+case_build 'files of a named context are root'\''s' owners_of_contexts
