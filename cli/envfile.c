@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/utf8.h"
 #include "limits.h"
 
 /* "KEY=value" or "KEY" as it is in our own environment. */
@@ -45,9 +46,13 @@ int envfile_text(const char *text, struct strlist *ret, struct error *err)
 	auto_free char *copy = xstrdup(text);
 	char *rest = copy, *line;
 
-	while ((line = strsep(&rest, "\n")))
+	for (unsigned int nr = 1; (line = strsep(&rest, "\n")); nr++) {
+		if (!utf8_is_valid(line, strlen(line)))
+			return err_set(err, ERR_USAGE, "invalid utf8 bytes at line %u: %s", nr,
+				       line);
 		if (add_line(line, ret, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 
 /* Bounds what the parser would build, before it builds anything. */
 static int check_shape(const char *text, size_t len, struct error *err)
@@ -245,6 +246,19 @@ void jsonfield_done(const struct jsonfield fields[], void *record)
 		}
 		memset(at, 0, field_size(fields->kind));
 	}
+}
+
+json_t *jsonfield_text(const char *text)
+{
+	const char *end = text + strlen(text);
+	auto_buf struct buf clean = { 0 };
+	json_t *ret = json_string(text);
+
+	if (ret)
+		return ret;
+	while (text < end)
+		utf8_put(&clean, utf8_next(&text, end, NULL));
+	return json_stringn(clean.data, clean.len);
 }
 
 static int append_text(const char *text, size_t len, void *ctx)

@@ -78,6 +78,9 @@ int jsonfield_decode(const json_t *object, const struct jsonfield fields[],
 /* Releases what decode allocated and empties the fields; half-filled is fine. */
 void jsonfield_done(const struct jsonfield fields[], void *record);
 
+/* A string of what a user gave, new: bytes that are no UTF-8 become U+FFFD, as Go writes them. */
+json_t *jsonfield_text(const char *text);
+
 /* Appends a document of our own: compact, keys sorted, so equal content is equal bytes. */
 void jsonfield_write(const json_t *json, struct buf *ret);
 

@@ -279,7 +279,7 @@ void image_config_chain_id(const struct image_config *config, size_t nr_layers, 
 static void set_text(json_t *object, const char *key, const char *text)
 {
 	if (text && *text)
-		json_object_set_new(object, key, json_string(text));
+		json_object_set_new(object, key, jsonfield_text(text));
 }
 
 static void set_created(json_t *object, bool has_created, int64_t created_ns)

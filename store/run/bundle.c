@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/jsonfield.h"
 #include "run/caps.h"
 #include "run/seccomp.h"
 
@@ -39,7 +40,7 @@ static json_t *texts(const struct strlist *list)
 	json_t *ret = json_array();
 
 	for (size_t i = 0; list && i < list->nr; i++)
-		json_array_append_new(ret, json_string(list->items[i]));
+		json_array_append_new(ret, jsonfield_text(list->items[i]));
 	return ret;
 }
 
@@ -122,12 +123,12 @@ static json_t *user(const struct account *account)
 
 json_t *bundle_process(const struct bundle_args *args)
 {
+	const char *cwd = args->cwd && *args->cwd ? args->cwd : "/";
 	json_t *ret =
-		json_pack("{s:o, s:o, s:s, s:o, s:b, s:b, s:o}", "args", texts(args->argv), "env",
-			  texts(args->env), "cwd", args->cwd && *args->cwd ? args->cwd : "/",
-			  "user", user(args->account), "terminal", args->terminal,
-			  "noNewPrivileges", args->no_new_privs, "capabilities",
-			  capabilities(args->caps, args->account->uid == 0));
+		json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "args", texts(args->argv), "env",
+			  texts(args->env), "cwd", jsonfield_text(cwd), "user", user(args->account),
+			  "terminal", args->terminal, "noNewPrivileges", args->no_new_privs,
+			  "capabilities", capabilities(args->caps, args->account->uid == 0));
 
 	if (args->rlimits)
 		json_object_set(ret, "rlimits", args->rlimits);
@@ -262,6 +263,6 @@ json_t *bundle_config(const struct bundle_args *args)
 			bundle_process(args), "root", "path", args->rootfs, "readonly",
 			args->read_only_root, "mounts", mounts, "linux", linux_json(args));
 	if (args->hostname && *args->hostname)
-		json_object_set_new(ret, "hostname", json_string(args->hostname));
+		json_object_set_new(ret, "hostname", jsonfield_text(args->hostname));
 	return ret;
 }

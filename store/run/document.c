@@ -7,6 +7,8 @@
 #include <sys/random.h>
 
 #include "base/cleanup.h"
+#include "base/jsonfield.h"
+#include "base/utf8.h"
 #include "run/optionjson.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,13 +68,13 @@ static json_t *texts(const struct strlist *list)
 		return json_null();
 	ret = json_array();
 	for (size_t i = 0; i < list->nr; i++)
-		json_array_append_new(ret, json_string(list->items[i]));
+		json_array_append_new(ret, jsonfield_text(list->items[i]));
 	return ret;
 }
 
 static json_t *text_or_empty(const char *text)
 {
-	return json_string(text ? text : "");
+	return jsonfield_text(text ? text : "");
 }
 
 /* The image's entrypoint and command, or what stands in their place. */
@@ -101,9 +103,11 @@ static json_t *labels_json(const struct run_options *options, const struct image
 	for (size_t i = 0; i < options->labels.nr; i++) {
 		const char *label = options->labels.items[i];
 		size_t len = strcspn(label, "=");
-		auto_free char *key = xasprintf("%.*s", (int)len, label);
+		auto_free char *text = xasprintf("%.*s", (int)len, label);
+		json_auto_t *key = jsonfield_text(text);
 
-		json_object_set_new(ret, key, json_string(label[len] ? label + len + 1 : ""));
+		json_object_set_new(ret, json_string_value(key),
+				    jsonfield_text(label[len] ? label + len + 1 : ""));
 	}
 	return ret;
 }
@@ -164,7 +168,7 @@ static json_t *config_json(const struct run_options *options, const struct image
 	json_object_set_new(ret, "OnBuild", texts(&image->on_build));
 	json_object_set_new(ret, "Labels", labels_json(options, image));
 	if (stop)
-		json_object_set_new(ret, "StopSignal", json_string(stop));
+		json_object_set_new(ret, "StopSignal", jsonfield_text(stop));
 	if (options->stop_timeout >= 0)
 		json_object_set_new(ret, "StopTimeout", json_integer(options->stop_timeout));
 	return ret;
@@ -229,6 +233,11 @@ static int add_mount(json_t *mounts, const struct mountspec *spec, struct error 
 	auto_free char *name = NULL;
 	json_t *mount;
 
+	/* Another path than the one that was asked for would not do. */
+	if (!utf8_is_valid(spec->target, strlen(spec->target)) ||
+	    (spec->source && !utf8_is_valid(spec->source, strlen(spec->source))))
+		return err_set(err, ERR_USAGE, "a path of the mount '%s' is not UTF-8",
+			       spec->target);
 	if (is_mounted(mounts, spec->target))
 		return err_set(err, ERR_USAGE, "Duplicate mount point: %s", spec->target);
 	if (spec->kind == MOUNTSPEC_VOLUME) {
@@ -305,7 +314,7 @@ int document_new(const struct run_options *options, const struct image_config *i
 		strlist_add(&argv, cmd.items[i]);
 	document = json_object();
 	json_object_set_new(document, "Path",
-			    json_string(entrypoint.nr ? entrypoint.items[0] : cmd.items[0]));
+			    jsonfield_text(entrypoint.nr ? entrypoint.items[0] : cmd.items[0]));
 	json_object_set_new(document, "Argv", texts(&argv));
 	json_object_set_new(document, "Image", json_string(image_id->text));
 	json_object_set_new(document, "Config",

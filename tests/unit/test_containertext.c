@@ -105,6 +105,8 @@ static void test_env_files(void)
 	CU_ASSERT_EQUAL(envfile_text("=x", &env, &err), -1);
 	CU_ASSERT_EQUAL(envfile_text("a b=x", &env, &err), -1);
 	CU_ASSERT_STRING_EQUAL(err.text, "variable 'a b' contains whitespaces");
+	CU_ASSERT_EQUAL(envfile_text("a=1\nb=\xff", &env, &err), -1);
+	CU_ASSERT_STRING_EQUAL(err.text, "invalid utf8 bytes at line 2: b=\xff");
 }
 
 UNIT_SUITE(containertext, { "a command is shown as a shell would have it", test_commands },

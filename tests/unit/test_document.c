@@ -136,6 +136,43 @@ static void test_refusals(void)
 				"absolute path");
 }
 
+/* JSON holds no other bytes: a word that has such is a word still. */
+static void test_bytes(void)
+{
+	struct run_options options = { .stop_timeout = -1 };
+	char source[] = "/x", target[] = "/m\xff";
+	struct mountspec mount = { .kind = MOUNTSPEC_BIND, .source = source, .target = target };
+	auto_strlist struct strlist env = { 0 };
+	json_auto_t *document = NULL;
+	json_t *config;
+	struct error err;
+
+	strlist_add(&options.command, "a\xff");
+	strlist_add(&options.command, "b");
+	strlist_add(&options.env, "A=\xff");
+	strlist_add(&options.labels, "l=\xff");
+	options.workdir = "/w\xff";
+	document = make(&options, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(document);
+	config = json_object_get(document, "Config");
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(json_object_get(config, "Cmd"), 0)),
+			       "a\xef\xbf\xbd");
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(config, "Cmd")), 2);
+	document_list(json_object_get(config, "Env"), &env);
+	CU_ASSERT_STRING_EQUAL(env_value(&env, "A"), "\xef\xbf\xbd");
+	CU_ASSERT_STRING_EQUAL(document_text(document, "Config", "WorkingDir"), "/w\xef\xbf\xbd");
+	CU_ASSERT_STRING_EQUAL(
+		json_string_value(json_object_get(json_object_get(config, "Labels"), "l")),
+		"\xef\xbf\xbd");
+	run_options_done(&options);
+	options.mounts = &mount;
+	options.nr_mounts = 1;
+	json_decref(document);
+	document = make(&options, &err);
+	CU_ASSERT_PTR_NULL(document);
+	CU_ASSERT_STRING_EQUAL(err.text, "a path of the mount '/m\xff' is not UTF-8");
+}
+
 static void check_volume(const char *text, const char *source, const char *target, bool read_only)
 {
 	auto_mountspec struct mountspec spec = { 0 };
@@ -212,4 +249,5 @@ UNIT_SUITE(document, { "entrypoint and command follow Docker's rules", test_comm
 	   { "what is given wins over the image", test_merging },
 	   { "what an option says wrong is named", test_refusals },
 	   { "volumes, binds and tmpfs", test_volumes }, { "names of containers", test_names },
-	   { "signals by name and number", test_signals });
+	   { "signals by name and number", test_signals },
+	   { "words of any bytes stay words", test_bytes });
