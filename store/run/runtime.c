@@ -66,7 +66,9 @@ int runtime_status(const char *text)
 		return 125;
 	if (has(text, "not found") || has(text, "No such file"))
 		return 127;
-	if (has(text, "denied") || has(text, "format error") || has(text, "is a directory"))
+	/* Of a folder crun says "open executable: Operation not permitted". */
+	if (has(text, "denied") || has(text, "not permitted") || has(text, "format error") ||
+	    has(text, "is a directory"))
 		return 126;
 	return 125;
 }

@@ -44,6 +44,7 @@ statuses() {
 	contains 'no-such-program' "$stderr"
 	contains "Run 'veneer run --help'" "$stderr"
 	fails 126 "$VENEER" run --rm debian:12 /etc/passwd
+	fails 126 "$VENEER" run --rm debian:12 /etc
 	fails 125 "$VENEER" run --rm --nope debian:12
 	fails 127 "$VENEER" run --rm debian:12 -u nobody-at-all
 	contains '`-u`' "$stderr"
