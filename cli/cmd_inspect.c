@@ -108,28 +108,36 @@ static int run_image_inspect(struct cli *cli, const void *values, struct error *
 	return inspect_all(cli, opts->format, false, err);
 }
 
-static int inspect_container(struct store *store, const char *operand, bool size,
-			     struct inspection *output, struct error *err)
+static int show_container(struct store *store, const struct container_row *row, bool size,
+			  struct inspection *output, struct error *err)
 {
-	auto_container_row struct container_row row = { 0 };
 	json_auto_t *document = NULL;
 	struct containerjson_facts facts = { .own_bytes = -1 };
 	auto_free char *log = NULL;
 	auto_image struct image image = { 0 };
 	struct error ignored;
 
-	if (container_find(store, operand, &row, err) < 0 ||
-	    container_document(&row, &document, err) < 0 ||
-	    describe_volume(store, row.thin_id, row.size_bytes, &facts.device, err) < 0 ||
-	    (size && container_own_bytes(store, &row, &facts.own_bytes, err) < 0))
+	if (container_document(row, &document, err) < 0 ||
+	    describe_volume(store, row->thin_id, row->size_bytes, &facts.device, err) < 0 ||
+	    (size && container_own_bytes(store, row, &facts.own_bytes, err) < 0))
 		return -1;
-	if (image_find(store, row.image.text, &image, NULL, &ignored) == 0)
+	if (image_find(store, row->image.text, &image, NULL, &ignored) == 0)
 		facts.image_bytes = image.size_bytes;
-	log = life_log_path(store, &row);
+	log = life_log_path(store, row);
 	facts.log_path = log;
 	facts.store_root = store->root.path;
-	return inspection_add(output, containerjson_new(&row, document, &facts),
-			      &containerjson_type, err);
+	return inspection_add(output, containerjson_new(row, document, &facts), &containerjson_type,
+			      err);
+}
+
+static int inspect_container(struct store *store, const char *operand, bool size,
+			     struct inspection *output, struct error *err)
+{
+	auto_container_row struct container_row row = { 0 };
+
+	return container_find(store, operand, &row, err) < 0
+		       ? -1
+		       : show_container(store, &row, size, output, err);
 }
 
 static int inspect_containers(struct cli *cli, const char *format, bool size, struct error *err)
@@ -164,9 +172,12 @@ static int inspect_any(struct cli *cli, const struct inspect_opts *opts, struct 
 		return -1;
 	for (size_t i = 0; i < cli->nr_words; i++) {
 		const char *word = cli->words[i];
-		int result = inspect_container(store, word, opts->size, output, err);
+		auto_container_row struct container_row row = { 0 };
+		int result = container_find(store, word, &row, err);
 
-		if (result < 0 && (err->kind == ERR_NOT_FOUND || err->kind == ERR_USAGE)) {
+		if (result == 0) {
+			result = show_container(store, &row, opts->size, output, err);
+		} else if (err->kind == ERR_NOT_FOUND || err->kind == ERR_USAGE) {
 			result = inspect_image(store, word, true, output, err);
 			if (result == 0 && opts->size)
 				cli_say("WARNING: --size ignored for image");
