@@ -38,8 +38,10 @@ static int show(void *ctx, const struct log_line *line, struct error *err)
 		putc('\n', out);
 	shown->middle[line->stream] = !line->ends;
 	/* Both streams in their order, and at once when somebody watches. */
-	fflush(out);
-	return ferror(out) ? err_set(err, ERR_CANCELLED, "nobody reads the output") : 0;
+	fflush(stderr);
+	return cli_flush() || ferror(stderr)
+		       ? err_set(err, ERR_CANCELLED, "nobody reads the output")
+		       : 0;
 }
 
 static bool is_alive(void *ctx)

@@ -36,6 +36,10 @@ attached() {
 	is 'a b' "$(echo 'a b' | v run --rm -i debian:12 cat)"
 	is '' "$(echo x | v run --rm debian:12 cat)" 'without -i there is no input'
 	is 100000 "$(v run --rm debian:12 sh -c 'yes | head -n 100000' | wc -l)"
+	v run --name many debian:12 seq 100000 >/dev/null
+	is 1 "$(v logs many 2>"$WORK/err" | head -n 1)"
+	is '' "$(cat "$WORK/err")" 'what is said when nobody reads on'
+	v rm many >/dev/null
 	nothing_runs
 }
 
