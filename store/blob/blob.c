@@ -114,6 +114,14 @@ int blob_read(const struct root *root, const struct digest *digest, size_t max, 
 	return 0;
 }
 
+int blob_open(const struct root *root, const struct digest *digest, struct error *err)
+{
+	auto_free char *name = blob_name(digest);
+	int fd = openat(root->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, errno, "open blob %s", digest->text) : fd;
+}
+
 bool blob_exists(const struct root *root, const struct digest *digest)
 {
 	auto_free char *name = blob_name(digest);

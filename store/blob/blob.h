@@ -47,6 +47,8 @@ int blob_prepare(const struct root *root, int64_t session, const void *data, siz
 /* A document of at most max bytes, verified. ERR_NOT_FOUND, ERR_CORRUPT, ERR_LIMIT. */
 int blob_read(const struct root *root, const struct digest *digest, size_t max, struct buf *ret,
 	      struct error *err);
+/* For reading; its bytes are not verified. Returns a descriptor, or -1: ERR_NOT_FOUND. */
+int blob_open(const struct root *root, const struct digest *digest, struct error *err);
 bool blob_exists(const struct root *root, const struct digest *digest);
 /* Missing is fine. */
 int blob_remove(const struct root *root, const struct digest *digest, struct error *err);
