@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/docker_archive.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/jsonfield.h"
 #include "limits.h"
 #include "oci/config.h"
 #include "oci/docker_manifest.h"
@@ -63,4 +69,123 @@ int docker_archive_read(struct bundle *bundle, struct archive_images *ret, struc
 			return -1;
 	}
 	return 0;
+}
+
+/* ---- writing ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool same_entry(const struct image_history *a, const struct image_history *b)
+{
+	return same_text(a->created, b->created) && same_text(a->created_by, b->created_by) &&
+	       same_text(a->author, b->author) && same_text(a->comment, b->comment) &&
+	       a->empty_layer == b->empty_layer;
+}
+
+/* What Docker calls a valid parent. */
+static bool is_parent(const struct image_config *parent, const struct image_config *child)
+{
+	if (!parent->nr_history && !child->nr_history)
+		return true;
+	if (parent->nr_history + 1 != child->nr_history)
+		return false;
+	for (size_t i = 0; i < parent->nr_history; i++)
+		if (!same_entry(&parent->history[i], &child->history[i]))
+			return false;
+	return true;
+}
+
+static const struct digest *find_parent(const struct saved_image *images, size_t nr,
+					const struct saved_image *child)
+{
+	for (size_t i = 0; i < nr && digest_is_set(&child->parent); i++)
+		if (digest_equal(&images[i].id, &child->parent) && &images[i] != child &&
+		    is_parent(&images[i].config, &child->config))
+			return &images[i].id;
+	return NULL;
+}
+
+static json_t *sources(const struct saved_image *image)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < image->config.nr_layers; i++) {
+		struct descriptor source = {
+			.media_type = (char *)image->layers[i].media_type,
+			.digest = image->layers[i].blob,
+			.size_bytes = (int64_t)image->layers[i].blob_bytes,
+		};
+
+		json_object_set_new(object, image->layers[i].diff_id.text,
+				    descriptor_to_json(&source));
+	}
+	return object;
+}
+
+/* "debian:12" of a canonical name. */
+static void add_familiar(const char *name, struct strlist *ret)
+{
+	auto_reference struct reference ref = { 0 };
+	struct error impossible;
+
+	if (reference_parse(name, &ref, &impossible) == 0)
+		strlist_take(ret, reference_familiar(&ref));
+}
+
+void docker_archive_write_manifest(const struct saved_image *images, size_t nr, struct buf *ret)
+{
+	auto_docker_manifest struct docker_manifest manifest = { 0 };
+
+	manifest.images = xcalloc(nr, sizeof(*manifest.images));
+	manifest.nr_images = nr;
+	for (size_t i = 0; i < nr; i++) {
+		const struct digest *parent = find_parent(images, nr, &images[i]);
+		struct docker_manifest_image *entry = &manifest.images[i];
+
+		entry->config = saved_blob_name(&images[i].id);
+		for (size_t n = 0; n < images[i].names.nr; n++)
+			add_familiar(images[i].names.items[n], &entry->repo_tags);
+		for (size_t n = 0; n < images[i].config.nr_layers; n++)
+			strlist_take(&entry->layers, saved_blob_name(&images[i].layers[n].blob));
+		if (parent)
+			entry->parent = *parent;
+		entry->layer_sources = sources(&images[i]);
+	}
+	docker_manifest_write(&manifest, ret);
+}
+
+static void add_repository(json_t *object, const char *name, const struct digest *top)
+{
+	auto_reference struct reference ref = { 0 };
+	auto_free char *repository = NULL;
+	struct error impossible;
+	json_t *tags;
+
+	if (reference_parse(name, &ref, &impossible) < 0 || !ref.tag)
+		return;
+	repository = reference_familiar_name(&ref);
+	tags = json_object_get(object, repository);
+	if (!tags) {
+		tags = json_object();
+		json_object_set_new(object, repository, tags);
+	}
+	json_object_set_new(tags, ref.tag, json_string(digest_hex(top)));
+}
+
+void docker_archive_write_repositories(const struct saved_image *images, size_t nr, struct buf *ret)
+{
+	auto_json json_t *object = json_object();
+
+	for (size_t i = 0; i < nr; i++) {
+		size_t nr_layers = images[i].config.nr_layers;
+
+		for (size_t n = 0; n < images[i].names.nr && nr_layers; n++)
+			add_repository(object, images[i].names.items[n],
+				       &images[i].layers[nr_layers - 1].blob);
+	}
+	if (json_object_size(object))
+		jsonfield_write(object, ret);
 }

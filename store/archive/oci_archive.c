@@ -9,16 +9,11 @@
 #include "oci/manifest.h"
 #include "oci/reference.h"
 
-static char *blob_member(const struct digest *digest)
-{
-	return xasprintf("blobs/sha256/%s", digest_hex(digest));
-}
-
 /* A document of the layout, verified against the descriptor that named it. */
 static int read_document(struct bundle *bundle, const char *what, const struct digest *digest,
 			 struct buf *ret, struct error *err)
 {
-	auto_free char *member = blob_member(digest);
+	auto_free char *member = saved_blob_name(digest);
 	struct digest found;
 
 	if (bundle_read(bundle, member, LIMIT_JSON_BYTES, ret, err) < 0)
@@ -62,7 +57,7 @@ static int read_manifest(const struct buf *bytes, struct bundle *bundle,
 		return err_set(err, ERR_CORRUPT,
 			       "layers from manifest don't match image configuration");
 	for (size_t i = 0; i < manifest.nr_layers; i++)
-		archive_image_add_layer(image, blob_member(&manifest.layers[i].digest),
+		archive_image_add_layer(image, saved_blob_name(&manifest.layers[i].digest),
 					&manifest.layers[i].digest);
 	return 0;
 }
@@ -124,4 +119,70 @@ int oci_archive_read(struct bundle *bundle, const struct platform *platform,
 	if (!ret->nr)
 		return err_set(err, ERR_NOT_FOUND, "index.json names no image");
 	return 0;
+}
+
+/* ---- writing ---- */
+
+void oci_archive_write_manifest(struct saved_image *image)
+{
+	size_t nr = image->config.nr_layers;
+	auto_free struct descriptor *layers = xcalloc(nr, sizeof(*layers));
+	struct manifest manifest = {
+		.config = {
+			.media_type = (char *)MEDIA_OCI_CONFIG,
+			.digest = image->id,
+			.size_bytes = (int64_t)image->config_bytes,
+		},
+		.layers = layers,
+		.nr_layers = nr,
+	};
+
+	for (size_t i = 0; i < nr; i++) {
+		layers[i].media_type = (char *)image->layers[i].media_type;
+		layers[i].digest = image->layers[i].blob;
+		layers[i].size_bytes = (int64_t)image->layers[i].blob_bytes;
+	}
+	buf_reset(&image->manifest);
+	manifest_write(&manifest, &image->manifest);
+	digest_of(image->manifest.data, image->manifest.len, &image->manifest_digest);
+}
+
+static json_t *name_annotations(const char *name)
+{
+	auto_reference struct reference ref = { 0 };
+	json_t *object = json_object();
+	struct error impossible;
+
+	json_object_set_new(object, ANNOTATION_IMAGE_NAME, json_string(name));
+	if (reference_parse(name, &ref, &impossible) == 0 && ref.tag)
+		json_object_set_new(object, ANNOTATION_REF_NAME, json_string(ref.tag));
+	return object;
+}
+
+static void add_entry(struct manifest_index *index, const struct saved_image *image,
+		      const char *name)
+{
+	index->entries[index->nr_entries++] = (struct descriptor){
+		.media_type = xstrdup(MEDIA_OCI_MANIFEST),
+		.digest = image->manifest_digest,
+		.size_bytes = (int64_t)image->manifest.len,
+		.annotations = name ? name_annotations(name) : NULL,
+	};
+}
+
+void oci_archive_write_index(const struct saved_image *images, size_t nr, struct buf *ret)
+{
+	auto_manifest_index struct manifest_index index = { 0 };
+	size_t nr_entries = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		nr_entries += images[i].names.nr ? images[i].names.nr : 1;
+	index.entries = xcalloc(nr_entries, sizeof(*index.entries));
+	for (size_t i = 0; i < nr; i++) {
+		if (!images[i].names.nr)
+			add_entry(&index, &images[i], NULL);
+		for (size_t n = 0; n < images[i].names.nr; n++)
+			add_entry(&index, &images[i], images[i].names.items[n]);
+	}
+	manifest_index_write(&index, ret);
 }
