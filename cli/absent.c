@@ -13,7 +13,6 @@
 #define NO_REGISTRY                                                                             \
 	"it talks to no registry; 'skopeo copy' makes an archive for '" PROGRAM " load' of an " \
 	"image in one"
-#define NO_SAVE	  "keep the archive that was loaded"
 #define NO_VERIFY "'" PROGRAM " check' compares catalogue, pool and labels"
 #define NO_VOLUME "'" PROGRAM " attach --rw' makes a writable volume of an image"
 
@@ -23,7 +22,6 @@ static const struct {
 } rows[] = {
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
 	{ "login|logout|pull|push|search|image pull|image push", NO_REGISTRY },
-	{ "save|image save", NO_SAVE },
 	{ "verify", NO_VERIFY },
 	{ "volume", NO_VOLUME },
 };

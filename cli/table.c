@@ -52,6 +52,7 @@ const struct command *const command_table[] = {
 	&cmd_rm,
 	&cmd_rmi,
 	&cmd_run,
+	&cmd_save,
 	&cmd_start,
 	&cmd_stop,
 	&cmd_system_df,

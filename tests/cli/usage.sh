@@ -79,7 +79,6 @@ absent() {
 }
 absent pull 1 pull debian
 absent 'image push' 1 image push x
-absent save 1 save x
 cp='veneer cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-
 	veneer cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH'
 says 1 "$(hint "veneer: 'veneer cp' requires 2 arguments" "$cp" 'veneer cp')" cp x
