@@ -20,7 +20,7 @@
 struct store_options {
 	const char *root;    /* folder; created when missing */
 	const char *command; /* for the session's row: what runs here */
-	bool drop_blobs;     /* do not keep the layers' blobs as they came */
+	bool drop_blobs;     /* do not keep the layers' blobs */
 	bool no_catalogue;   /* for store_rebuild(): the catalogue may be lost or damaged */
 	/* The pool that the first command makes when there is none; NULL: defaults. */
 	const struct pool_create_args *pool_defaults;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "blob/blob.h"
 #include "db/journal.h"
+#include "layer/deflate.h"
 #include "layer/inflate.h"
 #include "layer/label.h"
 #include "layer/space.h"
@@ -79,32 +80,65 @@ static int ensure_work(struct layer_builder *builder, const struct digest *chain
 	return tree_fs_new(builder->work.mount_fd, &builder->tree, err);
 }
 
-/* Keeps the bytes as they came, if they came compressed. */
+/*
+ * Keeps the bytes as they came, and those of a plain tar compressed: a volume does not tell in
+ * which order and with which headers they were written.
+ */
 struct keeper {
 	struct store *store;
 	struct blob_writer *writer;
+	struct deflate *deflate; /* NULL: they came compressed */
 	bool decided;
 };
 
 static void keeper_done(struct keeper *keeper)
 {
+	deflate_free(keeper->deflate);
 	blob_writer_free(keeper->writer);
 }
 #define auto_keeper __attribute__((cleanup(keeper_done)))
+
+static int write_kept(void *ctx, const void *data, size_t len, struct error *err)
+{
+	return blob_write(ctx, data, len, err);
+}
+
+static int begin_keeping(struct keeper *keeper, const void *head, size_t len, struct error *err)
+{
+	struct store *store = keeper->store;
+
+	keeper->decided = true;
+	if (store->options.drop_blobs)
+		return 0;
+	if (blob_begin(&store->root, store->session, &keeper->writer, err) < 0)
+		return -1;
+	if (inflate_detect(head, len) == INFLATE_PLAIN)
+		keeper->deflate = deflate_new(write_kept, keeper->writer);
+	return 0;
+}
 
 static int keep(void *ctx, const void *data, size_t len, struct error *err)
 {
 	struct keeper *keeper = ctx;
 
-	if (!keeper->decided) {
-		keeper->decided = true;
-		if (!keeper->store->options.drop_blobs &&
-		    inflate_detect(data, len) != INFLATE_PLAIN &&
-		    blob_begin(&keeper->store->root, keeper->store->session, &keeper->writer, err) <
-			    0)
-			return -1;
-	}
-	return keeper->writer ? blob_write(keeper->writer, data, len, err) : 0;
+	if (!keeper->decided && begin_keeping(keeper, data, len, err) < 0)
+		return -1;
+	if (!keeper->writer)
+		return 0;
+	return keeper->deflate ? deflate_add(keeper->deflate, data, len, err)
+			       : blob_write(keeper->writer, data, len, err);
+}
+
+/* After everything has come. */
+static int end_keeping(struct keeper *keeper, const struct digest *came, struct digest *ret,
+		       struct error *err)
+{
+	if (!keeper->writer)
+		return 0;
+	if (keeper->deflate)
+		return deflate_end(keeper->deflate, ret, err);
+	*ret = *came;
+	return 0;
 }
 
 static int check_digests(const struct layer_source *source, const struct stream_result *found,
@@ -279,8 +313,8 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 	row.tar_bytes = (int64_t)applied.stream.tar_bytes;
 	row.content_bytes = (int64_t)applied.content_bytes;
 	row.own_bytes = ROW_SIZE_UNKNOWN;
-	if (keeper.writer)
-		row.blob = applied.stream.blob;
+	if (end_keeping(&keeper, &applied.stream.blob, &row.blob, err) < 0)
+		return -1;
 	row.created_ns = rows_now_ns();
 	row.created_by = xstrdup(source->created_by ? source->created_by : "");
 	if (!digest_is_set(&source->diff_id)) {
