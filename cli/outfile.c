@@ -2,6 +2,7 @@
 #include "outfile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+
+#define TEMPORARY ".tmp-veneer-"
+#define NAMES_MAX 100u /* left by killed processes of the same number */
 
 /* The folder that a path lies in, as Go's filepath.Dir(filepath.Clean(path)); new. */
 static char *folder_of(const char *path)
@@ -53,30 +57,43 @@ int outfile_check_path(const char *path, struct error *err)
 
 int outfile_check(const char *path, struct error *err)
 {
-	if (path)
-		return outfile_check_path(path, err);
-	if (isatty(STDOUT_FILENO))
+	struct stat st;
+
+	if (path && outfile_check_path(path, err) < 0)
+		return -1;
+	if (path && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_USAGE, "invalid output path: \"%s\" is a directory", path);
+	if (!path && isatty(STDOUT_FILENO))
 		return err_set(err, ERR_USAGE,
 			       "cowardly refusing to save to a terminal. Use the -o flag or "
 			       "redirect");
 	return 0;
 }
 
+/* -1 where the file system has no such thing, or nothing could name it. */
+static int open_nameless(const char *folder)
+{
+	if (access("/proc/self/fd", X_OK) < 0)
+		return -1;
+	return open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+}
+
 int outfile_open(struct outfile *file, const char *path, struct error *err)
 {
-	auto_free char *folder = NULL;
-
 	if (!path) {
 		file->fd = STDOUT_FILENO;
 		return 0;
 	}
-	folder = folder_of(path);
+	file->folder = folder_of(path);
 	file->path = xstrdup(path);
-	file->temporary = xasprintf("%s/.tmp-veneer-XXXXXX", folder);
-	file->fd = mkstemp(file->temporary); /* mode 0600 */
+	file->fd = open_nameless(file->folder);
+	if (file->fd >= 0)
+		return 0;
+	file->temporary = xasprintf("%s/" TEMPORARY "XXXXXX", file->folder);
+	file->fd = mkostemp(file->temporary, O_CLOEXEC); /* mode 0600 */
 	if (file->fd < 0) {
 		free(take_ptr(file->temporary));
-		return err_sys(err, errno, "create a file in '%s'", folder);
+		return err_sys(err, errno, "create a file in '%s'", file->folder);
 	}
 	return 0;
 }
@@ -92,13 +109,43 @@ int outfile_write(void *ctx, const void *data, size_t len, struct error *err)
 	return 0;
 }
 
+/* A link cannot replace a file, a rename can: it needs a name in between. */
+static int give_name(struct outfile *file, struct error *err)
+{
+	auto_free char *nameless = xasprintf("/proc/self/fd/%d", file->fd);
+
+	for (unsigned int i = 0; i < NAMES_MAX; i++) {
+		file->temporary = xasprintf("%s/" TEMPORARY "%d-%u", file->folder, getpid(), i);
+		if (linkat(AT_FDCWD, nameless, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW) == 0)
+			return 0;
+		free(take_ptr(file->temporary));
+		if (errno != EEXIST)
+			break;
+	}
+	return err_sys(err, errno, "create a file in '%s'", file->folder);
+}
+
+/* Not every file system can, and not everybody may read a folder: then it is the system's to do. */
+static void sync_folder(const char *folder)
+{
+	auto_fd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		fsync(fd);
+}
+
 int outfile_commit(struct outfile *file, struct error *err)
 {
 	if (!file->path)
 		return 0;
-	if (fsync(file->fd) < 0 || rename(file->temporary, file->path) < 0)
+	if (fsync(file->fd) < 0)
+		return err_sys(err, errno, "write '%s'", file->path);
+	if (!file->temporary && give_name(file, err) < 0)
+		return -1;
+	if (rename(file->temporary, file->path) < 0)
 		return err_sys(err, errno, "write '%s'", file->path);
 	free(take_ptr(file->temporary));
+	sync_folder(file->folder);
 	return 0;
 }
 
@@ -110,5 +157,6 @@ void outfile_done(struct outfile *file)
 		close(file->fd);
 	free(take_ptr(file->temporary));
 	free(take_ptr(file->path));
+	free(take_ptr(file->folder));
 	file->fd = -1;
 }

@@ -2,8 +2,9 @@
 /*
  * outfile - an archive goes to standard output, or into a file that appears whole
  *
- * The file is written under a temporary name beside its own, readable by nobody
- * else, and renamed at the end. Killed before, that remains.
+ * The file has no name until it is complete, and is readable by nobody else: killed
+ * before, nothing remains. Where the file system knows no nameless files (the host's
+ * one in the appliance), it has a temporary name beside its own, which a kill leaves.
  * Source: spec/cli.md, save
  */
 #ifndef OUTFILE_H
@@ -28,7 +29,8 @@ int outfile_check_path(const char *path, struct error *err);
 struct outfile {
 	int fd;
 	char *path;	 /* NULL: standard output */
-	char *temporary; /* as long as it is there */
+	char *folder;	 /* which it lies in */
+	char *temporary; /* as long as it is there; NULL: it has no name yet */
 };
 
 int outfile_open(struct outfile *file, const char *path, struct error *err);
