@@ -73,6 +73,8 @@ struct saving {
 	size_t nr_images;
 	struct member *members;
 	size_t nr_members;
+	bool closed; /* what takes the bytes has failed */
+	struct error why;
 };
 
 static void saving_done(struct saving *saving)
@@ -234,6 +236,19 @@ static int take_images(struct saving *saving, struct error *err)
 
 /* ---- writing ---- */
 
+/* What is wrong there is no image's fault: the error is kept as it is. */
+static int put(void *ctx, const void *data, size_t len, struct error *err)
+{
+	struct saving *saving = ctx;
+	int result = saving->args->write(saving->args->ctx, data, len, err);
+
+	if (result < 0) {
+		saving->closed = true;
+		saving->why = *err;
+	}
+	return result;
+}
+
 /*
  * By digest, as Docker's folder is sorted. Of equal ones, which may be layers at several places,
  * first one with a blob, then that which was asked for first.
@@ -388,12 +403,16 @@ int archive_save(struct store *store, const struct save_args *args, struct error
 	auto_saving struct saving saving = {
 		.store = store,
 		.args = args,
-		.tarball = { .write = args->write, .ctx = args->ctx },
+		.tarball = { .write = put, .ctx = &saving },
 	};
 	auto_documents struct documents documents = { 0 };
 
 	if (store_session(store, err) < 0 || take_images(&saving, err) < 0 ||
 	    make_documents(&saving, &documents, err) < 0)
 		return -1;
-	return write_archive(&saving, &documents, err);
+	if (write_archive(&saving, &documents, err) == 0)
+		return 0;
+	if (saving.closed)
+		*err = saving.why;
+	return -1;
 }

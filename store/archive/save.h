@@ -2,8 +2,8 @@
 /*
  * save - images of the store into one archive
  *
- * The same images give the same bytes whenever and wherever they are saved: order,
- * names, times and headers are fixed. What images share is written once. Bytes are
+ * The same images give the same bytes whenever they are saved: order, names, times
+ * and headers are fixed. What images share is written once. Bytes are
  * verified while they are written, and may go to a pipe: what was written is
  * worth nothing unless the call succeeds.
  * Source: spec/registry-and-archive.md section 7; OCI image-spec image-layout.md
@@ -21,7 +21,8 @@ struct store;
 enum save_format {
 	/*
 	 * What `docker save` writes since version 25: manifest.json beside an OCI
-	 * layout. Layers are plain tars, since older readers take no others.
+	 * layout. Layers are plain tars, since older readers take no others, so it is
+	 * the same on every machine.
 	 */
 	SAVE_DOCKER,
 	/*

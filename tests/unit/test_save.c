@@ -386,6 +386,39 @@ static void test_layers_that_are_gone(void)
 	CU_ASSERT_EQUAL(tar.len, 0);
 }
 
+static int refuse(void *ctx, const void *data, size_t len, struct error *err)
+{
+	size_t *left = ctx;
+
+	(void)data;
+	if (len > *left)
+		return err_set(err, ERR_NO_SPACE, "out.tar: full");
+	*left -= len;
+	return 0;
+}
+
+/* Whatever was being written: its error is told as it is, and every one is noticed. */
+static void test_a_full_disk_is_no_images_fault(void)
+{
+	auto_shop struct shop shop = open_shop();
+	auto_save_list struct save_list list = { 0 };
+	auto_buf struct buf whole = { 0 };
+	struct error err;
+
+	CU_ASSERT_EQUAL_FATAL(save(&shop, "x", SAVE_DOCKER, NULL, &whole, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(image_select(shop.store, "x", on_image, &list, &err), 0);
+	for (size_t room = 0; room <= whole.len; room += 256) {
+		size_t left = room;
+		struct save_args args = { .images = &list, .write = refuse, .ctx = &left };
+		int result = archive_save(shop.store, &args, &err);
+
+		CU_ASSERT_EQUAL(result, room == whole.len ? 0 : -1);
+		if (result < 0)
+			CU_ASSERT_STRING_EQUAL(err.text, "out.tar: full");
+	}
+	CU_ASSERT_EQUAL(whole.len % 256, 0);
+}
+
 static void test_platforms(void)
 {
 	auto_shop struct shop shop = open_shop();
@@ -407,4 +440,6 @@ UNIT_SUITE(save, { "what operands mean", test_operands },
 	   { "the same bytes again, shared layers once", test_the_same_bytes_again },
 	   { "damage is found", test_damage_is_found },
 	   { "a blob of another layer", test_a_blob_of_another_layer },
-	   { "layers that are gone", test_layers_that_are_gone }, { "platforms", test_platforms });
+	   { "layers that are gone", test_layers_that_are_gone },
+	   { "a full disk is no image's fault", test_a_full_disk_is_no_images_fault },
+	   { "platforms", test_platforms });
