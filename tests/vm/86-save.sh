@@ -237,7 +237,7 @@ killed() {
 }
 
 on_the_host() {
-	local folder=${VM_RESULTS:-$WORK}/84-save.d
+	local folder=${VM_RESULTS:-$WORK}/86-save.d
 	mkdir "$folder"
 	v save -o "$folder/a.tar" small:1
 	v save small:1 | cmp - "$folder/a.tar"
