@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/digest.h"
 
-#include <openssl/evp.h>
+/*
+ * The first use of the newer functions makes libcrypto read its configuration and register every
+ * cipher that it has: a short command would do little else. The older ones are the same code.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/buf.h"
 
 #define PREFIX_LEN (sizeof(DIGEST_PREFIX) - 1)
 
@@ -53,47 +60,40 @@ static void to_text(const unsigned char *sum, struct digest *ret)
 }
 
 struct hasher {
-	EVP_MD_CTX *ctx;
+	SHA256_CTX ctx;
 };
 
 struct hasher *hasher_new(void)
 {
-	struct hasher *hasher = calloc(1, sizeof(*hasher));
+	struct hasher *hasher = xcalloc(1, sizeof(*hasher));
 
-	/* libcrypto fails here only without memory or without its own SHA-256. */
-	if (!hasher || !(hasher->ctx = EVP_MD_CTX_new()) ||
-	    EVP_DigestInit_ex(hasher->ctx, EVP_sha256(), NULL) != 1)
-		abort();
+	SHA256_Init(&hasher->ctx);
 	return hasher;
 }
 
 void hasher_free(struct hasher *hasher)
 {
-	if (!hasher)
-		return;
-	EVP_MD_CTX_free(hasher->ctx);
 	free(hasher);
 }
 
 void hasher_add(struct hasher *hasher, const void *data, size_t len)
 {
-	if (EVP_DigestUpdate(hasher->ctx, data, len) != 1)
-		abort();
+	SHA256_Update(&hasher->ctx, data, len);
 }
 
 void hasher_end(struct hasher *hasher, struct digest *ret)
 {
-	unsigned char sum[EVP_MAX_MD_SIZE];
+	unsigned char sum[SHA256_DIGEST_LENGTH];
 
-	if (EVP_DigestFinal_ex(hasher->ctx, sum, NULL) != 1)
-		abort();
+	SHA256_Final(sum, &hasher->ctx);
 	to_text(sum, ret);
 }
 
 void digest_of(const void *data, size_t len, struct digest *ret)
 {
-	auto_hasher struct hasher *hasher = hasher_new();
+	struct hasher hasher;
 
-	hasher_add(hasher, data, len);
-	hasher_end(hasher, ret);
+	SHA256_Init(&hasher.ctx);
+	hasher_add(&hasher, data, len);
+	hasher_end(&hasher, ret);
 }
