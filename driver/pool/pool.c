@@ -96,15 +96,16 @@ int pool_status(struct pool *pool, struct pool_status *ret, struct error *err)
 	struct pool_status status = { 0 };
 	auto_free char *line = NULL;
 	struct devmap_info info;
+	struct error why;
 
-	if (devmap_info(pool->name, &info, err) < 0)
-		return -1;
-	if (!info.exists || !info.has_table) {
+	if (devmap_status(pool->name, "thin-pool", &line, err) < 0) {
+		/* Asked for afterwards, as nearly always it is there. */
+		if (devmap_info(pool->name, &info, &why) < 0 || (info.exists && info.has_table))
+			return err_add(err, "pool %s", pool->name);
 		*ret = status;
 		return 0;
 	}
-	if (devmap_status(pool->name, "thin-pool", &line, err) < 0 ||
-	    poolstat_parse(line, &status.stat, err) < 0)
+	if (poolstat_parse(line, &status.stat, err) < 0)
 		return err_add(err, "pool %s", pool->name);
 	status.active = true;
 	status.data_used_bytes = status.stat.data_used_blocks * pool->config.block_bytes;
