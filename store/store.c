@@ -138,9 +138,7 @@ int store_open(const struct store_options *options, struct store **ret, struct e
 		return -1;
 	path = xasprintf("%s/catalogue.db", store->root.path);
 	if (!options->no_catalogue && db_open(path, &store->db, err) < 0)
-		return err->kind == ERR_CORRUPT
-			       ? err_add(err, "run 'veneer check --rebuild' to make a new one")
-			       : -1;
+		return -1;
 	if (store->db && finish_destroyed(store, err) < 0)
 		return -1;
 	*ret = take_ptr(store);

@@ -13,6 +13,12 @@
 
 #define BUSY_TIMEOUT_MS 30000
 
+/*
+ * Who comes first reads the whole log, 4 KiB for each page; a checkpoint waits twice for the disk.
+ * A command that changes something writes about a dozen pages.
+ */
+#define LOG_PAGES "64"
+
 struct db {
 	sqlite3 *handle;
 };
@@ -39,10 +45,19 @@ static enum err_kind kind_of_sqlite(int code)
 	}
 }
 
+/* With the log there, damage may only be found when a page is read that is not in it. */
+static int explain(struct error *err)
+{
+	return err->kind == ERR_CORRUPT
+		       ? err_add(err, "run 'veneer check --rebuild' to make a new one")
+		       : -1;
+}
+
 static int fail(struct db *db, const char *action, struct error *err)
 {
-	return err_set(err, kind_of_sqlite(sqlite3_extended_errcode(db->handle)),
-		       "catalogue: %s: %s", action, sqlite3_errmsg(db->handle));
+	err_set(err, kind_of_sqlite(sqlite3_extended_errcode(db->handle)), "catalogue: %s: %s",
+		action, sqlite3_errmsg(db->handle));
+	return explain(err);
 }
 
 static int run_script(struct db *db, const char *sql, struct error *err)
@@ -106,10 +121,15 @@ int db_open(const char *path, struct db **ret, struct error *err)
 	/* Defensive: a damaged or planted schema must not run code of its own. */
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/*
+	 * The log stays for the next command: to make it anew, to copy it back at the end and to remove
+	 * it would be six waits for the disk where a commit is one.
+	 */
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	/* A migration may make a table anew that others point to: only then do keys count. */
 	if (run_script(db,
-		       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		       "PRAGMA foreign_keys = OFF;",
+		       "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = " LOG_PAGES ";"
+		       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;",
 		       err) < 0 ||
 	    migrate(db, err) < 0 || run_script(db, "PRAGMA foreign_keys = ON;", err) < 0) {
 		db_close(db);
@@ -135,11 +155,40 @@ int db_begin(struct db_tx *tx, struct db *db, struct error *err)
 	return 0;
 }
 
+static void set_synced(struct db *db)
+{
+	struct error err;
+
+	/* It writes nothing, so it can fail only without memory. */
+	if (run_script(db, "PRAGMA synchronous = FULL", &err) < 0)
+		log_warn("%s", err.text);
+}
+
+int db_begin_unsynced(struct db_tx *tx, struct db *db, struct error *err)
+{
+	/* In WAL mode: in order with all other commits, but without a wait for the disk. */
+	if (run_script(db, "PRAGMA synchronous = NORMAL", err) < 0)
+		return -1;
+	if (db_begin(tx, db, err) < 0) {
+		set_synced(db);
+		return -1;
+	}
+	tx->unsynced = true;
+	return 0;
+}
+
+static void end(struct db_tx *tx)
+{
+	if (tx->unsynced)
+		set_synced(tx->db);
+	*tx = (struct db_tx){ 0 };
+}
+
 int db_commit(struct db_tx *tx, struct error *err)
 {
 	if (run_script(tx->db, "COMMIT", err) < 0)
 		return -1;
-	tx->db = NULL;
+	end(tx);
 	return 0;
 }
 
@@ -147,11 +196,12 @@ void db_rollback(struct db_tx *tx)
 {
 	struct error ignored;
 
+	if (!tx->db)
+		return;
 	/* A full disk, among others, makes SQLite roll back by itself. */
-	if (tx->db && !sqlite3_get_autocommit(tx->db->handle) &&
-	    run_script(tx->db, "ROLLBACK", &ignored) < 0)
+	if (!sqlite3_get_autocommit(tx->db->handle) && run_script(tx->db, "ROLLBACK", &ignored) < 0)
 		log_warn("%s", ignored.text);
-	tx->db = NULL;
+	end(tx);
 }
 
 /* struct db_stmt is SQLite's own object under a name of ours. */
@@ -196,8 +246,9 @@ int db_step(struct db_stmt *stmt, struct error *err)
 		return 1;
 	if (code == SQLITE_DONE)
 		return 0;
-	return err_set(err, kind_of_sqlite(code), "catalogue: %s",
-		       sqlite3_errmsg(sqlite3_db_handle(raw(stmt))));
+	err_set(err, kind_of_sqlite(code), "catalogue: %s",
+		sqlite3_errmsg(sqlite3_db_handle(raw(stmt))));
+	return explain(err);
 }
 
 const char *db_text(struct db_stmt *stmt, int column)

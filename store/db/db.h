@@ -2,7 +2,8 @@
 /*
  * db - the catalogue: one SQLite database, its transactions and statements
  *
- * WAL, synchronous=FULL: what was committed survives a power cut. Only this
+ * WAL, synchronous=FULL: what was committed survives a power cut. The log is a
+ * part of the catalogue: it stays when the last process closes it. Only this
  * folder includes sqlite3.h. A statement's text is a constant of the program,
  * values are bound.
  */
@@ -30,9 +31,15 @@ void db_close(struct db *db);
 /* One transaction; it rolls back at the end of the scope unless committed. */
 struct db_tx {
 	struct db *db; /* NULL when none is open */
+	bool unsynced;
 };
 
 int db_begin(struct db_tx *tx, struct db *db, struct error *err);
+/*
+ * Likewise, but its commit may be lost in a power cut, with nothing that was committed before, and
+ * not any more once a later one is through: for what can be found out again.
+ */
+int db_begin_unsynced(struct db_tx *tx, struct db *db, struct error *err);
 int db_commit(struct db_tx *tx, struct error *err);
 void db_rollback(struct db_tx *tx);
 #define auto_tx __attribute__((cleanup(db_rollback)))

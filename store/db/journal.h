@@ -13,7 +13,8 @@
  *	3. set_transaction_id N to N+1: the kernel compares, swaps, and commits
  *	   its metadata together with everything sent before;
  *	4. one catalogue transaction makes 'creating' rows 'live', removes
- *	   'deleting' rows and sets pool_txid to N+1.
+ *	   'deleting' rows and sets pool_txid to N+1. It does not wait for the
+ *	   disk: 1 and 3 are there, and what follows from them is found again.
  *
  * Why every crash point is safe. After 1 or within 2 the pool is at N: recovery
  * removes what was created (an id that never came to be is fine) and its rows;

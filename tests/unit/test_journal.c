@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "db/rows.h"
@@ -82,6 +83,17 @@ int __wrap_volume_pool_info(struct volume_pool *p, struct volume_pool_info *ret,
 
 static char folder[64];
 static struct db *db;
+
+/* How often the disk was waited for. */
+static int nr_syncs;
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __wrap_fdatasync(int fd)
+{
+	nr_syncs++;
+	return __real_fdatasync(fd);
+}
 
 static void set_up(void)
 {
@@ -164,6 +176,44 @@ static void test_a_change_goes_through(void)
 	CU_ASSERT_EQUAL(fake.txid, 2);
 	CU_ASSERT_EQUAL(query("SELECT value FROM meta WHERE key = 'pool_txid'"), 2);
 	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin WHERE state = 'live'"), 2);
+	tear_down();
+}
+
+/* The fourth step can be lost: what the pool says brings it back. */
+static void test_a_change_waits_for_the_disk_once(void)
+{
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	nr_syncs = 0;
+	make("work", 1);
+	CU_ASSERT_EQUAL(nr_syncs, 1);
+	CU_ASSERT_EQUAL(query("PRAGMA synchronous"), 2);
+	tear_down();
+}
+
+static void test_the_log_outlives_the_last_process(void)
+{
+	struct stat log;
+	char path[128];
+	struct error err;
+
+	set_up();
+	make("template", JOURNAL_NO_ORIGIN);
+	nr_syncs = 0;
+	db_close(db);
+	CU_ASSERT_EQUAL(nr_syncs, 0);
+	snprintf(path, sizeof(path), "%s/catalogue.db-wal", folder);
+	CU_ASSERT_EQUAL(0, stat(path, &log));
+	CU_ASSERT_TRUE(log.st_size > 4096);
+	snprintf(path, sizeof(path), "%s/catalogue.db", folder);
+	CU_ASSERT_EQUAL_FATAL(0, db_open(path, &db, &err));
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin WHERE state = 'live'"), 1);
+	/* A long life does not make it long. */
+	for (uint32_t i = 2; i < NR_IDS; i++)
+		make("work", 1);
+	snprintf(path, sizeof(path), "%s/catalogue.db-wal", folder);
+	CU_ASSERT_EQUAL(0, stat(path, &log));
+	CU_ASSERT_TRUE(log.st_size < 128 * 4096);
 	tear_down();
 }
 
@@ -287,6 +337,8 @@ static void test_a_pool_from_elsewhere_is_refused(void)
 }
 
 UNIT_SUITE(journal, { "a change goes through all four steps", test_a_change_goes_through },
+	   { "a change waits for the disk once", test_a_change_waits_for_the_disk_once },
+	   { "the log outlives the last process", test_the_log_outlives_the_last_process },
 	   { "killed before the messages: as if nothing was", test_killed_before_the_messages },
 	   { "killed before the pool advanced: undone", test_killed_between_message_and_advance },
 	   { "killed after the pool advanced: done", test_killed_after_the_advance },
