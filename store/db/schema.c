@@ -182,4 +182,8 @@ static const char version_3[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX build_step_chain ON build_step (chain_id);";
 
-const char *const schema_migrations[] = { version_1, version_2, version_3, NULL };
+/* Whoever has the lock looks for containers that may have ended: not at each document for that. */
+static const char version_4[] = "CREATE INDEX container_active ON container (state)"
+				"  WHERE state IN ('starting', 'running');";
+
+const char *const schema_migrations[] = { version_1, version_2, version_3, version_4, NULL };

@@ -107,30 +107,54 @@ static const struct container_row *by_name(const struct container_rows *rows, co
 	return NULL;
 }
 
-static int choose_name(const struct container_rows *rows, const char *wanted, char **ret,
-		       struct error *err)
+/* Returns 1 when no container has this name, 0 when one has, with its id. */
+static int name_is_free(struct store *store, const char *name, char **ret_id, struct error *err)
 {
-	const struct container_row *other;
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(store->db, "SELECT id FROM container WHERE name = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_text(stmt, 1, name);
+	got = db_step(stmt, err);
+	if (got > 0)
+		*ret_id = xstrdup(db_text(stmt, 0));
+	return got < 0 ? -1 : !got;
+}
+
+static int take_name(struct store *store, const char *wanted, char **ret, struct error *err)
+{
+	auto_free char *other = NULL;
+	int is_free = name_is_free(store, wanted, &other, err);
+
+	if (is_free < 0)
+		return -1;
+	if (!is_free)
+		return err_set(err, ERR_EXISTS,
+			       "Conflict. The container name \"/%s\" is already in use by "
+			       "container \"%s\". You have to remove (or rename) that "
+			       "container to be able to reuse that name.",
+			       wanted, other);
+	*ret = xstrdup(wanted);
+	return 0;
+}
+
+static int choose_name(struct store *store, char **ret, struct error *err)
+{
 	uint64_t seed;
 
-	if (wanted) {
-		other = by_name(rows, wanted);
-		if (other)
-			return err_set(err, ERR_EXISTS,
-				       "Conflict. The container name \"/%s\" is already in use by "
-				       "container \"%s\". You have to remove (or rename) that "
-				       "container to be able to reuse that name.",
-				       wanted, other->id);
-		*ret = xstrdup(wanted);
-		return 0;
-	}
 	for (unsigned i = 0; i < NAME_TRIES; i++) {
+		auto_free char *other = NULL;
 		auto_free char *name = NULL;
+		int is_free;
 
 		if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 			return err_sys(err, errno, "choose a name");
 		name = petname_make(seed, i < 10 ? 0 : i);
-		if (!by_name(rows, name)) {
+		is_free = name_is_free(store, name, &other, err);
+		if (is_free < 0)
+			return -1;
+		if (is_free) {
 			*ret = take_ptr(name);
 			return 0;
 		}
@@ -229,13 +253,12 @@ static int create_locked(struct store *store, const struct image *image, struct 
 			 const char *name, uint64_t size_bytes, const json_t *document,
 			 struct error *err)
 {
-	auto_container_rows struct container_rows others = { 0 };
 	int64_t base, init;
 
 	if (volume_pool_check_reserve(store->pool, err) < 0 ||
 	    check_size(store, size_bytes, &row->size_bytes, err) < 0 ||
-	    rows_container_list(store->db, &others, err) < 0 ||
-	    choose_name(&others, name, &row->name, err) < 0)
+	    (name ? take_name(store, name, &row->name, err) : choose_name(store, &row->name, err)) <
+		    0)
 		return -1;
 	base = image_thin(store, image, err);
 	init = base < 0 ? -1 : find_init(store, base, err);
