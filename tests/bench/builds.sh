@@ -3,7 +3,8 @@
 #
 # builds.sh - parts of inside.sh: builds, and the work on containers (diff, commit, create)
 #
-# The image is bench-shell:1 of image.sh, the large one with a shell. veneer's
+# The image is bench-shell:1 of image.sh, the large one with a shell; for create, on
+# which its size has no influence, one of a single small file. veneer's
 # pool is on DISK1, dockerd's on DISK2, buildah's overlay on the kernel's own
 # ext4. Caches are dropped before each run but those that are cached builds.
 # shellcheck disable=SC2154,SC2016 # of inside.sh; what stands in single quotes is for another shell
@@ -27,14 +28,20 @@ load_shell() {
 	"$VENEER" load -q -i "$BENCH/shell.tar" >/dev/null && shell=1
 }
 
-# dockerd with the image, once for the parts that need it
+# dockerd, and with the image, once for the parts that need it
 dockerd=
 docker_up() {
 	[ -z "$dockerd" ] || return 0
 	export DM_DISABLE_UDEV=1 DOCKER_BUILDKIT=0 PATH=$PEERS/usr/bin:$PEERS/usr/sbin:$PATH
-	{ peer_pool && start_dockerd && "${docker[@]}" load -q -i "$BENCH/shell.tar"; } ||
-		{ tail -n 5 "$work/docker.log"; return 1; }
+	{ peer_pool && start_dockerd; } || { tail -n 5 "$work/docker.log"; return 1; }
 	dockerd=1
+}
+
+docker_image=
+docker_loaded() {
+	docker_up || return 1
+	[ -n "$docker_image" ] || "${docker[@]}" load -q -i "$BENCH/shell.tar" || return 1
+	docker_image=1
 }
 
 docker_down() {
@@ -44,6 +51,7 @@ docker_down() {
 	no_peer_pool
 	rm -rf "$work/docker" "$work/run"
 	dockerd=
+	docker_image=
 }
 
 # ---- build ----
@@ -96,7 +104,7 @@ part_build() {
 	done
 	[ -z "$bundle" ] || "$VENEER" unmount "$work/bundle/rootfs"
 	rm -rf "$work/buildah" "$work/buildah-run"
-	shown docker_up && shown times "$BENCH_SLOW_RUNS" run_build_dockerd
+	shown docker_loaded && shown times "$BENCH_SLOW_RUNS" run_build_dockerd
 }
 
 print_build() {
@@ -115,7 +123,7 @@ print_build() {
 	target 'build, all cached, ms' "$(ms build-cached)" 100
 }
 
-# ---- diff, commit, create ----
+# ---- diff, commit ----
 
 # one_changed NAME IMAGE PATH - a container of it in which a file is another
 one_changed() {
@@ -140,14 +148,6 @@ run_commit_dockerd() {
 	"${docker[@]}" rm changed
 }
 
-run_create() {
-	timed create "$VENEER" create --name one "$image" /bin/true && "$VENEER" rm one
-}
-
-run_create_dockerd() {
-	timed create-dockerd "${docker[@]}" create --name one "$image" /bin/true && "${docker[@]}" rm one
-}
-
 run_containerd_diff() {
 	local top device
 	{ peer_pool && start_containerd; } || { tail -n 5 "$work/containerd.log"; stop_daemon; no_peer_pool; return 1; }
@@ -165,6 +165,51 @@ run_containerd_diff() {
 	no_peer_pool
 	rm -rf "$work/containerd" "$work/run"
 	return $status
+}
+
+part_commit() {
+	local round
+	make_context
+	shown load_shell || return 1
+	shown one_changed changed "$image" "$changed" || return 1
+	for ((round = 0; round < BENCH_RUNS; round++)); do
+		shown run_commit '' changed
+	done
+	if shown "$VENEER" import "$BENCH/many.tar" many:1 && shown one_changed many many:1 /many/d0/p0/module-0.bin; then
+		for ((round = 0; round < BENCH_RUNS; round++)); do
+			shown run_commit '' changed
+			shown run_commit -many many
+		done
+	fi
+	shown docker_loaded && shown times "$BENCH_SLOW_RUNS" run_commit_dockerd
+	docker_down
+	export DM_DISABLE_UDEV=1 PATH=$PEERS/usr/bin:$PEERS/usr/sbin:$PATH
+	shown times "$BENCH_SLOW_RUNS" run_containerd_diff
+}
+
+print_commit() {
+	printf '\nOne changed file in a container of the large image; ratio to dockerd\n'
+	row 'veneer diff' diff diff-dockerd
+	row 'veneer diff, ten times the files' diff-many diff-dockerd
+	row 'dockerd devicemapper: docker diff' diff-dockerd diff-dockerd
+	row 'containerd devmapper: ctr snapshots diff' diff-containerd diff-dockerd
+	row 'veneer commit' commit commit-dockerd
+	row 'veneer commit, ten times the files' commit-many commit-dockerd
+	row 'dockerd devicemapper: docker commit' commit-dockerd commit-dockerd
+	target 'diff, s' "$(median diff)" 1
+	target 'commit, s' "$(median commit)" 1
+	target 'diff with ten times the files' "$(ratio diff-many diff)" 1.5
+	target 'commit with ten times the files' "$(ratio commit-many commit)" 1.5
+}
+
+# ---- create ----
+
+run_create() { # NAME
+	timed "$1" "$VENEER" create --name one tiny:1 /hello && "$VENEER" rm one
+}
+
+run_create_dockerd() {
+	timed create-dockerd "${docker[@]}" create --name one tiny:1 /hello && "${docker[@]}" rm one
 }
 
 # many COUNT ARG... - creates at once
@@ -192,8 +237,17 @@ run_parallel() { # SUFFIX DISK
 	"$VENEER" pool destroy --force
 }
 
-part_create100() {
-	local sectors
+part_create() {
+	local sectors round beside=
+	shown make_pool || return 1
+	shown docker_up && shown "${docker[@]}" import "$BENCH/tiny.tar" tiny:1 && beside=1
+	shown run_create create-first # of an image it makes more than the next
+	for ((round = 0; round < 3 * BENCH_RUNS + 1; round++)); do # interleaved
+		shown run_create create
+		[ -z "$beside" ] || shown run_create_dockerd
+		timed nothing /bin/true
+	done
+	docker_down
 	(shown run_parallel '' "$DISK2")
 	sectors=$(blockdev --getsz "$DISK2")
 	dmsetup create peer-slow --table "0 $sectors delay $DISK2 0 0 $DISK2 0 20" && dmsetup mknodes
@@ -201,48 +255,16 @@ part_create100() {
 	dmsetup remove --retry peer-slow
 }
 
-part_commit() {
-	local round
-	make_context
-	shown load_shell || return 1
-	shown one_changed changed "$image" "$changed" || return 1
-	for ((round = 0; round < BENCH_RUNS; round++)); do
-		shown run_commit '' changed
-		shown run_create
-	done
-	if shown "$VENEER" import "$BENCH/many.tar" many:1 && shown one_changed many many:1 /many/d0/p0/module-0.bin; then
-		for ((round = 0; round < BENCH_RUNS; round++)); do
-			shown run_commit '' changed
-			shown run_commit -many many
-		done
-	fi
-	shown docker_up && shown times "$BENCH_SLOW_RUNS" run_commit_dockerd &&
-		shown times "$BENCH_RUNS" run_create_dockerd
-	docker_down
-	part_create100
-	export DM_DISABLE_UDEV=1 PATH=$PEERS/usr/bin:$PEERS/usr/sbin:$PATH
-	shown times "$BENCH_SLOW_RUNS" run_containerd_diff
-}
-
-print_commit() {
-	printf '\nOne changed file in a container of the large image; ratio to dockerd\n'
-	row 'veneer diff' diff diff-dockerd
-	row 'veneer diff, ten times the files' diff-many diff-dockerd
-	row 'dockerd devicemapper: docker diff' diff-dockerd diff-dockerd
-	row 'containerd devmapper: ctr snapshots diff' diff-containerd diff-dockerd
-	row 'veneer commit' commit commit-dockerd
-	row 'veneer commit, ten times the files' commit-many commit-dockerd
-	row 'dockerd devicemapper: docker commit' commit-dockerd commit-dockerd
+print_create() {
+	printf '\nA container of a small image; ratio to dockerd, or to one by one\n'
 	row 'veneer create' create create-dockerd
+	row 'the first of an image' create-first create-dockerd
 	row 'dockerd devicemapper: docker create' create-dockerd create-dockerd
 	row 'veneer create of a small image, one by one' serial serial
 	row '100 of them at once' parallel serial
 	row 'one by one, a disk of 20 ms for each write' serial-slow serial
 	row '100 of them at once, the same disk' parallel-slow serial
-	target 'diff, s' "$(median diff)" 1
-	target 'commit, s' "$(median commit)" 1
-	target 'diff with ten times the files' "$(ratio diff-many diff)" 1.5
-	target 'commit with ten times the files' "$(ratio commit-many commit)" 1.5
+	row '/bin/true' nothing create-dockerd
 	target 'create / dockerd' "$(ratio create create-dockerd)" 0.1
 	# Were the creates in line for the disk, each would add what one adds.
 	target '100 creates: share of the wait for a slow disk that adds up' "$(awk -v p="$(median parallel)" \

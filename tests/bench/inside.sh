@@ -323,7 +323,7 @@ done
 docker_down
 for part in "$@"; do
 	case $part in
-	load | mount | images | delta | diff | build | commit) "print_$part" ;;
+	load | mount | images | delta | diff | build | commit | create) "print_$part" ;;
 	esac
 done
 if [ -e "$VENEER_ROOT/pool.json" ]; then "$VENEER" pool destroy --force >/dev/null; fi
