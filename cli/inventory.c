@@ -54,7 +54,8 @@ static int read_catalogue(struct store *store, struct inventory *ret, size_t *ca
 		    " FROM thin t LEFT JOIN layer l ON l.thin_id = t.id"
 		    " LEFT JOIN view v ON v.thin_id = t.id AND t.kind = 'view'"
 		    " LEFT JOIN container c ON c.thin_id = t.id"
-		    " LEFT JOIN session s ON s.id = t.session ORDER BY t.id",
+		    " LEFT JOIN session s ON s.id = t.session WHERE t.state <> 'planned'"
+		    " ORDER BY t.id",
 		    &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {

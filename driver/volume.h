@@ -60,6 +60,11 @@ struct volume_pool_info {
  * *ret; closing it leaves the pool active.
  */
 int volume_pool_open(const char *root, struct volume_pool **ret, struct error *err);
+/*
+ * Likewise, but for a look only, which needs no lock: nothing is activated, which is
+ * ERR_NOT_FOUND, and what killed processes left stays.
+ */
+int volume_pool_look(const char *root, struct volume_pool **ret, struct error *err);
 void volume_pool_close(struct volume_pool *pool);
 #define auto_volume_pool __attribute__((cleanup(volume_pool_close_)))
 static inline void volume_pool_close_(struct volume_pool **pool)

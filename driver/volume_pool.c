@@ -34,18 +34,35 @@ static int activate_if_needed(struct volume_pool *pool, struct error *err)
 	return pool_activate(pool->root, err);
 }
 
-int volume_pool_open(const char *root, struct volume_pool **ret, struct error *err)
+static int open_config(const char *root, struct volume_pool *pool, struct error *err)
 {
-	auto_volume_pool struct volume_pool *pool = xcalloc(1, sizeof(*pool));
-	struct pool_status status;
-
 	pool->root = xstrdup(root);
 	if (pool_open(root, &pool->pool, err) < 0)
 		return -1;
 	pool->config = pool_config(pool->pool);
 	pool->fs = fs_find(pool->config->fs, err);
-	if (!pool->fs || pool_refuse_half_repaired(root, err) < 0 ||
-	    activate_if_needed(pool, err) < 0 || pool_status(pool->pool, &status, err) < 0 ||
+	return pool->fs ? pool_refuse_half_repaired(root, err) : -1;
+}
+
+int volume_pool_look(const char *root, struct volume_pool **ret, struct error *err)
+{
+	auto_volume_pool struct volume_pool *pool = xcalloc(1, sizeof(*pool));
+	struct pool_status status;
+
+	if (open_config(root, pool, err) < 0 || pool_status(pool->pool, &status, err) < 0 ||
+	    pool_check_health(pool->pool, &status, err) < 0)
+		return -1;
+	*ret = take_ptr(pool);
+	return 0;
+}
+
+int volume_pool_open(const char *root, struct volume_pool **ret, struct error *err)
+{
+	auto_volume_pool struct volume_pool *pool = xcalloc(1, sizeof(*pool));
+	struct pool_status status;
+
+	if (open_config(root, pool, err) < 0 || activate_if_needed(pool, err) < 0 ||
+	    pool_status(pool->pool, &status, err) < 0 ||
 	    pool_check_health(pool->pool, &status, err) < 0 ||
 	    thinvol_resume_all(pool->pool, err) < 0 || metasnap_sweep(pool->pool, &status, err) < 0)
 		return -1;

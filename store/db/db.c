@@ -192,6 +192,20 @@ int db_commit(struct db_tx *tx, struct error *err)
 	return 0;
 }
 
+int db_sync(struct db *db, struct error *err)
+{
+	sqlite3_file *log = NULL;
+	int code = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+
+	/* A checkpoint syncs both files before a page of the log is written again. */
+	if (code == SQLITE_OK && log && log->pMethods)
+		code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+	if (code != SQLITE_OK)
+		return err_set(err, kind_of_sqlite(code), "catalogue: write the log: %s",
+			       sqlite3_errstr(code));
+	return 0;
+}
+
 void db_rollback(struct db_tx *tx)
 {
 	struct error ignored;

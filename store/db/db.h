@@ -41,6 +41,11 @@ int db_begin(struct db_tx *tx, struct db *db, struct error *err);
  */
 int db_begin_unsynced(struct db_tx *tx, struct db *db, struct error *err);
 int db_commit(struct db_tx *tx, struct error *err);
+/*
+ * Everything that was committed is on the disk. Outside of a transaction: others can commit
+ * meanwhile, and many who wait wait together.
+ */
+int db_sync(struct db *db, struct error *err);
 void db_rollback(struct db_tx *tx);
 #define auto_tx __attribute__((cleanup(db_rollback)))
 

@@ -58,8 +58,7 @@ int journal_next_txid(struct db *db, uint64_t *ret, struct error *err)
 	return 0;
 }
 
-int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32_t origin,
-			  int64_t session, uint32_t *ret_id, struct error *err)
+static int next_id(struct db *db, int64_t *ret, struct error *err)
 {
 	int64_t id;
 
@@ -69,7 +68,16 @@ int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32
 		return err_set(err, ERR_LIMIT,
 			       "all %u thin ids of this pool have been used: make a new pool",
 			       VOLUME_ID_MAX);
-	if (set_meta(db, "next_thin", id + 1, err) < 0 ||
+	*ret = id;
+	return set_meta(db, "next_thin", id + 1, err);
+}
+
+int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32_t origin,
+			  int64_t session, uint32_t *ret_id, struct error *err)
+{
+	int64_t id;
+
+	if (next_id(db, &id, err) < 0 ||
 	    db_exec(db, err,
 		    "INSERT INTO thin (id, kind, state, txid, origin, session)"
 		    " VALUES (?1, ?2, 'creating', ?3, NULLIF(?4, 0), NULLIF(?5, 0))",
@@ -79,11 +87,46 @@ int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32
 	return 0;
 }
 
+int journal_plan(struct db *db, uint32_t origin, uint32_t *ret_id, struct error *err)
+{
+	int64_t id;
+
+	if (next_id(db, &id, err) < 0 || db_exec(db, err,
+						 "INSERT INTO thin (id, kind, state, txid, origin)"
+						 " VALUES (?1, 'container', 'planned', 0, ?2)",
+						 "ii", id, (int64_t)origin) < 0)
+		return -1;
+	*ret_id = (uint32_t)id;
+	return 0;
+}
+
+int journal_is_planned(struct db *db, uint32_t id, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (db_prepare(db, "SELECT 1 FROM thin WHERE id = ?1 AND state = 'planned'", &stmt, err) <
+	    0)
+		return -1;
+	db_bind_int(stmt, 1, id);
+	return db_step(stmt, err);
+}
+
+int journal_intend_planned(struct db *db, uint64_t txid, uint32_t id, struct error *err)
+{
+	return db_exec(db, err,
+		       "UPDATE thin SET state = 'creating', txid = ?2"
+		       " WHERE id = ?1 AND state = 'planned'",
+		       "ii", (int64_t)id, (int64_t)txid);
+}
+
 int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err)
 {
 	if (db_exec(db, err, "DELETE FROM view WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||
 	    db_exec(db, err, "DELETE FROM layer WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||
 	    db_exec(db, err, "DELETE FROM container WHERE thin_id = ?1", "i", (int64_t)id) < 0)
+		return -1;
+	if (db_exec(db, err, "DELETE FROM thin WHERE id = ?1 AND state = 'planned'", "i",
+		    (int64_t)id) < 0)
 		return -1;
 	return db_exec(db, err, "UPDATE thin SET state = 'deleting', txid = ?2 WHERE id = ?1", "ii",
 		       (int64_t)id, (int64_t)txid);
@@ -100,7 +143,7 @@ static int read_intents(struct db *db, struct thin_ops *ret, struct error *err)
 
 	if (db_prepare(db,
 		       "SELECT id, origin, state = 'creating' FROM thin"
-		       " WHERE state <> 'live'"
+		       " WHERE state IN ('creating', 'deleting')"
 		       " ORDER BY state, iif(state = 'deleting', -id, id)",
 		       &stmt, err) < 0)
 		return -1;
@@ -140,8 +183,44 @@ static int delete_one(struct volume_pool *pool, const struct thin_op *op, struct
 
 static int forget(struct db *db, uint32_t id, struct error *err)
 {
-	return db_exec(db, err, "DELETE FROM thin WHERE id = ?1 AND state <> 'live'", "i",
+	return db_exec(db, err,
+		       "DELETE FROM thin WHERE id = ?1 AND state IN ('creating', 'deleting')", "i",
 		       (int64_t)id);
+}
+
+/* It was there before its volume, and waits for another one. */
+static int plan_again(struct db *db, uint32_t id, struct error *err)
+{
+	return db_exec(db, err,
+		       "UPDATE thin SET state = 'planned', txid = 0"
+		       " WHERE id = ?1 AND state = 'creating' AND kind = 'container'",
+		       "i", (int64_t)id);
+}
+
+/*
+ * Held open, it is unreachable from now on and removed when it is free. A container gets another id
+ * for the next time.
+ */
+static int put_off(struct db *db, const struct thin_op *op, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+	auto_stmt struct db_stmt *stmt = NULL;
+	uint32_t id;
+	int got;
+
+	if (db_begin(&tx, db, err) < 0 ||
+	    db_prepare(db, "SELECT 1 FROM container WHERE thin_id = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_int(stmt, 1, op->id);
+	got = db_step(stmt, err);
+	if (got < 0 ||
+	    (got && (journal_plan(db, op->origin, &id, err) < 0 ||
+		     db_exec(db, err, "UPDATE container SET thin_id = ?2 WHERE thin_id = ?1", "ii",
+			     (int64_t)op->id, (int64_t)id) < 0)) ||
+	    db_exec(db, err, "UPDATE thin SET state = 'deleting' WHERE id = ?1", "i",
+		    (int64_t)op->id) < 0)
+		return -1;
+	return db_commit(&tx, err);
 }
 
 /* Takes back what an unfinished transaction created: the pool has not moved. */
@@ -155,11 +234,10 @@ static int undo_creations(struct db *db, struct volume_pool *pool, const struct 
 			continue;
 		log_debug("undo creation of thin id %u", ops->items[i].id);
 		gone = delete_one(pool, &ops->items[i], err);
-		if (gone < 0 || (gone && forget(db, ops->items[i].id, err) < 0))
+		if (gone < 0 || (gone && (plan_again(db, ops->items[i].id, err) < 0 ||
+					  forget(db, ops->items[i].id, err) < 0)))
 			return -1;
-		/* Held open: unreachable from now on, removed when it is free. */
-		if (!gone && db_exec(db, err, "UPDATE thin SET state = 'deleting' WHERE id = ?1",
-				     "i", (int64_t)ops->items[i].id) < 0)
+		if (!gone && put_off(db, &ops->items[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -189,8 +267,9 @@ static int settle(struct db *db, uint64_t txid, struct error *err)
 	/* A power cut that takes this commit leaves the pool one ahead: it is done again. */
 	if (db_begin_unsynced(&tx, db, err) < 0 ||
 	    db_exec(db, err,
-		    "UPDATE thin SET state = 'live' WHERE state = 'creating' AND txid = ?1", "i",
-		    (int64_t)txid) < 0 ||
+		    "UPDATE thin SET state = 'live' WHERE state IN ('creating', 'deleting')"
+		    " AND state = 'creating' AND txid = ?1",
+		    "i", (int64_t)txid) < 0 ||
 	    set_meta(db, "pool_txid", (int64_t)txid, err) < 0)
 		return -1;
 	return db_commit(&tx, err);
@@ -205,6 +284,9 @@ int journal_fulfil(struct db *db, struct volume_pool *pool, uint64_t txid,
 	crash_point("journal-intent");
 	if (read_intents(db, &ops, err) < 0)
 		return -1;
+	/* What was to go was never made. */
+	if (!ops.nr && !prepare)
+		return 0;
 	if (send_messages(db, pool, &ops, err) < 0 || (prepare && prepare(ctx, err) < 0)) {
 		if (undo_creations(db, pool, &ops, &ignored) < 0)
 			log_warn("left for recovery: %s", ignored.text);

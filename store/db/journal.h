@@ -17,7 +17,8 @@
  *	   disk: 1 and 3 are there, and what follows from them is found again.
  *
  * Why every crash point is safe. After 1 or within 2 the pool is at N: recovery
- * removes what was created (an id that never came to be is fine) and its rows;
+ * removes what was created (an id that never came to be is fine) and its rows,
+ * but that a container, which was there before, is planned again;
  * deletions are redone, because what they delete was already unreachable. After
  * 3 the pool is at N+1: recovery runs step 4. Between 4 and the next 1 both
  * agree. Ids are never given twice, since step 1 also moves `next_thin`.
@@ -38,12 +39,21 @@ int journal_next_txid(struct db *db, uint64_t *ret, struct error *err);
 
 /**
  * journal_intend_create - record a new thin id, inside the caller's transaction
- * @kind:    'template', 'layer', 'work', 'view', 'init' or 'container'
+ * @kind:    'template', 'layer', 'work', 'view' or 'init'
  * @origin:  thin id it is a snapshot of, or JOURNAL_NO_ORIGIN
  * @session: owner of a work volume, else 0
  */
 int journal_intend_create(struct db *db, uint64_t txid, const char *kind, uint32_t origin,
 			  int64_t session, uint32_t *ret_id, struct error *err);
+/*
+ * A thin id for a container that nobody uses yet, inside the caller's transaction: no volume of the
+ * pool, so nothing for the journal to do. Origin must stay as it is.
+ */
+int journal_plan(struct db *db, uint32_t origin, uint32_t *ret_id, struct error *err);
+/* 1, 0 or -1. */
+int journal_is_planned(struct db *db, uint32_t id, struct error *err);
+/* From now on an intent like others; undone, it is planned as before. */
+int journal_intend_planned(struct db *db, uint64_t txid, uint32_t id, struct error *err);
 /* Marks an id as garbage, inside the caller's transaction; its layer, view or container row goes at once. */
 int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err);
 

@@ -13,7 +13,7 @@ static const char *const states[] = { "created", "starting", "running", "exited"
 	"SELECT c.id, c.name, c.image, c.image_name, c.document, c.init_id, c.thin_id,"    \
 	" c.size_bytes, c.created_ns, c.auto_remove, c.state, c.pid, c.pid_start, c.boot," \
 	" c.started_ns, c.finished_ns, c.exit_code, c.problem"                             \
-	" FROM container c JOIN thin t ON t.id = c.thin_id WHERE t.state = 'live'"
+	" FROM container c JOIN thin t ON t.id = c.thin_id WHERE t.state <> 'deleting'"
 
 void container_row_done(struct container_row *row)
 {

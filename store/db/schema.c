@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /*
- * thin is inventory and journal at once: a row whose state is not 'live' is an
+ * thin is inventory and journal at once: a row that is 'creating' or 'deleting' is an
  * intent, and txid is the pool transaction that fulfils it. What belongs to a
  * thin id (a layer, a view, a container) hangs on its row, so undoing a creation removes it.
  */
@@ -186,4 +186,25 @@ static const char version_3[] =
 static const char version_4[] = "CREATE INDEX container_active ON container (state)"
 				"  WHERE state IN ('starting', 'running');";
 
-const char *const schema_migrations[] = { version_1, version_2, version_3, version_4, NULL };
+/*
+ * A container that was never used is 'planned': it has an id, and its volume is made when somebody
+ * needs it. The journal's index holds intents only.
+ */
+static const char version_5[] =
+	"CREATE TABLE thin_5 ("
+	"  id INTEGER PRIMARY KEY,"
+	"  kind TEXT NOT NULL CHECK (kind IN ('template', 'layer', 'work', 'view', 'init',"
+	"    'container')),"
+	"  state TEXT NOT NULL CHECK (state IN ('planned', 'creating', 'live', 'deleting')),"
+	"  txid INTEGER NOT NULL,"
+	"  origin INTEGER,"
+	"  session INTEGER"
+	") STRICT;"
+	"INSERT INTO thin_5 SELECT id, kind, state, txid, origin, session FROM thin;"
+	"DROP TABLE thin;"
+	"ALTER TABLE thin_5 RENAME TO thin;"
+	"CREATE INDEX thin_state ON thin (state) WHERE state IN ('creating', 'deleting');"
+	"CREATE INDEX thin_kind ON thin (kind) WHERE kind <> 'layer';";
+
+const char *const schema_migrations[] = { version_1, version_2, version_3,
+					  version_4, version_5, NULL };

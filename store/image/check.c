@@ -235,13 +235,21 @@ static void found_lost_template(struct check *check, uint32_t id)
 	      check->repair ? ": a new one is made" : "");
 }
 
-/* Other volumes that the catalogue counts as there: the template and writable views. */
-static int check_other(struct check *check, uint32_t id, const char *kind, bool shown,
-		       struct error *err)
-{
-	bool missing = !in_pool(check, id);
+struct other {
+	uint32_t id;
+	uint32_t needs; /* what of the pool it is, or is to be made from */
+	bool shown;
+	char kind[16];
+};
 
-	if (!missing && (strcmp(kind, "view") != 0 || shown))
+/* Other volumes that the catalogue counts as there: template, views, containers. */
+static int check_other(struct check *check, const struct other *other, struct error *err)
+{
+	bool missing = !in_pool(check, other->needs);
+	const char *kind = other->kind;
+	uint32_t id = other->id;
+
+	if (!missing && (strcmp(kind, "view") != 0 || other->shown))
 		return 0;
 	if (check->repair && remove_thin(check, id, err) < 0)
 		return -1;
@@ -258,12 +266,6 @@ static int check_other(struct check *check, uint32_t id, const char *kind, bool 
 	return 0;
 }
 
-struct other {
-	uint32_t id;
-	bool shown;
-	char kind[16];
-};
-
 static int check_others(struct check *check, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
@@ -272,18 +274,20 @@ static int check_others(struct check *check, struct error *err)
 	int got;
 
 	if (db_prepare(check->store->db,
-		       "SELECT id, kind, EXISTS (SELECT 1 FROM view WHERE thin_id = id) FROM thin"
-		       " WHERE state = 'live' AND kind NOT IN ('layer', 'work')",
+		       "SELECT id, kind, EXISTS (SELECT 1 FROM view WHERE thin_id = id),"
+		       " iif(state = 'planned', origin, id) FROM thin"
+		       " WHERE state IN ('live', 'planned') AND kind NOT IN ('layer', 'work')",
 		       &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {
 		others = xrealloc(others, (nr + 1) * sizeof(*others));
 		others[nr].id = (uint32_t)db_int(stmt, 0);
 		others[nr].shown = db_int(stmt, 2) != 0;
+		others[nr].needs = (uint32_t)db_int(stmt, 3);
 		snprintf(others[nr++].kind, sizeof(others->kind), "%s", db_text(stmt, 1));
 	}
 	for (size_t i = 0; got == 0 && i < nr; i++)
-		got = check_other(check, others[i].id, others[i].kind, others[i].shown, err);
+		got = check_other(check, &others[i], err);
 	return got;
 }
 

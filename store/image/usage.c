@@ -121,7 +121,7 @@ static int add_rest(struct store *store, int64_t template, struct layer_list *re
 	if (db_prepare(store->db,
 		       "SELECT id, ifnull(origin, 0), kind FROM thin"
 		       " WHERE kind IN ('view', 'work', 'init', 'container')"
-		       " AND state <> 'creating'",
+		       " AND state NOT IN ('creating', 'planned')",
 		       &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {

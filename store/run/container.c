@@ -139,7 +139,7 @@ static int take_name(struct store *store, const char *wanted, char **ret, struct
 	return 0;
 }
 
-static int choose_name(struct store *store, char **ret, struct error *err)
+static int invent_name(struct store *store, char **ret, struct error *err)
 {
 	uint64_t seed;
 
@@ -160,6 +160,11 @@ static int choose_name(struct store *store, char **ret, struct error *err)
 		}
 	}
 	return err_set(err, ERR_EXISTS, "no free name was found: use --name");
+}
+
+static int choose_name(struct store *store, const char *wanted, char **ret, struct error *err)
+{
+	return wanted ? take_name(store, wanted, ret, err) : invent_name(store, ret, err);
 }
 
 static int grow_volume(void *ctx, struct error *err)
@@ -193,40 +198,42 @@ static int put_volumes(struct store *store, const char *id, const json_t *docume
 	return 0;
 }
 
-/* The row with its snapshot, in one journal transaction. */
-static int record(struct store *store, struct container_row *row, const json_t *document,
-		  struct error *err)
+int container_ready(struct store *store, const struct container_row *row, struct error *err)
 {
-	struct new_volume new = { .store = store, .size_bytes = row->size_bytes };
+	struct new_volume new = { .store = store,
+				  .id = row->thin_id,
+				  .size_bytes = row->size_bytes };
+	int planned = journal_is_planned(store->db, row->thin_id, err);
 	uint64_t txid;
 
+	if (planned <= 0)
+		return planned;
+	if (volume_pool_check_reserve(store->pool, err) < 0)
+		return -1;
 	{
 		auto_tx struct db_tx tx = { 0 };
 
 		if (db_begin(&tx, store->db, err) < 0 ||
 		    journal_next_txid(store->db, &txid, err) < 0 ||
-		    journal_intend_create(store->db, txid, "container", row->init_id, 0,
-					  &row->thin_id, err) < 0 ||
-		    rows_container_put(store->db, row, err) < 0 ||
-		    put_volumes(store, row->id, document, err) < 0 || db_commit(&tx, err) < 0)
+		    journal_intend_planned(store->db, txid, row->thin_id, err) < 0 ||
+		    db_commit(&tx, err) < 0)
 			return -1;
 	}
-	crash_point("container-recorded");
-	new.id = row->thin_id;
 	if (journal_fulfil(store->db, store->pool, txid, grow_volume, &new, err) < 0)
-		return -1;
+		return err_add(err, "container %s", row->name);
 	crash_point("container-made");
 	return 0;
 }
 
-static int check_size(struct store *store, uint64_t size_bytes, uint64_t *ret, struct error *err)
+static int check_size(struct volume_pool *pool, uint64_t size_bytes, uint64_t *ret,
+		      struct error *err)
 {
 	struct volume_pool_info info;
 
 	*ret = 0;
 	if (!size_bytes)
 		return 0;
-	if (volume_pool_info(store->pool, &info, err) < 0)
+	if (volume_pool_info(pool, &info, err) < 0)
 		return -1;
 	if (size_bytes < info.volume_bytes)
 		return err_set(err, ERR_USAGE, "Container size cannot be smaller than %llu bytes",
@@ -248,59 +255,79 @@ static int read_config(struct store *store, const struct image *image, struct im
 	return image_config_parse(text.data, text.len, ret, err);
 }
 
-/* Under the lock: what could have changed since it was looked at without. */
-static int create_locked(struct store *store, const struct image *image, struct container_row *row,
-			 const char *name, uint64_t size_bytes, const json_t *document,
-			 struct error *err)
+/*
+ * Nothing of the pool is changed, so a look is enough, without the lock; but where it does not run
+ * it is started.
+ */
+static int check_pool(struct store *store, uint64_t size_bytes, uint64_t *ret_bytes,
+		      struct error *err)
 {
-	int64_t base, init;
+	auto_volume_pool struct volume_pool *look = NULL;
+	struct volume_pool *pool = store->pool;
 
-	if (volume_pool_check_reserve(store->pool, err) < 0 ||
-	    check_size(store, size_bytes, &row->size_bytes, err) < 0 ||
-	    (name ? take_name(store, name, &row->name, err) : choose_name(store, &row->name, err)) <
-		    0)
+	if (!pool && volume_pool_look(store->root.path, &look, err) == 0)
+		pool = look;
+	else if (!pool && (err->kind != ERR_NOT_FOUND || store_pool(store, &pool, err) < 0))
 		return -1;
-	base = image_thin(store, image, err);
-	init = base < 0 ? -1 : find_init(store, base, err);
-	if (init < 0 || (init == 0 && make_init(store, base, &init, err) < 0))
+	if (volume_pool_check_reserve(pool, err) < 0)
 		return -1;
-	row->init_id = (uint32_t)init;
-	return record(store, row, document, err);
+	return check_size(pool, size_bytes, ret_bytes, err);
 }
 
-int container_create(struct store *store, const struct run_options *options, const char *name,
-		     uint64_t size_bytes, char **ret_id, struct error *err)
+static int find_again(struct store *store, const struct container_row *row, struct image *ret,
+		      struct error *err)
+{
+	if (image_find(store, row->image_name, ret, NULL, err) < 0)
+		return -1;
+	if (digest_equal(&ret->id, &row->image))
+		return 0;
+	return err_set(err, ERR_IN_USE, "image %s was replaced just now: try again",
+		       row->image_name);
+}
+
+/* Under the lock: the init volume of an image that has none. */
+static int make_first(struct store *store, const struct container_row *row, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 	auto_image struct image image = { 0 };
-	auto_image_config struct image_config config = { 0 };
-	auto_container_row struct container_row row = { 0 };
-	json_auto_t *document = NULL;
-	char id[ID_HEX + 1];
+	int64_t base, init;
 
-	if ((name && petname_check(name, err) < 0) || make_id(id, err) < 0 ||
-	    image_find(store, options->image_name, &image, NULL, err) < 0 ||
-	    read_config(store, &image, &config, err) < 0 ||
-	    document_new(options, &config, &image.id, id, &document, err) < 0)
+	if (store_lock_pool(store, &held, err) < 0 || find_again(store, row, &image, err) < 0)
 		return -1;
-	row.id = xstrdup(id);
-	row.image = image.id;
-	row.image_name = xstrdup(options->image_name);
-	row.document = json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS);
-	row.created_ns = rows_now_ns();
-	row.auto_remove = options->auto_remove;
-	if (store_lock_pool(store, &held, err) < 0)
+	base = image_thin(store, &image, err);
+	init = base < 0 ? -1 : find_init(store, base, err);
+	if (init < 0)
 		return -1;
-	image_done(&image);
-	if (image_find(store, options->image_name, &image, NULL, err) < 0)
+	return init ? 0 : make_init(store, base, &init, err);
+}
+
+/*
+ * In one transaction of the catalogue, which keeps the image and its init volume from going away.
+ * Returns 1, 0 when there is no init volume yet, or -1.
+ */
+static int record(struct store *store, struct container_row *row, const char *name,
+		  const json_t *document, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+	auto_image struct image image = { 0 };
+	int64_t base, init;
+
+	if (db_begin_unsynced(&tx, store->db, err) < 0 || find_again(store, row, &image, err) < 0)
 		return -1;
-	if (!digest_equal(&image.id, &row.image))
-		return err_set(err, ERR_IN_USE, "image %s was replaced just now: try again",
-			       options->image_name);
-	if (create_locked(store, &image, &row, name, size_bytes, document, err) < 0)
+	base = image_thin(store, &image, err);
+	init = base < 0 ? -1 : find_init(store, base, err);
+	if (init <= 0)
+		return (int)init;
+	row->init_id = (uint32_t)init;
+	free(row->name);
+	row->name = NULL;
+	if (choose_name(store, name, &row->name, err) < 0 ||
+	    journal_plan(store->db, row->init_id, &row->thin_id, err) < 0 ||
+	    rows_container_put(store->db, row, err) < 0 ||
+	    put_volumes(store, row->id, document, err) < 0 || db_commit(&tx, err) < 0)
 		return -1;
-	*ret_id = xstrdup(id);
-	return 0;
+	crash_point("container-recorded");
+	return 1;
 }
 
 static bool has_ended(const struct container_rows *rows)
@@ -325,6 +352,64 @@ int container_list(struct store *store, struct container_rows *ret, struct error
 	if (store_lock_pool(store, &held, err) < 0)
 		return -1;
 	return rows_container_list(store->db, ret, err);
+}
+
+/* Those that have ended are noticed, and go if they are to. */
+static int notice_ended(struct store *store, struct error *err)
+{
+	auto_container_rows struct container_rows rows = { 0 };
+
+	return container_list(store, &rows, err);
+}
+
+static int record_with_init(struct store *store, struct container_row *row, const char *name,
+			    const json_t *document, struct error *err)
+{
+	bool noticed = false;
+	int done;
+
+	while ((done = record(store, row, name, document, err)) <= 0) {
+		/* It can be gone again only if the image is removed just now. */
+		if (done == 0) {
+			if (make_first(store, row, err) < 0)
+				return -1;
+		} else if (noticed || err->kind != ERR_EXISTS) {
+			return -1;
+		} else if (notice_ended(store, err) < 0) {
+			return -1;
+		} else {
+			noticed = true; /* who has the name may be gone now */
+		}
+	}
+	/* Outside of the transaction, so that others need not wait for our disk. */
+	return db_sync(store->db, err);
+}
+
+int container_create(struct store *store, const struct run_options *options, const char *name,
+		     uint64_t size_bytes, char **ret_id, struct error *err)
+{
+	auto_image struct image image = { 0 };
+	auto_image_config struct image_config config = { 0 };
+	auto_container_row struct container_row row = { 0 };
+	json_auto_t *document = NULL;
+	char id[ID_HEX + 1];
+
+	if ((name && petname_check(name, err) < 0) || make_id(id, err) < 0 ||
+	    image_find(store, options->image_name, &image, NULL, err) < 0 ||
+	    read_config(store, &image, &config, err) < 0 ||
+	    document_new(options, &config, &image.id, id, &document, err) < 0)
+		return -1;
+	row.id = xstrdup(id);
+	row.image = image.id;
+	row.image_name = xstrdup(options->image_name);
+	row.document = json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS);
+	row.created_ns = rows_now_ns();
+	row.auto_remove = options->auto_remove;
+	if (check_pool(store, size_bytes, &row.size_bytes, err) < 0 ||
+	    record_with_init(store, &row, name, document, err) < 0)
+		return -1;
+	*ret_id = xstrdup(id);
+	return 0;
 }
 
 const struct container_row *container_pick(const struct container_rows *rows, const char *operand,
@@ -433,9 +518,13 @@ int container_document(const struct container_row *row, json_t **ret, struct err
 int container_own_bytes(struct store *store, const struct container_row *row, int64_t *ret,
 			struct error *err)
 {
+	int planned = journal_is_planned(store->db, row->thin_id, err);
 	struct volume_pool *pool;
 	struct volume_delta delta;
 
+	*ret = 0;
+	if (planned)
+		return planned < 0 ? -1 : 0;
 	if (store_existing_pool(store, &pool, err) < 0 ||
 	    volume_delta(pool, row->init_id, row->thin_id, &delta, err) < 0)
 		return -1;

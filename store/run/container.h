@@ -4,12 +4,18 @@
  *
  * A container is a row, and a thin snapshot of an init volume: the image's top
  * layer with the stubs of what the runtime supplies (run/stubs). Making one
- * mounts nothing; only the first of an image makes the init volume too.
+ * mounts nothing; only the first of an image makes the init volume.
  *
- * Crash safety: both volumes are intended in the journal, the row together with
- * the container's own thin id, so a kill leaves all of it or nothing. An init
- * volume that no container has stays as long as its layer: it makes the next
- * `create` quick.
+ * Nobody ever writes to an init volume, and it stays while a container has it.
+ * So the snapshot can be made as late as somebody uses the container: `create`
+ * is one transaction of the catalogue and waits for nobody else's disk. Each
+ * message to a pool is a commit of its metadata, one after the other, in the
+ * kernel: a hundred at once would wait in line there.
+ *
+ * Crash safety: the row is there with its planned thin id, or not. Both volumes
+ * are intended in the journal when they are made; that of a container is
+ * planned again if it was not. An init volume that no container has stays as
+ * long as its layer: it makes the next `create` quick.
  */
 #ifndef RUN_CONTAINER_H
 #define RUN_CONTAINER_H
@@ -31,6 +37,13 @@ struct store;
  */
 int container_create(struct store *store, const struct run_options *options, const char *name,
 		     uint64_t size_bytes, char **ret_id, struct error *err);
+
+/**
+ * container_ready - a container has its volume: before its thin id means anything to the pool
+ *
+ * Under the store's lock, with the pool open. ERR_NO_SPACE.
+ */
+int container_ready(struct store *store, const struct container_row *row, struct error *err);
 
 /* Newest first; those that have ended are noticed first. */
 int container_list(struct store *store, struct container_rows *ret, struct error *err);

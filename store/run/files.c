@@ -174,6 +174,8 @@ static int activate(struct files *files, struct error *err)
 	files->state_before = row->state;
 	if (row->state == CONTAINER_STARTING)
 		return err_set(err, ERR_IN_USE, "container %s is being started", row->name);
+	if (container_ready(store, row, err) < 0)
+		return -1;
 	if (row->state != CONTAINER_RUNNING) {
 		row->state = CONTAINER_STARTING;
 		if (rows_container_set(store->db, row, err) < 0)

@@ -109,7 +109,8 @@ static int begin(struct start *start, const char *operand, struct error *err)
 	if (start->row.state == CONTAINER_STARTING)
 		return err_set(err, ERR_IN_USE, "container %s is being started", start->row.name);
 	if (container_document(&start->row, &start->document, err) < 0 ||
-	    runtime_open(store, &start->runtime, err) < 0 || make_folder(start, err) < 0)
+	    runtime_open(store, &start->runtime, err) < 0 ||
+	    container_ready(store, &start->row, err) < 0 || make_folder(start, err) < 0)
 		return -1;
 	start->row.state = CONTAINER_STARTING;
 	if (rows_container_set(store->db, &start->row, err) < 0)

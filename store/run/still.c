@@ -143,9 +143,10 @@ static int snapshot(struct still *still, struct live *live, bool pause, struct e
 		return -1;
 	if (still->row.state == CONTAINER_STARTING || still->row.state == CONTAINER_RUNNING)
 		return 0;
-	return work_snapshot_of(still->store, still->row.thin_id, NULL, NULL, &still->id, err) < 0
-		       ? -1
-		       : 1;
+	if (container_ready(still->store, &still->row, err) < 0 ||
+	    work_snapshot_of(still->store, still->row.thin_id, NULL, NULL, &still->id, err) < 0)
+		return -1;
+	return 1;
 }
 
 /* What was not unmounted cleanly, as in a power cut, has its log played back. */

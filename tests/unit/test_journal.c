@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "db/rows.h"
+#include "db/rows_container.h"
 #include "unit.h"
 
 #define NR_IDS 32
@@ -217,6 +219,146 @@ static void test_the_log_outlives_the_last_process(void)
 	tear_down();
 }
 
+/* A container with a planned id, as `create` leaves it. */
+static uint32_t plan(uint32_t origin)
+{
+	struct container_row row = {
+		.id = (char *)"c0ffee",
+		.name = (char *)"one",
+		.image_name = (char *)"image",
+		.document = (char *)"{}",
+		.init_id = origin,
+	};
+	auto_tx struct db_tx tx = { 0 };
+	struct error err;
+
+	digest_of("", 0, &row.image);
+	CU_ASSERT_EQUAL_FATAL(0, db_begin_unsynced(&tx, db, &err));
+	CU_ASSERT_EQUAL_FATAL(0, journal_plan(db, origin, &row.thin_id, &err));
+	CU_ASSERT_EQUAL_FATAL(0, rows_container_put(db, &row, &err));
+	CU_ASSERT_EQUAL_FATAL(0, db_commit(&tx, &err));
+	return row.thin_id;
+}
+
+static uint64_t intend_planned(uint32_t id)
+{
+	auto_tx struct db_tx tx = { 0 };
+	struct error err;
+	uint64_t txid;
+
+	CU_ASSERT_EQUAL_FATAL(0, db_begin(&tx, db, &err));
+	CU_ASSERT_EQUAL_FATAL(0, journal_next_txid(db, &txid, &err));
+	CU_ASSERT_EQUAL_FATAL(0, journal_intend_planned(db, txid, id, &err));
+	CU_ASSERT_EQUAL_FATAL(0, db_commit(&tx, &err));
+	return txid;
+}
+
+static int64_t nr_containers(void)
+{
+	auto_container_rows struct container_rows rows = { 0 };
+	struct error err;
+
+	CU_ASSERT_EQUAL_FATAL(0, rows_container_list(db, &rows, &err));
+	return (int64_t)rows.nr;
+}
+
+static void test_a_planned_volume_is_made_when_it_is_meant(void)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id;
+
+	set_up();
+	make("init", JOURNAL_NO_ORIGIN);
+	nr_syncs = 0;
+	id = plan(1);
+	CU_ASSERT_EQUAL(nr_syncs, 0);
+	CU_ASSERT_EQUAL(0, db_sync(db, &err));
+	CU_ASSERT_EQUAL(nr_syncs, 1);
+	CU_ASSERT_EQUAL(1, journal_is_planned(db, id, &err));
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	make("work", 1);
+	CU_ASSERT_FALSE(fake.there[id]);
+	CU_ASSERT_EQUAL(nr_containers(), 1);
+	txid = intend_planned(id);
+	CU_ASSERT_EQUAL(nr_containers(), 1);
+	CU_ASSERT_EQUAL(0, journal_fulfil(db, pool, txid, NULL, NULL, &err));
+	CU_ASSERT_TRUE(fake.there[id]);
+	CU_ASSERT_EQUAL(0, journal_is_planned(db, id, &err));
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin WHERE state = 'live'"), 3);
+	tear_down();
+}
+
+static void test_what_was_not_made_is_planned_again(void)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id;
+
+	set_up();
+	make("init", JOURNAL_NO_ORIGIN);
+	id = plan(1);
+	/* The pool says no; then a kill before the pool advanced; then after. */
+	txid = intend_planned(id);
+	fake.fail_after = 0;
+	CU_ASSERT_EQUAL(-1, journal_fulfil(db, pool, txid, NULL, NULL, &err));
+	fake.fail_after = -1;
+	CU_ASSERT_EQUAL(1, journal_is_planned(db, id, &err));
+	intend_planned(id);
+	fake.there[id] = true;
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_FALSE(fake.there[id]);
+	CU_ASSERT_EQUAL(1, journal_is_planned(db, id, &err));
+	CU_ASSERT_EQUAL(nr_containers(), 1);
+	fake.txid = intend_planned(id);
+	fake.there[id] = true;
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_EQUAL(0, journal_is_planned(db, id, &err));
+	CU_ASSERT_EQUAL(nr_containers(), 1);
+	tear_down();
+}
+
+static void test_a_container_outlives_what_cannot_be_undone(void)
+{
+	struct error err;
+	uint32_t id;
+
+	set_up();
+	make("init", JOURNAL_NO_ORIGIN);
+	id = plan(1);
+	intend_planned(id);
+	fake.there[id] = true;
+	fake.busy[id] = true;
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_EQUAL(nr_containers(), 1);
+	CU_ASSERT_EQUAL(query("SELECT thin_id FROM container"), id + 1);
+	CU_ASSERT_EQUAL(query("SELECT origin FROM thin WHERE state = 'planned'"), 1);
+	fake.busy[id] = false;
+	CU_ASSERT_EQUAL(0, journal_recover(db, pool, &err));
+	CU_ASSERT_FALSE(fake.there[id]);
+	CU_ASSERT_EQUAL(nr_containers(), 1);
+	tear_down();
+}
+
+static void test_what_was_planned_goes_without_the_pool(void)
+{
+	struct error err;
+	uint64_t txid;
+	uint32_t id;
+
+	set_up();
+	make("init", JOURNAL_NO_ORIGIN);
+	id = plan(1);
+	intend_delete(id, &txid);
+	CU_ASSERT_EQUAL(0, journal_fulfil(db, pool, txid, NULL, NULL, &err));
+	CU_ASSERT_EQUAL(fake.txid, 1);
+	CU_ASSERT_EQUAL(nr_containers(), 0);
+	CU_ASSERT_EQUAL(query("SELECT count(*) FROM thin"), 1);
+	make("work", 1);
+	CU_ASSERT_EQUAL(fake.txid, 2);
+	tear_down();
+}
+
 static void test_killed_before_the_messages(void)
 {
 	struct error err;
@@ -339,6 +481,13 @@ static void test_a_pool_from_elsewhere_is_refused(void)
 UNIT_SUITE(journal, { "a change goes through all four steps", test_a_change_goes_through },
 	   { "a change waits for the disk once", test_a_change_waits_for_the_disk_once },
 	   { "the log outlives the last process", test_the_log_outlives_the_last_process },
+	   { "a planned volume is made when it is meant",
+	     test_a_planned_volume_is_made_when_it_is_meant },
+	   { "what was not made is planned again", test_what_was_not_made_is_planned_again },
+	   { "a container outlives what cannot be undone",
+	     test_a_container_outlives_what_cannot_be_undone },
+	   { "what was planned goes without the pool",
+	     test_what_was_planned_goes_without_the_pool },
 	   { "killed before the messages: as if nothing was", test_killed_before_the_messages },
 	   { "killed before the pool advanced: undone", test_killed_between_message_and_advance },
 	   { "killed after the pool advanced: done", test_killed_after_the_advance },

@@ -171,6 +171,7 @@ random_kills() {
 fresh_store 2G
 v load -q -i "$IMAGES/dockerfiles.tar" >/dev/null
 case_ 'create of an image'"'"'s first container, killed at every point' kill_everywhere no_image 'one created' create --name one base:latest true
+case_ 'create of another, killed at every point' kill_everywhere clear_ 'one created' create --name one base:latest true
 case_ 'start, killed at every point' kill_everywhere created 'one running' start one
 case_ 'run -d, killed at every point' kill_everywhere clear_ 'one @(created|running|exited)' run -d --name one base:latest sleep 100
 case_ 'run --rm, killed at every point' kill_everywhere clear_ 'one @(created|running|exited)' run --rm --name one base:latest true
