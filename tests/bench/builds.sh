@@ -203,6 +203,9 @@ print_commit() {
 }
 
 # ---- create ----
+#
+# The hundreds are made on a disk, and on one that is slow to write: what that adds to one create,
+# and what it adds to each of a hundred at once.
 
 run_create() { # NAME
 	timed "$1" "$VENEER" create --name one tiny:1 /hello && "$VENEER" rm one
@@ -210,6 +213,17 @@ run_create() { # NAME
 
 run_create_dockerd() {
 	timed create-dockerd "${docker[@]}" create --name one tiny:1 /hello && "${docker[@]}" rm one
+}
+
+# A container gets its volume when it is first used: here is what both take.
+run_use() {
+	timed create-cp bash -c '"$VENEER" create --name one tiny:1 /hello && "$VENEER" cp "$BENCH/tiny.tar" one:/tar' &&
+		"$VENEER" rm one
+}
+
+run_use_dockerd() {
+	timed create-cp-dockerd bash -c '"$@" create --name one tiny:1 /hello && "$@" cp "$BENCH/tiny.tar" one:/tar' \
+		docker "${docker[@]}" && "${docker[@]}" rm one
 }
 
 # many COUNT ARG... - creates at once
@@ -225,16 +239,25 @@ many() {
 
 no_containers() { "$VENEER" container prune -f; }
 
-# 100 creates at once and some one after the other, on a disk and on one that is slow to write:
-# what the slow disk adds to one create, and what it adds to each of a hundred.
-run_parallel() { # SUFFIX DISK
-	export VENEER_ROOT=$work/parallel$1
-	"$VENEER" pool create --force --data "$2" && "$VENEER" import "$BENCH/tiny.tar" tiny:1 || return 1
+# run_parallel SUFFIX DISK - the whole store on it, the catalogue in a file system of its own
+run_parallel() {
+	local sectors root=2097152 status=0
+	sectors=$(blockdev --getsz "$2")
+	dmsetup create peer-root --table "0 $root linear $2 0" &&
+		dmsetup create peer-rest --table "0 $((sectors - root)) linear $2 $root" && dmsetup mknodes &&
+		mkfs.ext4 -qF /dev/mapper/peer-root && mkdir -p "$work/parallel" &&
+		mount /dev/mapper/peer-root "$work/parallel" || return 1
+	export VENEER_ROOT=$work/parallel/root
 	export -f many
-	times 10 timed "serial$1" "$VENEER" create tiny:1 /hello || return 1
-	timed "parallel$1" bash -c 'many 100 tiny:1 /hello' || return 1
+	"$VENEER" pool create --force --data /dev/mapper/peer-rest && "$VENEER" import "$BENCH/tiny.tar" tiny:1 &&
+		times 10 timed "serial$1" "$VENEER" create tiny:1 /hello &&
+		timed "parallel$1" bash -c 'many 100 tiny:1 /hello' || status=1
 	no_containers
 	"$VENEER" pool destroy --force
+	umount "$work/parallel"
+	dmsetup remove --retry peer-rest
+	dmsetup remove --retry peer-root
+	return $status
 }
 
 part_create() {
@@ -244,7 +267,8 @@ part_create() {
 	shown run_create create-first # of an image it makes more than the next
 	for ((round = 0; round < 3 * BENCH_RUNS + 1; round++)); do # interleaved
 		shown run_create create
-		[ -z "$beside" ] || shown run_create_dockerd
+		shown run_use
+		[ -z "$beside" ] || { shown run_create_dockerd && shown run_use_dockerd; }
 		timed nothing /bin/true
 	done
 	docker_down
@@ -260,7 +284,9 @@ print_create() {
 	row 'veneer create' create create-dockerd
 	row 'the first of an image' create-first create-dockerd
 	row 'dockerd devicemapper: docker create' create-dockerd create-dockerd
-	row 'veneer create of a small image, one by one' serial serial
+	row 'veneer create and a cp into it' create-cp create-cp-dockerd
+	row 'dockerd: the same' create-cp-dockerd create-cp-dockerd
+	row 'veneer create, one by one' serial serial
 	row '100 of them at once' parallel serial
 	row 'one by one, a disk of 20 ms for each write' serial-slow serial
 	row '100 of them at once, the same disk' parallel-slow serial
