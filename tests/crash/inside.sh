@@ -82,7 +82,9 @@ look() {
 	layers=()
 	[ -z "$out" ] || mapfile -t layers <<<"$out"
 	out=${layers[*]#* }
-	state="pool $pool; images ${images//$'\n'/ }; layers $out; blobs $blobs."
+	state="pool $pool; images ${images//$'\n'/ }; layers $out; blobs $blobs"
+	must "$VENEER" ps -a --format '{{.Names}}'
+	state+="; containers ${out//$'\n'/ }."
 }
 
 # tidy STATE - nothing is there that only a running command may have
@@ -341,6 +343,16 @@ mounted() {
 attached() {
 	loaded
 	must "$VENEER" attach --rw --name name small:1
+}
+# Its image was used before: it has what containers are made from.
+no_container() {
+	loaded
+	[[ $state = *'containers one.'* ]] || must "$VENEER" create --name one small:1 true
+	must "$VENEER" rm one
+}
+unused() {
+	no_container
+	must "$VENEER" create --name one small:1 true
 }
 no_pool() {
 	must "$VENEER" pool destroy --force

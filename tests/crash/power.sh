@@ -170,6 +170,10 @@ again='is taken' points='^view-linked$'
 power 'attach of a writable copy' loaded run attach --rw --name name small:1
 again='neither an image|is not attached' points='^journal-advanced$'
 power 'detach' attached run detach name
+again='is already in use' points='^container-recorded$' randoms=1
+power 'create' no_container run create --name one small:1 true
+again='' points='^journal-(intent|prepared|advanced)$' randoms=0
+power 'first use of a container' unused run diff one
 again='has a pool already' points='^(file-written|pool-formatted|pool-started)$'
 power 'pool create' no_pool run pool create --files 256M --volume-size 256M
 again='' points='^pool-grown-header$'

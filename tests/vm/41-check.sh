@@ -153,6 +153,7 @@ rebuilt() {
 	before=$(essence)
 	case $1 in
 	removed) rm "$VENEER_ROOT/catalogue.db"* ;;
+	log) rm "$VENEER_ROOT/catalogue.db" ;;
 	garbage) head -c 100000 /dev/urandom >"$VENEER_ROOT/catalogue.db" ;;
 	cut) truncate -s 5000 "$VENEER_ROOT/catalogue.db" ;;
 	esac
@@ -476,6 +477,7 @@ case_ 'a label is overwritten' overwritten_label
 case_ 'a blob that belongs to nothing' stray_blob
 case_ 'a transaction id that does not fit' transaction_id
 case_ 'a catalogue that was removed is made again' rebuilt removed
+case_ 'a catalogue of which only the log is left is made again' rebuilt log
 case_ 'a catalogue that is garbage is made again' rebuilt garbage
 case_ 'a catalogue that was cut is made again' rebuilt cut
 case_ 'a writable view without a catalogue' rebuilt_with_view
