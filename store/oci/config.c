@@ -47,6 +47,8 @@ static const struct jsonfield history_fields[] = {
 	{ 0 },
 };
 
+#define STEP_KEY "veneer.step"
+
 /* The parts of the document that are not kept as they are. */
 struct lists {
 	json_t *rootfs;
@@ -162,6 +164,17 @@ static int parse_rootfs(const json_t *object, struct image_config *ret, struct e
 	return 0;
 }
 
+/* Whatever else is there is no key: nobody needs it, so it is no error either. */
+static void parse_step_key(const json_t *object, struct digest *ret)
+{
+	const char *text = json_string_value(json_object_get(object, STEP_KEY));
+	struct error err;
+
+	*ret = (struct digest){ 0 };
+	if (text)
+		digest_parse(text, ret, &err);
+}
+
 static int parse_history_entry(const json_t *object, struct image_history *ret, struct error *err)
 {
 	if (jsonfield_decode(object, history_fields, JSONFIELD_TOLERANT, ret, err) < 0)
@@ -170,6 +183,7 @@ static int parse_history_entry(const json_t *object, struct image_history *ret, 
 		jsonfield_done(history_fields, ret);
 		return -1;
 	}
+	parse_step_key(object, &ret->step_key);
 	return 0;
 }
 
@@ -300,6 +314,7 @@ static json_t *history_to_json(const struct image_history *entry)
 	set_text(object, "comment", entry->comment);
 	if (entry->empty_layer)
 		json_object_set_new(object, "empty_layer", json_true());
+	set_text(object, STEP_KEY, entry->step_key.text);
 	return object;
 }
 

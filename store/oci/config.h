@@ -5,6 +5,12 @@
  * The image's id is the digest of the document's bytes, so a received one is
  * kept as bytes; image_config_write() is for our own images. null and absent
  * are the same everywhere.
+ *
+ * A history entry of ours may have a field of its own, "veneer.step": the key of the
+ * build step that made the layer, for --cache-from. Image-spec config.md: fields that
+ * an implementation does not know it must ignore. docker, and copies in one format, keep
+ * the document's bytes; skopeo and buildah lose the field where they turn Docker's format
+ * into OCI's or back, and the image is no cache any more.
  * Source: OCI image-spec config.md; spec/registry-and-archive.md sections 1, 3.
  */
 #ifndef OCI_CONFIG_H
@@ -28,6 +34,7 @@ struct image_history {
 	char *author;
 	char *comment;
 	bool empty_layer;
+	struct digest step_key; /* of veneer's build cache; unset: none, or none that is valid */
 };
 
 /* The "config" object: how a container of the image runs. */

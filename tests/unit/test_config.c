@@ -310,6 +310,39 @@ static void test_what_is_written_is_read_again(void)
 	CU_ASSERT_TRUE(second.history[1].empty_layer);
 }
 
+#define STEP(key) \
+	"{\"rootfs\":{\"diff_ids\":[\"" DIFF1 "\"]},\"history\":[{\"veneer.step\":" key "}]}"
+
+static void test_the_key_of_a_step(void)
+{
+	static const char *const others[] = {
+		STEP("null"),
+		STEP("7"),
+		STEP("[\"" DIFF2 "\"]"),
+		STEP("\"\""),
+		STEP("\"sha256:00\""),
+		STEP("\"sha512:00\""),
+		STEP("\"" DIFF2 "0\""),
+	};
+	auto_image_config struct image_config config;
+	auto_buf struct buf text = { 0 };
+	struct error err;
+
+	CU_ASSERT_EQUAL_FATAL(0, parse(STEP("\"" DIFF2 "\""), &config, &err));
+	CU_ASSERT_STRING_EQUAL(config.history[0].step_key.text, DIFF2);
+	image_config_write(&config, &text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text.data, "[{\"veneer.step\":\"" DIFF2 "\"}]"));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		auto_image_config struct image_config other;
+		auto_buf struct buf again = { 0 };
+
+		CU_ASSERT_EQUAL_FATAL(0, parse(others[i], &other, &err));
+		CU_ASSERT_FALSE(digest_is_set(&other.history[0].step_key));
+		image_config_write(&other, &again);
+		CU_ASSERT_PTR_NULL(strstr(again.data, "veneer.step"));
+	}
+}
+
 UNIT_SUITE(config, { "a full config is read", test_a_full_config },
 	   { "settings are typed", test_settings_are_typed },
 	   { "history tells what made a layer", test_history_tells_which_layer },
@@ -322,4 +355,5 @@ UNIT_SUITE(config, { "a full config is read", test_a_full_config },
 	   { "chain ids follow the specification", test_chain_ids },
 	   { "the document of an import", test_the_document_of_an_import },
 	   { "an import without settings or comment", test_an_import_without_settings },
-	   { "what is written is read again", test_what_is_written_is_read_again });
+	   { "what is written is read again", test_what_is_written_is_read_again },
+	   { "a history entry may have the key of its step", test_the_key_of_a_step });

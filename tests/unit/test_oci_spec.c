@@ -144,9 +144,11 @@ static int show_config(const struct buf *in, struct buf *out, struct error *err)
 	put_text(out, "author", config.author);
 	show_settings(out, &config.settings);
 	for (size_t i = 0; i < config.nr_history; i++)
-		buf_printf(out, "history %" PRId64 " %s%s\n", config.history[i].created_ns,
+		buf_printf(out, "history %" PRId64 " %s%s%s%s\n", config.history[i].created_ns,
 			   config.history[i].created_by,
-			   config.history[i].empty_layer ? " (empty)" : "");
+			   config.history[i].empty_layer ? " (empty)" : "",
+			   *config.history[i].step_key.text ? " key " : "",
+			   config.history[i].step_key.text);
 	for (size_t i = 1; i <= config.nr_layers; i++) {
 		image_config_chain_id(&config, i, &chain);
 		put_text(out, "layer", chain.text);
