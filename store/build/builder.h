@@ -112,11 +112,16 @@ struct layer_step {
 	const char *what;	/* for people: "RUN make" */
 	const char *created_by; /* in the history */
 	/*
-	 * The key for a level, from 0: the cheap ones first. Returns 1, 0 when there is none
-	 * (more), or -1.
+	 * The key for a level, from 0: the cheap ones first; the last depends on the least, and is
+	 * what an image carries elsewhere. Returns 1, 0 when there is none (more), or -1.
 	 */
 	int (*key)(struct stage *stage, void *ctx, unsigned level, struct digest *ret,
 		   struct error *err);
+	/*
+	 * Also the last key depends on the layers of another stage, which come out otherwise each
+	 * time they are made: no image carries it, or none could be made twice.
+	 */
+	bool stays_here;
 	/*
 	 * Does it in stage->work, which is mounted. Returns 0, 1 when what it was made of has
 	 * changed since the key was, or -1.
@@ -155,6 +160,7 @@ int stage_workdir(struct stage *stage, const struct dockerfile_step *step, struc
 /* What COPY --from and a mount's from= mean. */
 struct build_source {
 	bool is_context; /* a folder of the host: the build's context, or a named one */
+	bool is_stage;	 /* its layer is one that this build made, or another before it */
 	struct context context;
 	const char *path;    /* of that folder; borrowed */
 	struct digest chain; /* else the layer; unset for scratch */

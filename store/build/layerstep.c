@@ -27,10 +27,12 @@
 struct keys {
 	struct digest items[KEYS_MAX];
 	unsigned nr;
+	struct digest last; /* of all, also of those that nobody had to ask for */
 };
 
 /* The stage's image ends with this layer from now on. */
-static void push_layer(struct stage *stage, const struct layer_row *row, const char *created_by)
+static void push_layer(struct stage *stage, const struct layer_row *row,
+		       const struct layer_step *step, const struct keys *keys)
 {
 	struct image_history *entry;
 
@@ -40,9 +42,11 @@ static void push_layer(struct stage *stage, const struct layer_row *row, const c
 	stage->content_bytes += row->content_bytes;
 	stage->has_created = true;
 	stage->created_ns = row->created_ns;
-	stage_add_history(stage, created_by);
+	stage_add_history(stage, step->created_by);
 	entry = &stage->history[stage->nr_history - 1];
 	entry->empty_layer = false;
+	if (!step->stays_here)
+		entry->step_key = keys->last;
 }
 
 void stage_key(const struct stage *stage, const struct stage_key *key, struct digest *ret)
@@ -66,25 +70,31 @@ void stage_key(const struct stage *stage, const struct stage_key *key, struct di
 	cache_key(&input, ret);
 }
 
-/* Returns 1 with the layer of one of the keys, which are all in ret then or up to a miss. */
+/* Returns 1 with the layer of one of the keys, which are in ret then up to that; else 0 and all. */
 static int look_up(struct stage *stage, const struct layer_step *step, struct keys *ret,
 		   struct layer_row *row, struct error *err)
 {
 	const struct build_options *options = stage->builder->options;
+	int found = 0;
 
 	while (ret->nr < KEYS_MAX) {
-		int got = step->key(stage, step->ctx, ret->nr, &ret->items[ret->nr], err);
+		struct digest *key = &ret->items[ret->nr];
+		int got = step->key(stage, step->ctx, ret->nr, key, err);
 
-		if (got <= 0)
-			return got;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
 		ret->nr++;
-		if (options->no_cache)
+		ret->last = *key;
+		if (options->no_cache || found)
 			continue;
-		got = build_cache_find(stage->builder->store, &ret->items[ret->nr - 1], row, err);
-		if (got)
-			return got;
+		found = build_cache_find(stage->builder->store, key, row, &ret->last, err);
+		if (found < 0 || (found > 0 && digest_is_set(&ret->last)))
+			return found;
+		ret->last = *key;
 	}
-	return 0;
+	return found;
 }
 
 static int remember(struct stage *stage, const struct keys *keys, const struct digest *chain_id,
@@ -96,7 +106,7 @@ static int remember(struct stage *stage, const struct keys *keys, const struct d
 	if (db_begin(&tx, store->db, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < keys->nr; i++)
-		if (build_cache_put(store, &keys->items[i], chain_id, what, err) < 0)
+		if (build_cache_put(store, &keys->items[i], &keys->last, chain_id, what, err) < 0)
 			return -1;
 	return db_commit(&tx, err);
 }
@@ -220,6 +230,6 @@ int stage_add_layer(struct stage *stage, const struct layer_step *step, struct e
 	if (!done && (got == 0 || keys.nr > 1) &&
 	    remember(stage, &keys, &row.chain_id, step->what, err) < 0)
 		return -1;
-	push_layer(stage, &row, step->created_by);
+	push_layer(stage, &row, step, &keys);
 	return got;
 }

@@ -15,34 +15,38 @@
 #include "store.h"
 
 int build_cache_find(struct store *store, const struct digest *key, struct layer_row *ret,
-		     struct error *err)
+		     struct digest *ret_last, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
 	struct digest chain_id;
 	int got;
 
-	if (db_prepare(store->db, "SELECT chain_id FROM build_step WHERE key = ?1", &stmt, err) < 0)
+	if (db_prepare(store->db, "SELECT chain_id, last_key FROM build_step WHERE key = ?1", &stmt,
+		       err) < 0)
 		return -1;
 	db_bind_text(stmt, 1, key->text);
 	got = db_step(stmt, err);
 	if (got <= 0)
 		return got;
 	db_digest(stmt, 0, &chain_id);
+	db_digest(stmt, 1, ret_last);
 	return rows_layer_get(store->db, &chain_id, ret, err);
 }
 
-int build_cache_put(struct store *store, const struct digest *key, const struct digest *chain_id,
-		    const char *what, struct error *err)
+int build_cache_put(struct store *store, const struct digest *key, const struct digest *last,
+		    const struct digest *chain_id, const char *what, struct error *err)
 {
 	return db_exec(
 		store->db, err,
-		"INSERT INTO build_step (key, chain_id, held, what, created_ns, used_ns)"
+		"INSERT INTO build_step (key, chain_id, held, what, created_ns, used_ns,"
+		"  last_key)"
 		" VALUES (?1, ?2, NOT EXISTS (SELECT 1 FROM image_layer WHERE chain_id = ?2),"
-		"  ?3, ?4, ?4)"
+		"  ?3, ?4, ?4, ?5)"
 		" ON CONFLICT (key) DO UPDATE SET chain_id = excluded.chain_id,"
 		"  held = excluded.held, what = excluded.what,"
-		"  created_ns = excluded.created_ns, used_ns = excluded.used_ns",
-		"ddsi", key, chain_id, what, rows_now_ns());
+		"  created_ns = excluded.created_ns, used_ns = excluded.used_ns,"
+		"  last_key = excluded.last_key",
+		"ddsid", key, chain_id, what, rows_now_ns(), last);
 }
 
 int build_cache_touch(struct store *store, const struct digest *key, struct error *err)

@@ -15,18 +15,24 @@
 
 struct store;
 
-/* Reads the catalogue only. Returns 1 with the layer, which is not pinned, 0, or -1. */
+/**
+ * build_cache_find - the layer of the step with a key
+ * @ret_last: the last key of that step; unset when it is not known
+ *
+ * Reads the catalogue only. Returns 1 with the layer, which is not pinned, 0, or -1.
+ */
 int build_cache_find(struct store *store, const struct digest *key, struct layer_row *ret,
-		     struct error *err);
+		     struct digest *ret_last, struct error *err);
 
 /**
  * build_cache_put - the step made this layer, which the session has pinned
+ * @last: of its keys the last, perhaps the same
  * @what: for people: "RUN make"
  *
  * Replaces what the key stood for.
  */
-int build_cache_put(struct store *store, const struct digest *key, const struct digest *chain_id,
-		    const char *what, struct error *err);
+int build_cache_put(struct store *store, const struct digest *key, const struct digest *last,
+		    const struct digest *chain_id, const char *what, struct error *err);
 
 /* The step was found again: for whoever prunes what has not been used for long. */
 int build_cache_touch(struct store *store, const struct digest *key, struct error *err);

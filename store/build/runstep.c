@@ -79,6 +79,16 @@ static int find_key(struct stage *stage, void *ctx, unsigned level, struct diges
 	return 1;
 }
 
+/* Is something of another stage mounted, of which the key has the layers? */
+static bool hangs_on_stage(const struct run *run)
+{
+	for (size_t i = 0; i < run->mounts.nr; i++)
+		if (run->mounts.items[i].source.is_stage &&
+		    run->mounts.items[i].spec.type == RUNMOUNT_BIND)
+			return true;
+	return false;
+}
+
 /* ---- the command ---- */
 
 static void put_output(void *ctx, enum log_stream stream, const char *text, size_t len)
@@ -240,6 +250,7 @@ int stage_run(struct stage *stage, const struct dockerfile_step *step, struct er
 	result = read_flags(stage, &step->instruction, &run, err);
 	if (result == 0)
 		result = run_mounts_find(stage, &step->instruction, &run.mounts, err);
+	layer.stays_here = hangs_on_stage(&run);
 	if (result == 0)
 		result = stage_add_layer(stage, &layer, err);
 	stage_end_step(stage, result, err);

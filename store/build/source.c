@@ -85,6 +85,7 @@ int build_source_find(struct stage *stage, const char *from, struct build_source
 	if (index >= 0) {
 		if (builder_need_stage(builder, (size_t)index, err) < 0)
 			return -1;
+		ret->is_stage = true;
 		ret->chain = builder->stages[index].chain;
 		return 0;
 	}

@@ -83,6 +83,7 @@ static void add_entry(struct stage *stage, const struct image_history *entry)
 		.author = copy_text(entry->author),
 		.comment = copy_text(entry->comment),
 		.empty_layer = entry->empty_layer,
+		.step_key = entry->step_key,
 	};
 }
 

@@ -206,5 +206,11 @@ static const char version_5[] =
 	"CREATE INDEX thin_state ON thin (state) WHERE state IN ('creating', 'deleting');"
 	"CREATE INDEX thin_kind ON thin (kind) WHERE kind <> 'layer';";
 
+/*
+ * The last key of a step, which the image that it is in carries to other machines: it is known
+ * then also where an earlier one was enough. NULL: not known.
+ */
+static const char version_6[] = "ALTER TABLE build_step ADD COLUMN last_key TEXT;";
+
 const char *const schema_migrations[] = { version_1, version_2, version_3,
-					  version_4, version_5, NULL };
+					  version_4, version_5, version_6, NULL };
