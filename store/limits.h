@@ -100,6 +100,8 @@
 #define LIMIT_IGNORE_PATTERNS 16384u
 /* docker: a secret may not be larger. */
 #define LIMIT_SECRET_BYTES (500u * 1024)
+/* Images of --cache-from, each of which is searched for each step. Pipelines name a handful. */
+#define LIMIT_CACHE_IMAGES 64
 /* Files that one source of COPY may name by a wildcard, or a folder of the context may hold. */
 #define LIMIT_CONTEXT_NAMES 3000000u
 /*

@@ -29,6 +29,7 @@ static void builder_done(struct builder *builder)
 		stage_done(&builder->stages[i]);
 	free(builder->stages);
 	builder_close_sources(builder);
+	cachefrom_done(&builder->elsewhere);
 	args_done(&builder->global);
 	build_args_done(&builder->given);
 	dockerfile_done(&builder->file);
@@ -293,7 +294,8 @@ static int run(struct builder *builder, struct reference *refs, struct error *er
 {
 	if (parse_tags(&builder->options->tags, refs, err) < 0 ||
 	    read_arguments(builder, err) < 0 || open_input(builder, err) < 0 ||
-	    prepare(builder, err) < 0 || builder_need_stage(builder, builder->target, err) < 0)
+	    prepare(builder, err) < 0 || builder_import_caches(builder, err) < 0 ||
+	    builder_need_stage(builder, builder->target, err) < 0)
 		return -1;
 	return export(builder, &builder->stages[builder->target], refs, err);
 }

@@ -69,6 +69,7 @@ struct build_options {
 	struct strlist labels;	   /* "key=value" */
 	struct strlist contexts;   /* --build-context: "name=path" */
 	struct strlist add_host;   /* "name:address" */
+	struct strlist cache_from; /* names of images whose steps may stand in for ours */
 	const char *target;
 	const char *platform; /* NULL: the host's */
 	bool no_cache;

@@ -13,6 +13,7 @@
 #include "build/args.h"
 #include "build/build.h"
 #include "build/cache.h"
+#include "build/cachefrom.h"
 #include "build/context.h"
 #include "build/input.h"
 #include "build/parse.h"
@@ -80,6 +81,7 @@ struct builder {
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
 	int64_t epoch;	/* Unix time, seconds */
 	int64_t now_ns;
+	struct cachefrom elsewhere; /* steps of the images of --cache-from */
 	struct source_tree *trees;
 	size_t nr_trees;
 	bool has_namespace; /* our mounts are seen by us and our children only */
@@ -92,6 +94,11 @@ int builder_need_stage(struct builder *builder, size_t index, struct error *err)
 unsigned builder_begin(struct builder *builder, const char *name);
 /* @result: of the work: negative: it failed with err; positive: from the cache */
 void builder_end(struct builder *builder, unsigned vertex, int result, const struct error *err);
+
+/* ---- importcache.c ---- */
+
+/* Fills builder->elsewhere from the images of --cache-from; tells of what is no cache. */
+int builder_import_caches(struct builder *builder, struct error *err);
 
 /* ---- stage.c ---- */
 

@@ -97,6 +97,29 @@ static int look_up(struct stage *stage, const struct layer_step *step, struct ke
 	return found;
 }
 
+/*
+ * The same in the images of --cache-from, none of which needs a device. What they say is believed
+ * for this build only: nothing of it is remembered.
+ */
+static int look_elsewhere(struct stage *stage, const struct keys *keys, struct layer_row *row,
+			  struct error *err)
+{
+	const struct builder *builder = stage->builder;
+	const struct cachefrom_step *step;
+	int got;
+
+	if (builder->options->no_cache)
+		return 0;
+	step = cachefrom_find(&builder->elsewhere, &keys->last, &stage->chain, &stage->platform);
+	if (!step)
+		return 0;
+	got = rows_layer_get(builder->store->db, &step->chain, row, err);
+	/* That of the row is when it came here. */
+	if (got > 0 && step->has_created)
+		row->created_ns = step->created_ns;
+	return got;
+}
+
 static int remember(struct stage *stage, const struct keys *keys, const struct digest *chain_id,
 		    const char *what, struct error *err)
 {
@@ -210,25 +233,32 @@ int stage_add_layer(struct stage *stage, const struct layer_step *step, struct e
 {
 	auto_layer_row struct layer_row row = { 0 };
 	struct keys keys = { 0 };
-	int done = 0;
-	int got = look_up(stage, step, &keys, &row, err);
+	int got = look_up(stage, step, &keys, &row, err), elsewhere = 0, changed = 0;
 
-	if (got < 0)
+	if (got == 0)
+		elsewhere = look_elsewhere(stage, &keys, &row, err);
+	if (got < 0 || elsewhere < 0)
 		return -1;
+	if (elsewhere) {
+		push_layer(stage, &row, step, &keys);
+		return 1;
+	}
 	if (got == 0) {
 		if (open_work(stage, err) < 0)
 			return -1;
-		done = step->perform(stage, step->ctx, err);
-		if (done < 0 || seal(stage, step, &row, err) < 0)
+		changed = step->perform(stage, step->ctx, err);
+		if (changed < 0 || seal(stage, step, &row, err) < 0)
 			return -1;
 		crash_point("build-sealed");
 	}
 	/*
 	 * Found by a later key: the earlier ones will find it at once the next time. A layer that
-	 * is not what its key says is nobody's.
+	 * is not what its key says is nobody's, here and elsewhere.
 	 */
-	if (!done && (got == 0 || keys.nr > 1) &&
-	    remember(stage, &keys, &row.chain_id, step->what, err) < 0)
+	if (changed)
+		keys.last = (struct digest){ 0 };
+	else if ((got == 0 || keys.nr > 1) &&
+		 remember(stage, &keys, &row.chain_id, step->what, err) < 0)
 		return -1;
 	push_layer(stage, &row, step, &keys);
 	return got;
