@@ -35,6 +35,9 @@ const struct opt build_options_table[] = {
 	LIST("build-arg", 0, build_args, "list",
 	     "Set build-time variables; one without a value has ours"),
 	LIST("build-context", 0, contexts, "list", "Additional build contexts (e.g., name=path)"),
+	LIST("cache-from", 0, cache_from, "list",
+	     "Images that veneer built elsewhere, to take steps from (e.g.,\n"
+	     "\"user/app:1,user/app:2\", \"type=registry,ref=user/app:1\")"),
 	OPT_VALUE(OPT_PATH, "file", 'f', build_opts, file, "string",
 		  "Name of the Dockerfile, \"-\" for STDIN (default:\n\"PATH/Dockerfile\")"),
 	OPT_VALUE(OPT_PATH, "iidfile", 0, build_opts, iidfile, "string",
@@ -69,8 +72,7 @@ const struct opt build_options_table[] = {
 	REFUSED("annotation", 0, 1),
 	REFUSED("attest", 0, 2),
 	REFUSED("builder", 0, 3),
-	REFUSED("cache-from", 0, 4),
-	REFUSED("cache-to", 0, 5),
+	REFUSED("cache-to", 0, 4),
 	REFUSED("call", 0, 6),
 	REFUSED("cgroup-parent", 0, 7),
 	REFUSED("cpu-period", 0, 8),
@@ -85,7 +87,7 @@ const struct opt build_options_table[] = {
 	REFUSED("no-cache-filter", 0, 17),
 	REFUSED("output", 'o', 18),
 	REFUSED("security-opt", 0, 19),
-	REFUSED("ssh", 0, 20),
+	REFUSED("ssh", 0, 5),
 	REFUSED_FLAG("check", 0),
 	REFUSED_FLAG("push", 1),
 	REFUSED_FLAG("squash", 2),
@@ -97,8 +99,7 @@ static const struct {
 	const char *option;
 	const char *instead;
 } advice[] = {
-	{ "cache-from", "the store itself remembers the steps of earlier builds" },
-	{ "cache-to", "the store itself remembers the steps of this build" },
+	{ "cache-to", "the image carries the keys of its steps: name it with --cache-from" },
 	{ "output", "the image goes into the store, where '" PROGRAM " mount' shows its files" },
 	{ "pull", "load the base image first" },
 	{ "push", "it talks to no registry" },
@@ -294,6 +295,71 @@ static int check_contexts(const struct strlist *contexts, struct error *err)
 	return 0;
 }
 
+/* ---- --cache-from ---- */
+
+/* "type=registry,ref=NAME". Other keys of a registry's cache are about talking to it. */
+static int read_cache_pairs(const struct strlist *fields, const char *text, struct strlist *ret,
+			    struct error *err)
+{
+	const char *type = NULL, *ref = NULL;
+
+	for (size_t i = 0; i < fields->nr; i++) {
+		const char *value = strchr(fields->items[i], '=');
+
+		if (!value)
+			return err_set(err, ERR_USAGE, "invalid value %s in --cache-from %s",
+				       fields->items[i], text);
+		if (strncasecmp(fields->items[i], "type=", 5) == 0)
+			type = value + 1;
+		else if (strncasecmp(fields->items[i], "ref=", 4) == 0)
+			ref = value + 1;
+	}
+	if (!type)
+		return err_set(err, ERR_USAGE,
+			       "type required in --cache-from %s: only \"type=registry\" is there",
+			       text);
+	if (strcmp(type, "registry") != 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--cache-from type=%s is not supported: name an image, alone or as "
+			       "\"type=registry,ref=NAME\"",
+			       type);
+	if (!ref || !*ref)
+		return err_set(err, ERR_USAGE, "ref required in --cache-from %s", text);
+	strlist_add(ret, ref);
+	return 0;
+}
+
+/* What an operand may be: an image's id, which is no reference, or a name. */
+static int check_image_name(const char *name, struct error *err)
+{
+	auto_reference struct reference ref = { 0 };
+
+	if (strlen(name) == DIGEST_HEX_LEN && !name[strspn(name, "0123456789abcdef")])
+		return 0;
+	return reference_parse(name, &ref, err);
+}
+
+static int read_cache_from(const struct strlist *texts, struct strlist *ret, struct error *err)
+{
+	for (size_t i = 0; i < texts->nr; i++) {
+		auto_strlist struct strlist fields = { 0 };
+		bool is_pairs = false;
+
+		if (csv_split(texts->items[i], &fields, err) < 0)
+			return err_add(err, "invalid --cache-from '%s'", texts->items[i]);
+		for (size_t n = 0; n < fields.nr; n++)
+			is_pairs = is_pairs || strchr(fields.items[n], '=');
+		if (is_pairs && read_cache_pairs(&fields, texts->items[i], ret, err) < 0)
+			return -1;
+		for (size_t n = 0; !is_pairs && n < fields.nr; n++)
+			strlist_add(ret, fields.items[n]);
+	}
+	for (size_t i = 0; i < ret->nr; i++)
+		if (check_image_name(ret->items[i], err) < 0)
+			return err_add(err, "invalid --cache-from '%s'", ret->items[i]);
+	return 0;
+}
+
 static int check_build_args(const struct strlist *args, struct error *err)
 {
 	for (size_t i = 0; i < args->nr; i++)
@@ -472,6 +538,7 @@ int buildopts_read(const struct cli *cli, const struct build_opts *opts, bool on
 	    read_progress(opts, on_terminal, &ret->progress, err) < 0 ||
 	    check_build_args(&opts->build_args, err) < 0 ||
 	    read_labels(&opts->labels, &ret->labels, err) < 0 ||
+	    read_cache_from(&opts->cache_from, &ret->cache_from, err) < 0 ||
 	    read_container_options(opts, ret, err) < 0 ||
 	    read_context(cli->words[0], opts->file, options, err) < 0 ||
 	    check_contexts(&opts->contexts, err) < 0 || read_secrets(&opts->secrets, ret, err) < 0)
@@ -479,6 +546,7 @@ int buildopts_read(const struct cli *cli, const struct build_opts *opts, bool on
 	options->tags = opts->tags;
 	options->build_args = opts->build_args;
 	options->labels = ret->labels;
+	options->cache_from = ret->cache_from;
 	options->contexts = opts->contexts;
 	options->add_host = opts->add_host;
 	options->target = opts->target && *opts->target ? opts->target : NULL;
@@ -492,6 +560,7 @@ void buildopts_done(struct buildopts *build)
 {
 	strlist_done(&build->texts);
 	strlist_done(&build->labels);
+	strlist_done(&build->cache_from);
 	free(build->secrets);
 	json_decref(build->rlimits);
 	*build = (struct buildopts){ 0 };

@@ -11,11 +11,11 @@
 #include "cli.h"
 #include "opts.h"
 
-#define BUILDOPTS_REFUSED	21
+#define BUILDOPTS_REFUSED	20
 #define BUILDOPTS_REFUSED_FLAGS 3
 
 struct build_opts {
-	struct strlist add_host, build_args, contexts, labels, secrets, tags, ulimits;
+	struct strlist add_host, build_args, cache_from, contexts, labels, secrets, tags, ulimits;
 	/* Docker's options that there is nothing behind: each must stay empty. */
 	struct strlist refused[BUILDOPTS_REFUSED];
 	bool refused_flags[BUILDOPTS_REFUSED_FLAGS];
@@ -40,7 +40,7 @@ struct buildopts {
 	struct build_options options;
 	enum build_progress progress;
 	struct strlist texts; /* what labels and secrets point to */
-	struct strlist labels;
+	struct strlist labels, cache_from;
 	struct build_secret *secrets;
 	json_t *rlimits;
 };

@@ -173,16 +173,20 @@ static const char *build_input_file(const struct cli *cli, const void *values)
 }
 
 /* The row of both names but for where they are found. */
-#define BUILD_ROW                                                                                   \
-	.name = "build", .synopsis = "[OPTIONS] PATH | URL | -",                                    \
-	.summary = "Build an image from a Dockerfile",                                              \
-	.details =                                                                                  \
-		"PATH is the folder that COPY and ADD take files from; \"-\" reads a tar archive\n" \
-		"of it from STDIN, or a Dockerfile alone. A step that was done before, with the\n"  \
-		"same files, is taken from the cache. Base images come from the store: load\n"      \
-		"them first. Nothing is tagged before all is done.",                                \
-	.min_words = 1, .max_words = 1, .options = build_options_table,                             \
-	.options_size = sizeof(struct build_opts), .needs = NEEDS_POOL, .check = check_build,       \
+#define BUILD_ROW                                                                                    \
+	.name = "build", .synopsis = "[OPTIONS] PATH | URL | -",                                     \
+	.summary = "Build an image from a Dockerfile",                                               \
+	.details =                                                                                   \
+		"PATH is the folder that COPY and ADD take files from; \"-\" reads a tar archive\n"  \
+		"of it from STDIN, or a Dockerfile alone. A step that was done before, with the\n"   \
+		"same files, is taken from the cache. Base images come from the store: load\n"       \
+		"them first. Nothing is tagged before all is done.\n\n"                              \
+		"An image carries the keys of its steps. Where it was loaded, --cache-from IMAGE\n"  \
+		"takes steps from it that the cache has not, for that build only. The image is\n"    \
+		"believed: name only what you would run. One that another builder made carries no\n" \
+		"keys; one that is not in the store is warned of. Either way its steps are done.",   \
+	.min_words = 1, .max_words = 1, .options = build_options_table,                              \
+	.options_size = sizeof(struct build_opts), .needs = NEEDS_POOL, .check = check_build,        \
 	.reads_stdin = build_reads_stdin, .input_file = build_input_file, .run = run_build
 
 const struct command cmd_build = { BUILD_ROW, .group = "image", .top = "build", .common = true };

@@ -130,6 +130,40 @@ static void test_contexts_that_there_are_not(void)
 	       "failed to get build context x: path \"/no/such\" not found");
 }
 
+static void test_cache_from_names_images(void)
+{
+	auto_line struct line line;
+	const struct strlist *names = &line.build.options.cache_from;
+
+	read_line(&line,
+		  ARGV("--cache-from", "a:1,r.example/b", "--cache-from=type=registry,ref=c:2",
+		       "--cache-from", "ref=d,Type=registry,mode=max", "--cache-from",
+		       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "/"),
+		  false);
+	CU_ASSERT_EQUAL_FATAL(line.result, 0);
+	CU_ASSERT_EQUAL_FATAL(names->nr, 5);
+	CU_ASSERT_STRING_EQUAL(names->items[0], "a:1");
+	CU_ASSERT_STRING_EQUAL(names->items[1], "r.example/b");
+	CU_ASSERT_STRING_EQUAL(names->items[2], "c:2");
+	CU_ASSERT_STRING_EQUAL(names->items[3], "d");
+	refuse(ARGV("--cache-from", "type=gha", "/"), ERR_UNSUPPORTED,
+	       "--cache-from type=gha is not supported: name an image, alone or as "
+	       "\"type=registry,ref=NAME\"");
+	refuse(ARGV("--cache-from", "type=local,src=/x", "/"), ERR_UNSUPPORTED,
+	       "--cache-from type=local is not supported: name an image, alone or as "
+	       "\"type=registry,ref=NAME\"");
+	refuse(ARGV("--cache-from", "ref=x", "/"), ERR_USAGE,
+	       "type required in --cache-from ref=x: only \"type=registry\" is there");
+	refuse(ARGV("--cache-from", "type=registry,ref=", "/"), ERR_USAGE,
+	       "ref required in --cache-from type=registry,ref=");
+	refuse(ARGV("--cache-from", "type=registry,x", "/"), ERR_USAGE,
+	       "invalid value x in --cache-from type=registry,x");
+	refuse(ARGV("--cache-from", "", "/"), ERR_USAGE, "invalid --cache-from '': EOF");
+	refuse(ARGV("--cache-from", "a,B", "/"), ERR_USAGE,
+	       "invalid --cache-from 'B': invalid reference format: repository name (library/B) "
+	       "must be lowercase");
+}
+
 static void test_names_are_checked_before_the_work(void)
 {
 	refuse(ARGV("-t", "UPPER", "/"), ERR_USAGE,
@@ -280,6 +314,7 @@ static void test_secrets_that_cannot_be(void)
 UNIT_SUITE(buildopts, { "a command line becomes options", test_a_line_becomes_options },
 	   { "without options there are defaults", test_without_options_there_are_defaults },
 	   { "contexts that are not there are refused", test_contexts_that_there_are_not },
+	   { "cache-from names images", test_cache_from_names_images },
 	   { "names are checked before the work", test_names_are_checked_before_the_work },
 	   { "what is absent is refused by name", test_what_is_absent_is_refused_by_name },
 	   { "progress has its ways", test_progress_has_its_ways },
