@@ -76,6 +76,8 @@ static int remove_blobs(struct store *store, struct error *err)
 		if (blob_remove(&store->root, &blobs[i], err) < 0)
 			return -1;
 	}
+	if (nr && blob_sync(&store->root, err) < 0)
+		return -1;
 	return gc_blobs(&store->root, store->db, err);
 }
 

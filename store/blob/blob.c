@@ -57,18 +57,23 @@ int blob_finish(struct blob_writer *writer, const struct digest *digest, struct 
 	return 0;
 }
 
+int blob_sync(const struct root *root, struct error *err)
+{
+	auto_fd int dir = openat(root->fd, BLOB_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return err_sys(err, errno, "open '%s/" BLOB_DIR "'", root->path);
+	return io_sync_dir(dir, err);
+}
+
 int blob_publish(struct blob_writer *writer, struct error *err)
 {
 	auto_free char *name = blob_name(&writer->digest);
-	auto_fd int dir = -1;
 
 	if (renameat(writer->root->fd, writer->temporary, writer->root->fd, name) < 0)
 		return err_sys(err, errno, "keep blob %s", writer->digest.text);
 	free(take_ptr(writer->temporary));
-	dir = openat(writer->root->fd, BLOB_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(err, errno, "open '%s/" BLOB_DIR "'", writer->root->path);
-	return io_sync_dir(dir, err);
+	return blob_sync(writer->root, err);
 }
 
 void blob_writer_free(struct blob_writer *writer)

@@ -50,8 +50,9 @@ int blob_read(const struct root *root, const struct digest *digest, size_t max, 
 /* For reading; its bytes are not verified. Returns a descriptor, or -1: ERR_NOT_FOUND. */
 int blob_open(const struct root *root, const struct digest *digest, struct error *err);
 bool blob_exists(const struct root *root, const struct digest *digest);
-/* Missing is fine. */
+/* Missing is fine. A power cut brings it back, unless blob_sync() came before. */
 int blob_remove(const struct root *root, const struct digest *digest, struct error *err);
+int blob_sync(const struct root *root, struct error *err);
 /* Every digest that has a file; *ret is new, *ret_nr entries. */
 int blob_list(const struct root *root, struct digest **ret, size_t *ret_nr, struct error *err);
 

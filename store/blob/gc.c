@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "blob/gc.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -35,6 +36,7 @@ static int read_doubts(struct db *db, struct digest **ret, size_t *ret_nr, struc
 int gc_blobs(const struct root *root, struct db *db, struct error *err)
 {
 	auto_free struct digest *blobs = NULL;
+	bool removed = false;
 	size_t nr = 0;
 
 	if (read_doubts(db, &blobs, &nr, err) < 0)
@@ -44,8 +46,12 @@ int gc_blobs(const struct root *root, struct db *db, struct error *err)
 
 		if (used < 0 || (!used && blob_remove(root, &blobs[i], err) < 0))
 			return -1;
+		removed |= !used;
 		crash_point("blob-removed");
 	}
+	/* Before the doubt is: nobody would look for one that a power cut brings back. */
+	if (removed && blob_sync(root, err) < 0)
+		return -1;
 	/* An entry that a power cut brings back costs one look. */
 	return nr ? db_exec(db, err, "DELETE FROM doubt", "") : 0;
 }
