@@ -131,7 +131,7 @@ void oci_archive_write_manifest(struct saved_image *image)
 		.config = {
 			.media_type = (char *)MEDIA_OCI_CONFIG,
 			.digest = image->id,
-			.size_bytes = (int64_t)image->config_bytes,
+			.size_bytes = (int64_t)image->document.len,
 		},
 		.layers = layers,
 		.nr_layers = nr,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Crash safety: nothing of the store is changed. The layers are pinned by this
- * session, so that they and their blobs stay, whoever removes the images.
+ * session, so that they and their blobs stay, and the configs are in memory before
+ * the first byte is written: whoever removes the images meanwhile.
  */
 #include "archive/save.h"
 
@@ -73,7 +74,8 @@ struct saving {
 	size_t nr_images;
 	struct member *members;
 	size_t nr_members;
-	bool closed; /* what takes the bytes has failed */
+	size_t config_bytes; /* of all images */
+	bool closed;	     /* what takes the bytes has failed */
 	struct error why;
 };
 
@@ -171,13 +173,16 @@ static int take_layer(struct saving *saving, struct saved_image *image, size_t i
 
 static int read_config(struct saving *saving, struct saved_image *image, struct error *err)
 {
-	auto_buf struct buf bytes = { 0 };
+	struct buf *bytes = &image->document;
 
-	if (blob_read(&saving->store->root, &image->id, LIMIT_JSON_BYTES, &bytes, err) < 0 ||
-	    image_config_parse(bytes.data, bytes.len, &image->config, err) < 0)
+	if (blob_read(&saving->store->root, &image->id, LIMIT_JSON_BYTES, bytes, err) < 0 ||
+	    image_config_parse(bytes->data, bytes->len, &image->config, err) < 0)
 		return -1;
-	image->config_bytes = bytes.len;
-	add_member(saving, image, &image->id, bytes.len);
+	saving->config_bytes += bytes->len;
+	if (saving->config_bytes > LIMIT_ARCHIVE_CONFIG_BYTES)
+		return err_set(err, ERR_LIMIT, "the configs of the images are larger than %u bytes",
+			       LIMIT_ARCHIVE_CONFIG_BYTES);
+	add_member(saving, image, &image->id, bytes->len);
 	return 0;
 }
 
@@ -266,15 +271,6 @@ static int compare(const void *a, const void *b)
 				    : (x->index > y->index) - (x->index < y->index);
 }
 
-static int write_config(struct saving *saving, const struct member *member, struct error *err)
-{
-	auto_buf struct buf bytes = { 0 };
-
-	if (blob_read(&saving->store->root, &member->digest, LIMIT_JSON_BYTES, &bytes, err) < 0)
-		return -1;
-	return tarball_write(&saving->tarball, bytes.data, bytes.len, err);
-}
-
 static int write_layer(struct saving *saving, const struct member *member, struct error *err)
 {
 	auto_layer_blob struct layer_blob blob = { .fd = -1 };
@@ -301,15 +297,14 @@ static int write_layer(struct saving *saving, const struct member *member, struc
 
 static int write_bytes(struct saving *saving, const struct member *member, struct error *err)
 {
-	const struct buf *manifest = &member->image->manifest;
+	const struct saved_image *image = member->image;
+	const struct buf *bytes = member->is_manifest ? &image->manifest : &image->document;
 
-	if (member->is_manifest)
-		return tarball_write(&saving->tarball, manifest->data, manifest->len, err);
 	if (!digest_is_set(&member->chain))
-		return write_config(saving, member, err);
+		return tarball_write(&saving->tarball, bytes->data, bytes->len, err);
 	if (write_layer(saving, member, err) < 0)
 		return err_add(err, "layer %zu (%s)", member->index,
-			       member->image->config.diff_ids[member->index].text);
+			       image->config.diff_ids[member->index].text);
 	return 0;
 }
 

@@ -65,7 +65,7 @@ struct save_args {
  * archive_save - write the archive
  * @store: with its pool open; a session is begun
  *
- * Returns 0, or -1: ERR_NOT_FOUND when an image has been removed meanwhile;
+ * Returns 0, or -1: ERR_NOT_FOUND when an image has been removed before it began;
  * ERR_UNSUPPORTED for the platform, and for a layer whose tar cannot be made again
  * (layer/layer_tar.h); ERR_CORRUPT for bytes that have changed; ERR_LIMIT for
  * more images than an archive may have; what write said.

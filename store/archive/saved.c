@@ -5,6 +5,7 @@
 
 void saved_image_done(struct saved_image *image)
 {
+	buf_done(&image->document);
 	image_config_done(&image->config);
 	strlist_done(&image->names);
 	free(image->layers);

@@ -25,8 +25,8 @@ struct saved_layer {
 
 /* Starts as { 0 }. */
 struct saved_image {
-	struct digest id; /* of its config */
-	uint64_t config_bytes;
+	struct digest id;    /* of its config */
+	struct buf document; /* the config as it is kept */
 	struct image_config config;
 	struct digest parent;	    /* recorded for what was made here; unset: none */
 	struct strlist names;	    /* canonical "domain/path:tag" */

@@ -27,8 +27,9 @@ static struct digest named(const char *letters)
 /* @nr_layers: with as many entries of history, all alike */
 static struct saved_image make(const char *id, size_t nr_layers)
 {
-	struct saved_image image = { .id = named(id), .config_bytes = 7 };
+	struct saved_image image = { .id = named(id) };
 
+	buf_puts(&image.document, "{ ... }");
 	image.config.nr_layers = nr_layers;
 	image.config.nr_history = nr_layers;
 	image.config.history = xcalloc(nr_layers, sizeof(*image.config.history));
@@ -101,6 +102,10 @@ static void test_parents(void)
 	images[1] = make(B, 3);
 	images[1].parent = images[0].id;
 	CU_ASSERT_FALSE(tells_parent(images, 2));
+	images[1].parent = images[1].id;
+	CU_ASSERT_FALSE(tells_parent(images, 2));
+	saved_image_done(&images[1]);
+	images[1] = make(B, 0);
 	images[1].parent = images[1].id;
 	CU_ASSERT_FALSE(tells_parent(images, 2));
 	saved_image_done(&images[0]);
