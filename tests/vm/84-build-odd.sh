@@ -93,6 +93,20 @@ owners_of_contexts() {
 	is '0:0 0:0 0:0' "$(v run --rm o sh -c 'echo $(stat -c %u:%g /own /named; cat /mounted)')"
 }
 
+# mkfs's folder is in no layer, but what somebody puts there is.
+lost_and_found() {
+	local what
+	for what in one two; do
+		context <<-END
+			FROM debian:12
+			RUN mkdir /lost+found && echo $what >/lost+found/f
+		END
+		v build -q -t l "$ctx" >/dev/null
+		is $what "$(v run --rm l cat /lost+found/f)"
+	done
+	nothing_runs
+}
+
 fresh_store 2G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 base=$(v images -q debian:12)
@@ -101,3 +115,4 @@ case_build 'WORKDIR goes through links and leaves them' workdir_through_links
 case_build 'a Dockerfile or an ignore file is a regular file' no_regular_files
 case_build 'a file that changes while it is hashed does not spoil the cache' changing_context
 case_build 'files of a named context are root'\''s' owners_of_contexts
+case_build 'what is in lost+found tells layers apart' lost_and_found
