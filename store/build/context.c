@@ -246,7 +246,9 @@ int context_walk(const struct context *context, const struct context_source *sou
 	auto_fd int dir_fd = open_folder(context, parent, err);
 
 	buf_puts(&walk.path, source->path);
-	if (dir_fd < 0 || take_entry(&walk, dir_fd, *base ? base : ".", err) < 0)
+	/* Of files, each of which is a walk, there may be very many. */
+	if (dir_fd < 0 || cancel_check(err) < 0 ||
+	    take_entry(&walk, dir_fd, *base ? base : ".", err) < 0)
 		return -1;
 	while (walk.nr)
 		if (take_next(&walk, err) < 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "build/context.h"
@@ -240,6 +241,8 @@ int context_find(const struct context *context, const char *source, bool parents
 	auto_free char *dropped = clean(front), *path = clean(source);
 	size_t drop = count_components(dropped);
 
+	if (cancel_check(err) < 0)
+		return -1;
 	if (strlen(path) >= LIMIT_PATH_BYTES)
 		return err_set(err, ERR_LIMIT, "a source is longer than %d bytes",
 			       LIMIT_PATH_BYTES);

@@ -107,6 +107,17 @@ lost_and_found() {
 	nothing_runs
 }
 
+# timeout says 124 when the signal was enough.
+many_sources() {
+	context <<-END
+		FROM debian:12
+		COPY $(printf 'f %.0s' {1..30000}) /d/
+	END
+	echo >"$ctx/f"
+	fails 124 timeout -s INT -k 2 0.5 "$VENEER" build "$ctx"
+	nothing_runs
+}
+
 fresh_store 2G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 base=$(v images -q debian:12)
@@ -116,3 +127,4 @@ case_build 'a Dockerfile or an ignore file is a regular file' no_regular_files
 case_build 'a file that changes while it is hashed does not spoil the cache' changing_context
 case_build 'files of a named context are root'\''s' owners_of_contexts
 case_build 'what is in lost+found tells layers apart' lost_and_found
+case_build 'a signal is heard among many sources' many_sources
