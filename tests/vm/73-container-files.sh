@@ -321,6 +321,9 @@ killed() {
 	nr=$(VENEER_CRASH_AT='?' "$VENEER_CRASH" cp "$WORK/src" one:/srv 2>&1 | grep -c ^crash)
 	[ "$nr" -gt 2 ]
 	for n in $(seq "$nr"); do
+		# Its first use, which makes its volume, each time.
+		v rm one >/dev/null
+		v create --name one debian:12 true >/dev/null
 		got=0
 		VENEER_CRASH_AT="*:$n" "$VENEER_CRASH" cp "$WORK/src" one:/srv >/dev/null 2>&1 || got=$?
 		is 137 $got "exit status at point $n"
@@ -328,6 +331,7 @@ killed() {
 		only_running 0
 		no_leftovers
 	done
+	v cp "$WORK/src" one:/srv
 	is one "$(v cp one:/srv/src/one - | tar -xO)"
 	v rm one >/dev/null
 	nothing_runs
