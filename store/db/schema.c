@@ -212,5 +212,5 @@ static const char version_5[] =
  */
 static const char version_6[] = "ALTER TABLE build_step ADD COLUMN last_key TEXT;";
 
-const char *const schema_migrations[] = { version_1, version_2, version_3,
-					  version_4, version_5, version_6, NULL };
+const char *const schema_migrations[] = { version_1, version_2, version_3, version_4,
+					  version_5, version_6, NULL };
