@@ -30,8 +30,9 @@ struct tree_writer;
 struct source_tree {
 	struct digest chain;
 	struct volume *volume;
-	int fd;	    /* root of its mount */
-	char *path; /* where it is mounted; NULL: nowhere */
+	int fd;		       /* root of its mount */
+	char *path;	       /* where it is mounted; NULL: nowhere */
+	struct ignore *ignore; /* of a named context; or NULL */
 };
 
 enum stage_state { STAGE_NEW, STAGE_BUILDING, STAGE_BUILT };

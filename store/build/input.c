@@ -205,26 +205,43 @@ static int read_dockerfile(const struct build_input_args *args, struct build_inp
 	return got < 0 ? err_add(err, "failed to read dockerfile") : 0;
 }
 
+/* Returns 1, 0 when it is not there, or -1. */
+static int parse_ignore(int root_fd, const char *path, struct ignore **ret, size_t *ret_bytes,
+			struct error *err)
+{
+	auto_buf struct buf text = { 0 };
+	int got = read_text(root_fd, path, LIMIT_IGNORE_BYTES, &text, err);
+
+	if (got <= 0)
+		return got;
+	*ret_bytes = text.len;
+	return ignore_parse(text.data, text.len, ret, err) < 0
+		       ? err_add(err, "failed to read .dockerignore")
+		       : 1;
+}
+
 /* "PATH.dockerignore" beside the Dockerfile in place of the one of the context. */
 static int read_ignore(const struct build_input_args *args, struct build_input *ret,
 		       struct error *err)
 {
 	bool elsewhere = args->file && args->context;
 	auto_free char *beside = xasprintf("%s.dockerignore", args->file ? args->file : ret->name);
-	auto_buf struct buf text = { 0 };
 	int got = 0;
 
 	if (!args->file || strcmp(args->file, "-") != 0)
-		got = read_text(elsewhere ? -1 : ret->root_fd, beside, LIMIT_IGNORE_BYTES, &text,
-				err);
+		got = parse_ignore(elsewhere ? -1 : ret->root_fd, beside, &ret->ignore,
+				   &ret->ignore_bytes, err);
 	if (got == 0)
-		got = read_text(ret->root_fd, ".dockerignore", LIMIT_IGNORE_BYTES, &text, err);
-	if (got <= 0)
-		return got;
-	ret->ignore_bytes = text.len;
-	return ignore_parse(text.data, text.len, &ret->ignore, err) < 0
-		       ? err_add(err, "failed to read .dockerignore")
-		       : 0;
+		got = parse_ignore(ret->root_fd, ".dockerignore", &ret->ignore, &ret->ignore_bytes,
+				   err);
+	return got < 0 ? -1 : 0;
+}
+
+int build_input_ignore(int root_fd, struct ignore **ret, struct error *err)
+{
+	size_t bytes;
+
+	return parse_ignore(root_fd, ".dockerignore", ret, &bytes, err) < 0 ? -1 : 0;
 }
 
 static int open_folder(const char *path, struct build_input *ret, struct error *err)

@@ -46,4 +46,7 @@ void build_input_done(struct build_input *input);
 int build_input_open(struct store *store, const struct build_input_args *args,
 		     struct build_input *ret, struct error *err);
 
+/* The .dockerignore of another context; *ret stays NULL where there is none. */
+int build_input_ignore(int root_fd, struct ignore **ret, struct error *err);
+
 #endif

@@ -100,14 +100,26 @@ static int find_one(struct stage *stage, const char *text, struct run_mount *mou
 	return spec->type == RUNMOUNT_BIND ? find_content(mount, err) : 0;
 }
 
+/* One of several texts, so that no two lists of them look the same. */
+static void put_text(struct buf *buf, const char *text)
+{
+	buf_printf(buf, "%zu:%s ", strlen(text), text);
+}
+
 /* Everything of it that the result of the step depends on. */
 static char *key_text(const struct run_mount *mount)
 {
 	const struct runmount *spec = &mount->spec;
+	auto_buf struct buf buf = { 0 };
 
-	return xasprintf("%d %s %s %s %s %d %o %u %u %" PRIu64, (int)spec->type, spec->id,
-			 spec->source, spec->from, spec->env ? spec->env : "", spec->read_only,
-			 spec->mode, spec->uid, spec->gid, spec->size_bytes);
+	put_text(&buf, mount->target.len ? mount->target.data : "");
+	put_text(&buf, spec->id);
+	put_text(&buf, spec->source);
+	put_text(&buf, spec->from);
+	put_text(&buf, spec->env ? spec->env : "");
+	buf_printf(&buf, "%d %d %o %u %u %" PRIu64, (int)spec->type, spec->read_only, spec->mode,
+		   spec->uid, spec->gid, spec->size_bytes);
+	return xstrdup(buf.data);
 }
 
 int run_mounts_find(struct stage *stage, const struct instruction *instruction,
@@ -121,12 +133,10 @@ int run_mounts_find(struct stage *stage, const struct instruction *instruction,
 	ret->items = xcalloc(texts.nr + 1, sizeof(*ret->items));
 	for (size_t i = 0; i < texts.nr; i++) {
 		struct run_mount *mount = &ret->items[ret->nr++];
-		auto_free char *rest = NULL;
 
 		if (find_one(stage, texts.items[i], mount, err) < 0)
 			return -1;
-		rest = key_text(mount);
-		mount->text = xasprintf("%s %s", mount->target.len ? mount->target.data : "", rest);
+		mount->text = key_text(mount);
 	}
 	return 0;
 }

@@ -46,8 +46,10 @@ static int open_named(struct builder *builder, const char *path, struct build_so
 	builder->trees = xrealloc(builder->trees, (builder->nr_trees + 1) * sizeof(*tree));
 	tree = &builder->trees[builder->nr_trees++];
 	*tree = (struct source_tree){ .fd = fd, .path = realpath(path, NULL) };
+	if (build_input_ignore(fd, &tree->ignore, err) < 0)
+		return err_add(err, "build context '%s'", path);
 	ret->is_context = true;
-	ret->context = (struct context){ .root_fd = fd }; /* owners are the host's, as in our own */
+	ret->context = (struct context){ .root_fd = fd, .ignore = tree->ignore };
 	ret->path = tree->path;
 	return 0;
 }
@@ -225,6 +227,7 @@ void builder_close_sources(struct builder *builder)
 		if (tree->fd >= 0)
 			close(tree->fd);
 		volume_free(tree->volume);
+		ignore_free(tree->ignore);
 		free(tree->path);
 	}
 	free(builder->trees);

@@ -93,6 +93,19 @@ owners_of_contexts() {
 	is '0:0 0:0 0:0' "$(v run --rm o sh -c 'echo $(stat -c %u:%g /own /named; cat /mounted)')"
 }
 
+ignored_in_contexts() {
+	context <<-'END'
+		FROM debian:12
+		COPY --from=more . /all/
+		RUN --mount=from=more,target=/m ls -A /m >/mounted
+	END
+	mkdir "$ctx/more"
+	touch "$ctx/more/kept" "$ctx/more/dropped"
+	echo dropped >"$ctx/more/.dockerignore"
+	v build -q -t o --build-context more="$ctx/more" "$ctx" >/dev/null
+	is '.dockerignore kept .dockerignore kept' "$(v run --rm o sh -c 'echo $(ls -A /all; cat /mounted)')"
+}
+
 # mkfs's folder is in no layer, but what somebody puts there is.
 lost_and_found() {
 	local what
@@ -126,5 +139,6 @@ case_build 'WORKDIR goes through links and leaves them' workdir_through_links
 case_build 'a Dockerfile or an ignore file is a regular file' no_regular_files
 case_build 'a file that changes while it is hashed does not spoil the cache' changing_context
 case_build 'files of a named context are root'\''s' owners_of_contexts
+case_build 'a named context has an ignore file of its own' ignored_in_contexts
 case_build 'what is in lost+found tells layers apart' lost_and_found
 case_build 'a signal is heard among many sources' many_sources
