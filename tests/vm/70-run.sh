@@ -150,7 +150,7 @@ detached() {
 	contains "Conflict. The container name \"/web\" is already in use by container \"$id\"" "$stderr"
 	is running "$(v inspect -f '{{.State.Status}}' web)"
 	is /web "$(v container inspect -f '{{.Name}}' "${id:0:6}")"
-	fails 64 "$VENEER" inspect -f '{{.Nope}}' web
+	fails 1 "$VENEER" inspect -f '{{.Nope}}' web
 	contains 'template parsing error: ' "$stderr"
 	is web "$(v stop -t 1 web)"
 	contains 'Exited (137)' "$(v ps -a --format '{{.Status}}')"
