@@ -9,6 +9,9 @@
 #include "base/log.h"
 #include "layer/tree_walk.h"
 
+/* mkfs and e2fsck make it; it is no part of an image. */
+static const char *const never_shown[] = { "lost+found", NULL };
+
 static bool is_below(const char *path, const char *const *tops)
 {
 	for (; tops && *tops; tops++) {
@@ -20,21 +23,13 @@ static bool is_below(const char *path, const char *const *tops)
 	return false;
 }
 
-/*
- * mkfs and e2fsck make it: it is no part of an image. What is in it is, and brings it along:
- * else two layers that differ there would be one.
- */
-static bool is_lost_and_found(const struct change *change)
-{
-	return change->kind != CHANGE_DELETED && strcmp(change->path, "lost+found") == 0;
-}
-
 static void drop_hidden(struct change_list *list, const char *const *hidden)
 {
 	size_t nr = 0;
 
 	for (size_t i = 0; i < list->nr; i++) {
-		if (is_below(list->items[i].path, hidden) || is_lost_and_found(&list->items[i]))
+		if (is_below(list->items[i].path, hidden) ||
+		    is_below(list->items[i].path, never_shown))
 			free(list->items[i].path);
 		else
 			list->items[nr++] = list->items[i];

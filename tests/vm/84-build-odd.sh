@@ -106,20 +106,6 @@ ignored_in_contexts() {
 	is '.dockerignore kept .dockerignore kept' "$(v run --rm o sh -c 'echo $(ls -A /all; cat /mounted)')"
 }
 
-# mkfs's folder is in no layer, but what somebody puts there is.
-lost_and_found() {
-	local what
-	for what in one two; do
-		context <<-END
-			FROM debian:12
-			RUN mkdir /lost+found && echo $what >/lost+found/f
-		END
-		v build -q -t l "$ctx" >/dev/null
-		is $what "$(v run --rm l cat /lost+found/f)"
-	done
-	nothing_runs
-}
-
 # timeout says 124 when the signal was enough.
 many_sources() {
 	context <<-END
@@ -140,5 +126,4 @@ case_build 'a Dockerfile or an ignore file is a regular file' no_regular_files
 case_build 'a file that changes while it is hashed does not spoil the cache' changing_context
 case_build 'files of a named context are root'\''s' owners_of_contexts
 case_build 'a named context has an ignore file of its own' ignored_in_contexts
-case_build 'what is in lost+found tells layers apart' lost_and_found
 case_build 'a signal is heard among many sources' many_sources
