@@ -63,10 +63,14 @@ int recover_session_begin(const struct root *root, struct db *db, const char *co
 	auto_free char *file = NULL;
 	auto_fd int fd = -1;
 
-	/* The lock is taken before the row can be seen: nobody takes us for dead. */
+	/*
+	 * The lock is taken before the row can be seen: nobody takes us for dead. The id is the time,
+	 * as one that was there before may be the name of a file that a sweep holds, and the sweep
+	 * would wait for our transaction.
+	 */
 	if (db_begin(&tx, db, err) < 0 ||
-	    db_exec(db, err, "INSERT INTO session (command, started_ns) VALUES (?1, ?2)", "si",
-		    command, rows_now_ns()) < 0 ||
+	    db_exec(db, err, "INSERT INTO session (id, command, started_ns) VALUES (?2, ?1, ?2)",
+		    "si", command, rows_now_ns()) < 0 ||
 	    read_ids(db, "SELECT last_insert_rowid()", 0, &id, err) < 0)
 		return -1;
 	file = session_file(id.items[0]);
