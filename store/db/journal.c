@@ -264,7 +264,10 @@ static int settle(struct db *db, uint64_t txid, struct error *err)
 {
 	auto_tx struct db_tx tx = { 0 };
 
-	/* A power cut that takes this commit leaves the pool one ahead: it is done again. */
+	/*
+	 * A power cut that takes this commit leaves the pool one ahead: it is done again.
+	 * Both states are named as in the index of the intents, which serves only then.
+	 */
 	if (db_begin_unsynced(&tx, db, err) < 0 ||
 	    db_exec(db, err,
 		    "UPDATE thin SET state = 'live' WHERE state IN ('creating', 'deleting')"

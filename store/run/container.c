@@ -370,16 +370,13 @@ static int record_with_init(struct store *store, struct container_row *row, cons
 
 	while ((done = record(store, row, name, document, err)) <= 0) {
 		/* It can be gone again only if the image is removed just now. */
-		if (done == 0) {
-			if (make_first(store, row, err) < 0)
-				return -1;
-		} else if (noticed || err->kind != ERR_EXISTS) {
+		if (done == 0 && make_first(store, row, err) < 0)
 			return -1;
-		} else if (notice_ended(store, err) < 0) {
+		/* Who has the name may go now that it has ended. */
+		if (done < 0 &&
+		    (noticed || err->kind != ERR_EXISTS || notice_ended(store, err) < 0))
 			return -1;
-		} else {
-			noticed = true; /* who has the name may be gone now */
-		}
+		noticed = noticed || done < 0;
 	}
 	/* Outside of the transaction, so that others need not wait for our disk. */
 	return db_sync(store->db, err);
