@@ -112,10 +112,6 @@ $(OUT)/step-check: $(OUT)/tests/vm/step_check.o $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
-$(OUT)/layer-tar: $(OUT)/tests/vm/layer_tar.o $(STORE) $(DRIVER)
-	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
-
 $(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -215,7 +211,7 @@ test: ## the whole suite: lint, unit tests in three builds, tests in the real ke
 	$(Q)tests/all.sh
 
 .PHONY: vm-programs
-vm-programs: $(OUT)/driver-check $(OUT)/diff-check $(OUT)/step-check $(OUT)/layer-tar
+vm-programs: $(OUT)/driver-check $(OUT)/diff-check $(OUT)/step-check
 
 test-vm: ## the tests in the real kernel alone
 	$(Q)$(MAKE) --no-print-directory all vm-programs images
