@@ -10,12 +10,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 
 static int64_t now_ms(void)
 {
@@ -37,21 +40,30 @@ static void exec_system_program(const char *const argv[])
 	}
 }
 
+/* What a child is given. */
+struct streams {
+	int input_fd;	  /* -1: /dev/null */
+	bool own_stderr;  /* not where its stdout goes */
+	bool path_is_all; /* no other folders are searched */
+};
+
 /* In the child: never returns. A failed exec tells its errno through report_fd. */
-static _Noreturn void child(const char *const argv[], int output_fd, int report_fd)
+static _Noreturn void child(const char *const argv[], const struct streams *streams, int output_fd,
+			    int report_fd)
 {
-	int null_fd = open("/dev/null", O_RDONLY);
+	int input_fd = streams->input_fd >= 0 ? streams->input_fd : open("/dev/null", O_RDONLY);
 	sigset_t none;
 	int failed;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	dup2(null_fd, STDIN_FILENO);
+	dup2(input_fd, STDIN_FILENO);
 	dup2(output_fd, STDOUT_FILENO);
-	dup2(output_fd, STDERR_FILENO);
+	if (!streams->own_stderr)
+		dup2(output_fd, STDERR_FILENO);
 	execvp(argv[0], (char *const *)argv);
-	if (!strchr(argv[0], '/'))
+	if (!streams->path_is_all && !strchr(argv[0], '/'))
 		exec_system_program(argv);
 	failed = errno;
 	while (write(report_fd, &failed, sizeof(failed)) < 0 && errno == EINTR)
@@ -96,7 +108,8 @@ static const char *last_line(struct buf *output)
 }
 
 /* Returns the child's process id. */
-static pid_t start(const char *const argv[], int *ret_output_fd, struct error *err)
+static pid_t start(const char *const argv[], const struct streams *streams, int *ret_output_fd,
+		   struct error *err)
 {
 	int output[2], report[2], failed = 0;
 	auto_fd int output_fd = -1;
@@ -112,7 +125,7 @@ static pid_t start(const char *const argv[], int *ret_output_fd, struct error *e
 	}
 	pid = fork();
 	if (pid == 0)
-		child(argv, output[1], report[1]);
+		child(argv, streams, output[1], report[1]);
 	close(output[1]);
 	close(report[1]);
 	if (pid < 0) {
@@ -133,8 +146,9 @@ static pid_t start(const char *const argv[], int *ret_output_fd, struct error *e
 
 static int run(const char *const argv[], int deadline_ms, struct buf *output, struct error *err)
 {
+	const struct streams streams = { .input_fd = -1 };
 	auto_fd int output_fd = -1;
-	pid_t pid = start(argv, &output_fd, err);
+	pid_t pid = start(argv, &streams, &output_fd, err);
 	bool late;
 	int status;
 
@@ -173,4 +187,104 @@ int proc_check(const char *const argv[], int deadline_ms, struct error *err)
 		return err_set(err, ERR_IO, "%s failed (exit status %d): %s", argv[0], status,
 			       last_line(&output));
 	return status;
+}
+
+/* ---- a request and an answer ---- */
+
+/* A file without a name, which is memory: it is there as a whole before anybody reads it. */
+static int open_request(const struct proc_talk *talk, struct error *err)
+{
+	auto_fd int fd = memfd_create("request", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "memory for a request");
+	if (io_write(fd, talk->input, talk->input_len, err) < 0)
+		return -1;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "seek");
+	return take_fd(fd);
+}
+
+static int check_time(const struct proc_talk *talk, int64_t until_ms, struct error *err)
+{
+	if (cancel_check(err) < 0)
+		return -1;
+	if (now_ms() >= until_ms)
+		return err_set(err, ERR_IO, "%s did not end within %d s", talk->argv[0],
+			       talk->deadline_ms / 1000);
+	return 0;
+}
+
+/* Reads until the child closes its end. */
+static int collect_answer(const struct proc_talk *talk, int fd, int64_t until_ms,
+			  struct buf *output, struct error *err)
+{
+	char more;
+
+	for (;;) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		bool full = output->len == talk->output_max;
+		ssize_t got;
+
+		if (check_time(talk, until_ms, err) < 0)
+			return -1;
+		/* In small steps: a signal may come between the look for one and the wait. */
+		if (poll(&wait, 1, 100) <= 0)
+			continue;
+		got = full ? read(fd, &more, 1)
+			   : read(fd, output->data + output->len, talk->output_max - output->len);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return 0;
+		if (full)
+			return err_set(err, ERR_LIMIT, "%s answered more than %zu bytes",
+				       talk->argv[0], talk->output_max);
+		output->len += (size_t)got;
+	}
+}
+
+/* It may have closed its end and go on. */
+static int wait_for_end(const struct proc_talk *talk, pid_t pid, int64_t until_ms, int *ret_status,
+			struct error *err)
+{
+	const struct timespec moment = { .tv_nsec = 2000000 };
+
+	for (;;) {
+		pid_t ended = waitpid(pid, ret_status, WNOHANG);
+
+		if (ended == pid)
+			return 0;
+		if (ended < 0 && errno != EINTR)
+			return err_sys(err, errno, "wait for %s", talk->argv[0]);
+		if (check_time(talk, until_ms, err) < 0)
+			return -1;
+		nanosleep(&moment, NULL);
+	}
+}
+
+int proc_talk(const struct proc_talk *talk, struct buf *ret_output, struct error *err)
+{
+	auto_fd int input_fd = open_request(talk, err), output_fd = -1;
+	struct streams streams = { input_fd, .own_stderr = true, .path_is_all = true };
+	int64_t until_ms = now_ms() + talk->deadline_ms;
+	int status;
+	pid_t pid;
+
+	if (input_fd < 0)
+		return -1;
+	pid = start(talk->argv, &streams, &output_fd, err);
+	if (pid < 0)
+		return -1;
+	if (collect_answer(talk, output_fd, until_ms, ret_output, err) < 0 ||
+	    wait_for_end(talk, pid, until_ms, &status, err) < 0) {
+		kill(pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		return -1;
+	}
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_IO, "%s was killed by signal %d", talk->argv[0],
+			       WTERMSIG(status));
+	return WEXITSTATUS(status);
 }

@@ -27,4 +27,23 @@ int proc_run(const char *const argv[], int deadline_ms, struct buf *ret_output, 
  */
 int proc_check(const char *const argv[], int deadline_ms, struct error *err);
 
+struct proc_talk {
+	const char *const *argv;
+	const void *input; /* what the child reads */
+	size_t input_len;
+	size_t output_max; /* bytes; more is an error */
+	int deadline_ms;
+};
+
+/**
+ * proc_talk - run a program that reads a request and writes an answer
+ * @ret_output: stdout of the child; made by secret_buf_init() with output_max, so that nothing of
+ *              it lies anywhere else
+ *
+ * stderr is ours: the child may speak to the user. Its program is looked up in PATH alone. The
+ * request is on no disk and in no argument. Returns the exit status (0 to 255), or -1 when the
+ * child is gone: ERR_NOT_FOUND, ERR_LIMIT, ERR_CANCELLED, ERR_IO (killed, or out of time).
+ */
+int proc_talk(const struct proc_talk *talk, struct buf *ret_output, struct error *err);
+
 #endif

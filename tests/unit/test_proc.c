@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/proc.h"
+#include "base/secret.h"
 #include "unit.h"
 
 static void test_output_and_status(void)
@@ -50,8 +51,60 @@ static void test_deadline(void)
 	CU_ASSERT_EQUAL(err.kind, ERR_IO);
 }
 
+/* Returns what proc_talk() says of a shell script that reads a request. */
+static int talk(const char *script, const char *input, size_t max, struct buf *ret,
+		struct error *err)
+{
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	const struct proc_talk args = { argv, input, strlen(input), max, .deadline_ms = 500 };
+
+	secret_buf_init(ret, max);
+	return proc_talk(&args, ret, err);
+}
+
+static void test_a_request_and_an_answer(void)
+{
+	auto_secret_buf struct buf output = { 0 };
+	auto_buf struct buf large = { 0 };
+	struct error err = { 0 };
+
+	CU_ASSERT_EQUAL(talk("cat; exit 3", "asked", 5, &output, &err), 3);
+	CU_ASSERT_EQUAL(output.len, 5);
+	CU_ASSERT_STRING_EQUAL(output.data, "asked");
+	secret_buf_done(&output);
+	/* More than a pipe takes at once, to a child that answers before it reads. */
+	for (int i = 0; i < 30000; i++)
+		buf_puts(&large, "0123456789");
+	CU_ASSERT_EQUAL(talk("echo first; cat", large.data, 400000, &output, &err), 0);
+	CU_ASSERT_EQUAL(output.len, 6 + large.len);
+	secret_buf_done(&output);
+	CU_ASSERT_EQUAL(talk("true", large.data, 10, &output, &err), 0);
+	CU_ASSERT_EQUAL(output.len, 0);
+}
+
+static void check_no_answer(const char *script, enum err_kind kind, const char *text)
+{
+	auto_secret_buf struct buf output = { 0 };
+	struct error err = { 0 };
+
+	CU_ASSERT_EQUAL(talk(script, "", 5, &output, &err), -1);
+	CU_ASSERT_EQUAL(err.kind, kind);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, text));
+}
+
+static void test_answers_have_bounds(void)
+{
+	check_no_answer("echo 12345", ERR_LIMIT, "more than 5 bytes");
+	check_no_answer("cat /dev/zero", ERR_LIMIT, "more than 5 bytes");
+	check_no_answer("exec sleep 60", ERR_IO, "did not end");
+	check_no_answer("exec >&-; exec sleep 60", ERR_IO, "did not end");
+	check_no_answer("kill -9 $$", ERR_IO, "signal 9");
+}
+
 UNIT_SUITE(proc, { "output and exit status arrive", test_output_and_status },
 	   { "a missing program is not found", test_missing_program },
 	   { "root's programs are found without their folders in PATH",
 	     test_a_path_without_the_folders_of_root },
-	   { "a child that does not end is killed", test_deadline });
+	   { "a child that does not end is killed", test_deadline },
+	   { "a child reads a request and answers", test_a_request_and_an_answer },
+	   { "answers have bounds", test_answers_have_bounds });
