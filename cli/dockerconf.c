@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -65,7 +66,13 @@ int dockerconf_read(const char *dir, struct dockerconf *ret, struct error *err)
 		return err->sys_errno == ENOENT || err->sys_errno == ENOTDIR ? 0 : -1;
 	json_auto_t *document = json_loadb(text.data ? text.data : "", text.len, 0, &problem);
 
-	if (!document)
+	if (!document) {
+		/* The parser shows the text that it stumbled over, which may be a password. */
+		char *near = strstr(problem.text, " near ");
+
+		if (near)
+			*near = '\0';
 		return err_set(err, ERR_CORRUPT, "line %d: %s", problem.line, problem.text);
+	}
 	return read_document(document, ret, err);
 }

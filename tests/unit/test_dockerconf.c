@@ -68,7 +68,21 @@ static void test_a_malformed_file_is_told(void)
 	}
 }
 
+static void test_no_secret_is_told(void)
+{
+	auto_dockerconf struct dockerconf conf = { 0 };
+	struct error err;
+
+	CU_ASSERT_EQUAL(
+		read_text("{ \"auths\": { \"h\": { \"auth\": \"c2Vj\" \"c2Vj\" } } }", &conf, &err),
+		-1);
+	CU_ASSERT_EQUAL(err.kind, ERR_CORRUPT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "line 1"));
+	CU_ASSERT_PTR_NULL(strstr(err.text, "c2Vj"));
+}
+
 UNIT_SUITE(dockerconf,
 	   { "known keys are read, others ignored", test_known_keys_are_read_and_others_ignored },
 	   { "a missing file is an empty one", test_a_missing_file_is_an_empty_one },
-	   { "a malformed file is told", test_a_malformed_file_is_told });
+	   { "a malformed file is told", test_a_malformed_file_is_told },
+	   { "of a malformed file no secret is told", test_no_secret_is_told });
