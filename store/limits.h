@@ -113,6 +113,22 @@
 /* ADD of a URL. The weights of large models come in files of some 10 GiB; the end of a stream may never. */
 #define LIMIT_FETCH_BYTES (UINT64_C(64) * 1024 * 1024 * 1024)
 
+/* ---- registries ---- */
+
+/* config.json and auth.json: credentials of many registries fit. */
+#define LIMIT_AUTH_FILE_BYTES (1024u * 1024)
+/* A user's name, a password or a token. Signed tokens of clouds have some 10 KiB. */
+#define LIMIT_CREDENTIAL_BYTES (64u * 1024)
+/* What a credential helper answers: one of those in JSON, where six bytes may stand for one. */
+#define LIMIT_HELPER_BYTES (512u * 1024)
+/* The name of a helper is part of a file name. */
+#define LIMIT_HELPER_NAME_BYTES 200
+/* A token server's answer holds up to three tokens; an error of a registry is shorter. */
+#define LIMIT_AUTH_ANSWER_BYTES (256u * 1024)
+/* WWW-Authenticate: one header of one answer, and how many of them. */
+#define LIMIT_CHALLENGE_BYTES 8192u
+#define LIMIT_CHALLENGES      16u
+
 /* ---- containers ---- */
 
 /* /etc/passwd and /etc/group of an image; a directory service has no place there. */
