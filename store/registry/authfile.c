@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,7 +251,7 @@ static char *follow_links(const char *path, struct error *err)
 	auto_free char *at = xstrdup(path);
 
 	for (int i = 0; i <= LINKS_MAX; i++) {
-		char target[PATH_MAX];
+		char target[LIMIT_PATH_BYTES];
 		ssize_t len = readlink(at, target, sizeof(target) - 1);
 		char *next;
 

@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/curllib.h"
 
+#include <malloc.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/library.h"
+#include "base/secret.h"
+
+/* realloc() would leave the old place as it was. */
+static void *move(void *p, size_t size)
+{
+	size_t had = p ? malloc_usable_size(p) : 0;
+	void *moved = malloc(size);
+
+	if (!moved)
+		return NULL;
+	memcpy(moved, p ?: "", had < size ? had : size);
+	secret_free(p);
+	return moved;
+}
 
 static int load(struct curllib *lib, struct error *err)
 {
 	const struct library_symbol symbols[] = {
-		{ "curl_global_init", &lib->global_init },
+		{ "curl_global_init_mem", &lib->global_init_mem },
 		{ "curl_easy_init", &lib->easy_init },
 		{ "curl_easy_cleanup", &lib->easy_cleanup },
 		{ "curl_easy_setopt", &lib->easy_setopt },
@@ -21,7 +38,8 @@ static int load(struct curllib *lib, struct error *err)
 
 	if (library_load("libcurl.so.4", symbols, err) < 0)
 		return -1;
-	if (lib->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (lib->global_init_mem(CURL_GLOBAL_DEFAULT, malloc, secret_free, move, strdup, calloc) !=
+	    CURLE_OK)
 		return err_set(err, ERR_IO, "libcurl.so.4 cannot be set up");
 	return 0;
 }

@@ -4,6 +4,7 @@
  *
  * With what it brings along it would make every other command start slower. And its TLS
  * library is not the one that is linked in: loaded by itself it never sees that one's symbols.
+ * What libcurl copies of a password or a token is wiped when it frees it.
  */
 #ifndef REGISTRY_CURLLIB_H
 #define REGISTRY_CURLLIB_H
@@ -13,7 +14,7 @@
 #include "base/err.h"
 
 struct curllib {
-	__typeof__(curl_global_init) *global_init;
+	__typeof__(curl_global_init_mem) *global_init_mem;
 	__typeof__(curl_easy_init) *easy_init;
 	__typeof__(curl_easy_cleanup) *easy_cleanup;
 	__typeof__(curl_easy_setopt) *easy_setopt;
