@@ -20,7 +20,9 @@ DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libex
               libsqlite3-dev libkmod-dev libcurl4-openssl-dev
 DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux crun conmon catatonit
 DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev acl attr bzip2 \
-              xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal
+              xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal openssl
+# Unpacked, not installed: what it comes with would be started as a daemon.
+DEPS_DAEMON := docker-registry
 DEPS_BENCH := containerd docker.io runc
 PKGS     := devmapper blkid ext2fs libisal libzstd liblzma libcrypto libarchive jansson sqlite3 \
             libkmod libcurl
@@ -232,6 +234,7 @@ bench-tools: all $(OUT)/test-tool $(BENCH_TOOLS) $(OUT)/bench/by_hand_dm
 IMAGES := build/images
 deps: ## install what building, testing and running need (Debian 12 and 13, root)
 	$(Q)tests/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+	$(Q)tests/deps.sh --download build/peers $(DEPS_DAEMON)
 
 deps-bench: deps ## and the peers that `make bench` measures
 	$(Q)tests/deps.sh --download build/peers $(DEPS_BENCH)

@@ -21,7 +21,7 @@ static const struct {
 	const char *instead;
 } rows[] = {
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
-	{ "login|logout|pull|push|search|image pull|image push", NO_REGISTRY },
+	{ "pull|push|search|image pull|image push", NO_REGISTRY },
 	{ "verify", NO_VERIFY },
 	{ "volume", NO_VOLUME },
 };

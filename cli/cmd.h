@@ -39,6 +39,8 @@ extern const struct command cmd_inspect;
 extern const struct command cmd_kill;
 extern const struct command cmd_layers;
 extern const struct command cmd_load;
+extern const struct command cmd_login;
+extern const struct command cmd_logout;
 extern const struct command cmd_logs;
 extern const struct command cmd_mount;
 extern const struct command cmd_pool_activate;

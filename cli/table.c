@@ -39,6 +39,8 @@ const struct command *const command_table[] = {
 	&cmd_kill,
 	&cmd_layers,
 	&cmd_load,
+	&cmd_login,
+	&cmd_logout,
 	&cmd_logs,
 	&cmd_mount,
 	&cmd_pool_activate,

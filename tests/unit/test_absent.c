@@ -33,7 +33,7 @@ static void test_dockers_commands_are_refused_by_name(void)
 	check("image push", WORDS("image", "push", "x"));
 	check("pause", WORDS("pause"));
 	check("stats", WORDS("stats"));
-	check("login", WORDS("login", "--help"));
+	check("search", WORDS("search", "--help"));
 	check(NULL, WORDS("pul"));
 	check(NULL, WORDS("pull|push"));
 	check(NULL, WORDS("image"));
