@@ -89,11 +89,19 @@ int authfile_load(const char *text, size_t len, size_t max, json_t **ret, struct
 	return -1;
 }
 
+static bool is_blank(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!memchr(" \t\r\n", text[i], 4))
+			return false;
+	return true;
+}
+
 int authfile_parse(const char *text, size_t len, json_t **ret, struct error *err)
 {
 	auto_json json_t *document = NULL;
 
-	if (strspn(text, " \t\r\n") == len) {
+	if (is_blank(text, len)) {
 		*ret = json_object();
 		return 0;
 	}

@@ -69,7 +69,7 @@ static void test_mutated_challenges(void)
 	static const char bytes[] = "\"\\,= \t\xff"
 				    "B";
 
-	for (size_t i = 0; i < sizeof(text) * sizeof(bytes); i++) {
+	for (size_t i = 0; i < (sizeof(text) - 1) * sizeof(bytes); i++) {
 		auto_login_challenge struct login_challenge challenge = { 0 };
 		auto_strlist struct strlist headers = { 0 };
 		char *copy = xstrdup(text);
