@@ -86,19 +86,25 @@ rm "$config"
 
 # A server that never answers: what can be seen of the program meanwhile.
 python3 -c '
-import socket, time
+import socket, sys, time
 server = socket.create_server(("127.0.0.1", 0))
 print(server.getsockname()[1], flush=True)
-time.sleep(600)' >"$work/silent" &
+client = server.accept()[0]
+open(sys.argv[1], "w").close()
+time.sleep(600)' "$work/connected" >"$work/silent" &
 servers+=($!)
 while [ ! -s "$work/silent" ]; do sleep 0.05; done
-"$veneer" login -u ann -p "$password" "127.0.0.1:$(cat "$work/silent")" 2>/dev/null &
+(
+	ulimit -S -c "$(ulimit -H -c)"
+	exec "$veneer" login -u ann -p "$password" "127.0.0.1:$(cat "$work/silent")" 2>/dev/null
+) &
 pid=$!
-for _ in $(seq 100); do
-	! grep -q 'Max core file size  *0 ' "/proc/$pid/limits" || break
+for _ in $(seq 200); do
+	[ ! -e "$work/connected" ] || break
 	sleep 0.05
 done
-same 'the password is not in the list of processes' '' "$(tr '\0' '\n' <"/proc/$pid/cmdline" | grep -F "$password")"
+same 'the password is not in the list of processes' '-p' \
+	"$(tr '\0' '\n' <"/proc/$pid/cmdline" | grep -xF -e "$password" -e -p)"
 same 'no core dump' 1 "$(grep -c 'Max core file size  *0 ' "/proc/$pid/limits")"
 kill -TERM "$pid"
 wait "$pid"

@@ -378,7 +378,7 @@ static void test_a_stranger_comes_between(void)
 	auto_box struct box box = box_new();
 	struct error err;
 
-	put_file(&box, "c", "{}");
+	put_file(&box, "c", "{\"mine_\":2}"); /* as long as the other */
 	intruder_fd = box.fd;
 	CU_ASSERT_EQUAL(put(&box, "c", "h", "ann", "s", &err), 1);
 	CU_ASSERT_EQUAL(intruder_fd, -1);
