@@ -155,6 +155,23 @@ static int check_digests(const struct layer_source *source, const struct stream_
 	return 0;
 }
 
+/*
+ * What cannot be unpacked may be something else than was asked for: that is then the error.
+ * Downloaded bytes are told from a broken image so.
+ */
+static int explain_damage(struct stream *stream, const struct layer_source *source,
+			  struct error *err)
+{
+	struct stream_result found = { 0 };
+	struct error unknown;
+
+	if (err->kind != ERR_CORRUPT || !digest_is_set(&source->blob) ||
+	    stream_verify(stream, &found.blob, &unknown) < 0)
+		return -1;
+	found.diff_id = source->diff_id;
+	return check_digests(source, &found, err);
+}
+
 static int unpack(struct layer_builder *builder, const struct layer_source *source,
 		  struct keeper *keeper, struct tar_apply_result *ret, struct error *err)
 {
@@ -188,7 +205,9 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 			volume_explain(builder->work.volume, err);
 		else if (err->sys_errno == ENOSPC)
 			space_explain(builder->work.mount_fd, err);
-		return err_add(err, "failed to register layer %zu", source->index);
+		err_add(err, "failed to register layer %zu", source->index);
+		explain_damage(stream, source, err);
+		return -1;
 	}
 	if (check_digests(source, &ret->stream, err) < 0)
 		return -1;

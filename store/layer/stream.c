@@ -12,6 +12,7 @@
  */
 #include "layer/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -42,6 +43,7 @@ struct stream {
 	struct hasher *blob_hasher; /* NULL without digests */
 	_Atomic uint64_t blob_bytes;
 	bool blob_ended;
+	bool blob_failed;     /* read or tee did */
 	atomic_bool stopping; /* stream_read_fd() looks at it while it waits */
 	/* Stage 2. */
 	enum inflate_kind kind;
@@ -72,8 +74,7 @@ static _Thread_local const atomic_bool *reader_stopping;
 
 /* ---- stage 1: bytes as they come ---- */
 
-/* A whole chunk, or what is left. Returns its length, 0 at the end, -1. */
-static ssize_t read_chunk(struct stream *stream, uint8_t *data, struct error *err)
+static ssize_t fill_chunk(struct stream *stream, uint8_t *data, struct error *err)
 {
 	size_t len = 0;
 
@@ -94,6 +95,15 @@ static ssize_t read_chunk(struct stream *stream, uint8_t *data, struct error *er
 	if (stream->options.tee && stream->options.tee(stream->options.tee_ctx, data, len, err) < 0)
 		return -1;
 	return (ssize_t)len;
+}
+
+/* A whole chunk, or what is left. Returns its length, 0 at the end, -1. */
+static ssize_t read_chunk(struct stream *stream, uint8_t *data, struct error *err)
+{
+	ssize_t len = fill_chunk(stream, data, err);
+
+	stream->blob_failed |= len < 0;
+	return len;
 }
 
 static void *reader_main(void *arg)
@@ -378,6 +388,29 @@ int stream_finish(struct stream *stream, struct stream_result *ret, struct error
 	return 0;
 }
 
+int stream_verify(struct stream *stream, struct digest *ret, struct error *err)
+{
+	auto_free uint8_t *data = xmalloc(CHUNKQ_CHUNK_BYTES);
+
+	assert(stream->blob_hasher);
+	if (stream->finished) {
+		*ret = stream->result.blob;
+		return 0;
+	}
+	if (stream->threaded) {
+		chunkq_stop(stream->tar);
+		chunkq_stop(stream->blob);
+		join_threads(stream);
+	}
+	if (stream->blob_failed)
+		return err_set(err, ERR_IO, "the bytes did not come to their end");
+	while (!stream->blob_ended)
+		if (read_chunk(stream, data, err) < 0)
+			return -1;
+	hasher_end(stream->blob_hasher, ret);
+	return 0;
+}
+
 uint64_t stream_blob_bytes(const struct stream *stream)
 {
 	return atomic_load_explicit(&stream->blob_bytes, memory_order_relaxed);
@@ -407,6 +440,11 @@ int stream_read_range(void *ctx, void *data, size_t len, struct error *err)
 	return (int)got;
 }
 
+bool stream_is_stopping(void)
+{
+	return reader_stopping && atomic_load(reader_stopping);
+}
+
 /* Nobody may ever write to the other end of a pipe. */
 static int wait_for_data(int fd, struct error *err)
 {
@@ -419,7 +457,7 @@ static int wait_for_data(int fd, struct error *err)
 			return 0; /* or an error that read(2) will tell */
 		if (cancel_check(err) < 0)
 			return -1;
-		if (reader_stopping && atomic_load(reader_stopping))
+		if (stream_is_stopping())
 			return err_set(err, ERR_CANCELLED, "stopped");
 	}
 }

@@ -85,6 +85,14 @@ int stream_next(struct stream *stream, const void **ret_block, size_t *ret_len, 
  */
 int stream_finish(struct stream *stream, struct stream_result *ret, struct error *err);
 
+/**
+ * stream_verify - after a failure: what is the digest of all bytes, were they the right ones?
+ *
+ * Reads on to their end, as they come. The stream can only be freed afterwards. Returns 0, or
+ * -1 when the failure was that they did not come, or they do not now.
+ */
+int stream_verify(struct stream *stream, struct digest *ret, struct error *err);
+
 /* How many compressed bytes were read so far: for progress. */
 uint64_t stream_blob_bytes(const struct stream *stream);
 
@@ -95,6 +103,8 @@ struct stream_range {
 	uint64_t size; /* bytes left; ERR_CORRUPT when the file ends before */
 };
 int stream_read_range(void *range, void *data, size_t len, struct error *err);
+/* For other read callbacks that wait: the stream is being freed, return -1. */
+bool stream_is_stopping(void);
 /*
  * A read callback for a pipe or a whole file: ctx points to an int. A wait for a
  * pipe ends when the stream is freed or cancel_check() says so.
