@@ -128,6 +128,17 @@
 /* WWW-Authenticate: one header of one answer, and how many of them. */
 #define LIMIT_CHALLENGE_BYTES 8192u
 #define LIMIT_CHALLENGES      16u
+/* Headers of one answer that are remembered, and one line of them. */
+#define LIMIT_HEADER_BYTES (64u * 1024)
+/* The document that says why a request was refused, or a proxy's page in its place. */
+#define LIMIT_REFUSAL_BYTES (64u * 1024)
+/* Seconds that a server may let us wait before we ask again; beyond, its refusal is final. */
+#define LIMIT_RETRY_AFTER 60
+/*
+ * Bytes of layers on disk that wait for the layer below them. Beyond, the others are fetched
+ * when their turn has come.
+ */
+#define LIMIT_WAITING_BYTES (UINT64_C(4) * 1024 * 1024 * 1024)
 
 /* ---- containers ---- */
 

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "limits.h"
+
+#define CONNECT_SECONDS 30
+#define STALL_SECONDS	60
+#define REDIRECTS_MAX	10L
+#define PROTOCOLS	"http,https"
+#define RECEIVE_BYTES	(256L * 1024)
+
+/* ---- headers ---- */
+
+static void head_done(struct http_head *head)
+{
+	free(head->content_type);
+	challenge_list_done(&head->challenges);
+	*head = (struct http_head){ .retry_after_seconds = -1,
+				    .range_start = -1,
+				    .content_length = -1 };
+}
+
+/* The value when the line is this header, else NULL. */
+static const char *value_of(const char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncasecmp(line, name, len) != 0 || line[len] != ':')
+		return NULL;
+	line += len + 1;
+	return line + strspn(line, " \t");
+}
+
+/* A whole number that fits, or -1. */
+static int64_t number_of(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits && digits < 19 ? strtoll(text, NULL, 10) : -1;
+}
+
+/* Seconds, or a date. */
+static int64_t retry_after_of(const struct curllib *lib, const char *value)
+{
+	time_t at;
+
+	if (*value >= '0' && *value <= '9')
+		return number_of(value);
+	at = lib->getdate(value, NULL);
+	if (at < 0)
+		return -1;
+	at -= time(NULL);
+	return at > 0 ? at : 0;
+}
+
+static void take_header(struct http_transfer *transfer, const char *line)
+{
+	struct http_head *head = &transfer->head;
+	const char *value;
+
+	if ((value = value_of(line, "content-type"))) {
+		free(head->content_type);
+		head->content_type = xstrdup(value);
+	} else if ((value = value_of(line, "www-authenticate"))) {
+		challenge_parse(value, &head->challenges);
+	} else if ((value = value_of(line, "retry-after"))) {
+		head->retry_after_seconds = retry_after_of(transfer->lib, value);
+	} else if ((value = value_of(line, "content-length"))) {
+		head->content_length = number_of(value);
+	} else if (value_of(line, "transfer-encoding")) {
+		head->chunked = true;
+	} else if ((value = value_of(line, "content-range"))) {
+		if (strncasecmp(value, "bytes ", 6) == 0)
+			head->range_start = number_of(value + 6);
+	}
+}
+
+static size_t on_header(char *data, size_t one, size_t size, void *ctx)
+{
+	struct http_transfer *transfer = ctx;
+	struct http_head *head = &transfer->head;
+	auto_free char *line = xasprintf("%.*s", (int)(size < 32768 ? size : 32768), data);
+
+	(void)one;
+	line[strcspn(line, "\r\n")] = '\0';
+	if (strncasecmp(line, "HTTP/", 5) == 0) {
+		const char *status = strchr(line, ' ');
+		bool redirected = head->redirected || head->status / 100 == 3;
+
+		head_done(head);
+		head->redirected = redirected;
+		head->status = status ? strtol(status, NULL, 10) : 0;
+	}
+	head->bytes += size;
+	if (head->bytes > LIMIT_HEADER_BYTES)
+		return size ? 0 : 1; /* ends the transfer */
+	take_header(transfer, line);
+	return size;
+}
+
+/* Comes once in a second at least, also when nothing moves. */
+static int on_progress(void *ctx, curl_off_t total, curl_off_t done, curl_off_t up_total,
+		       curl_off_t up_done)
+{
+	struct error err;
+
+	(void)ctx;
+	(void)total;
+	(void)done;
+	(void)up_total;
+	(void)up_done;
+	return cancel_check(&err) < 0;
+}
+
+/* ---- the request ---- */
+
+static int set_common(struct http_transfer *transfer, const struct http_request *request)
+{
+	__typeof__(transfer->lib->easy_setopt) set = transfer->lib->easy_setopt;
+	CURL *curl = transfer->curl;
+	long connect = request->limits.connect_seconds ?: CONNECT_SECONDS;
+	long stall = request->limits.stall_seconds ?: STALL_SECONDS;
+	long verify = !request->unverified;
+
+	return set(curl, CURLOPT_URL, request->url) ||
+	       set(curl, CURLOPT_PROTOCOLS_STR, PROTOCOLS) ||
+	       set(curl, CURLOPT_REDIR_PROTOCOLS_STR, PROTOCOLS) ||
+	       set(curl, CURLOPT_MAXREDIRS, REDIRECTS_MAX) ||
+	       /* Several at once are faster than one connection of HTTP/2, and a pause is plain. */
+	       set(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
+	       set(curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
+	       set(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) ||
+	       set(curl, CURLOPT_SSL_VERIFYPEER, verify) ||
+	       set(curl, CURLOPT_SSL_VERIFYHOST, verify * 2) ||
+	       set(curl, CURLOPT_USERAGENT, "veneer/" VENEER_VERSION) ||
+	       set(curl, CURLOPT_NOSIGNAL, 1L) || set(curl, CURLOPT_CONNECTTIMEOUT, connect) ||
+	       set(curl, CURLOPT_LOW_SPEED_LIMIT, 1L) || set(curl, CURLOPT_LOW_SPEED_TIME, stall) ||
+	       set(curl, CURLOPT_BUFFERSIZE, RECEIVE_BYTES) ||
+	       set(curl, CURLOPT_ERRORBUFFER, transfer->detail) ||
+	       set(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) ||
+	       set(curl, CURLOPT_HEADERFUNCTION, on_header) ||
+	       set(curl, CURLOPT_HEADERDATA, transfer) || set(curl, CURLOPT_NOPROGRESS, 0L) ||
+	       set(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+}
+
+/* The loopback is never behind a proxy; where nobody is, the environment says. */
+static char *no_proxy(void)
+{
+	const char *others = getenv("no_proxy") ?: getenv("NO_PROXY");
+
+	return xasprintf("localhost,127.0.0.0/8,::1%s%s", others && *others ? "," : "",
+			 others ?: "");
+}
+
+/* Whatever is posted is secret, and stays with whom it was meant for. */
+static int set_special(struct http_transfer *transfer, const struct http_request *request)
+{
+	__typeof__(transfer->lib->easy_setopt) set = transfer->lib->easy_setopt;
+	auto_free char *range = xasprintf("%ju-", (uintmax_t)request->range_start);
+	auto_free char *direct = no_proxy();
+	CURL *curl = transfer->curl;
+
+	for (size_t i = 0; i < request->nr_headers; i++) {
+		struct curl_slist *lines;
+
+		if (!request->headers[i])
+			continue;
+		lines = transfer->lib->slist_append(transfer->lines, request->headers[i]);
+		if (!lines)
+			return -1;
+		transfer->lines = lines;
+	}
+	return set(curl, CURLOPT_HTTPHEADER, transfer->lines) ||
+	       set(curl, CURLOPT_NOPROXY, direct) ||
+	       set(curl, CURLOPT_FOLLOWLOCATION, request->form ? 0L : 1L) ||
+	       (request->form && set(curl, CURLOPT_POSTFIELDS, request->form)) ||
+	       (request->range_start && set(curl, CURLOPT_RANGE, range));
+}
+
+int http_transfer_init(struct http_transfer *transfer, const struct curllib *lib,
+		       const struct http_request *request, http_write_fn *write, void *write_ctx,
+		       struct error *err)
+{
+	*transfer = (struct http_transfer){ .lib = lib, .curl = lib->easy_init() };
+	if (!transfer->curl)
+		return err_set(err, ERR_IO, "libcurl cannot begin a transfer");
+	head_done(&transfer->head);
+	if (set_common(transfer, request) || set_special(transfer, request) ||
+	    lib->easy_setopt(transfer->curl, CURLOPT_WRITEFUNCTION, write) ||
+	    lib->easy_setopt(transfer->curl, CURLOPT_WRITEDATA, write_ctx)) {
+		http_transfer_done(transfer);
+		return err_set(err, ERR_UNSUPPORTED, "this libcurl is too old");
+	}
+	return 0;
+}
+
+void http_transfer_done(struct http_transfer *transfer)
+{
+	if (!transfer->curl)
+		return;
+	transfer->lib->easy_cleanup(transfer->curl);
+	transfer->lib->slist_free_all(transfer->lines);
+	head_done(&transfer->head);
+	transfer->curl = NULL;
+	transfer->lines = NULL;
+}
+
+int http_transfer_failed(const struct http_transfer *transfer, CURLcode code, struct error *err)
+{
+	if (cancel_check(err) < 0)
+		return -1;
+	if (transfer->head.bytes > LIMIT_HEADER_BYTES)
+		return err_set(err, ERR_LIMIT, "more than %u bytes of headers", LIMIT_HEADER_BYTES);
+	return err_set(err, ERR_REMOTE, "%s",
+		       *transfer->detail ? transfer->detail : transfer->lib->easy_strerror(code));
+}
+
+bool http_may_retry(CURLcode code)
+{
+	switch (code) {
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_TOO_MANY_REDIRECTS:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_LOGIN_DENIED:
+	case CURLE_ABORTED_BY_CALLBACK:
+	case CURLE_WRITE_ERROR:
+	case CURLE_OUT_OF_MEMORY:
+		return false;
+	default:
+		return true;
+	}
+}
+
+bool http_is_no_tls(CURLcode code)
+{
+	return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_COULDNT_CONNECT;
+}
+
+/* ---- a whole answer ---- */
+
+struct body {
+	struct http_answer *answer;
+	size_t max_bytes;
+};
+
+static size_t on_body(char *data, size_t one, size_t size, void *ctx)
+{
+	struct body *body = ctx;
+	size_t room = body->max_bytes - body->answer->body.len;
+
+	(void)one;
+	buf_append(&body->answer->body, data, size < room ? size : room);
+	if (size <= room)
+		return size;
+	body->answer->too_long = true;
+	return size ? 0 : 1;
+}
+
+void http_answer_done(struct http_answer *answer)
+{
+	head_done(&answer->head);
+	buf_done(&answer->body);
+}
+
+int http_get(const struct curllib *lib, const struct http_request *request, size_t max_bytes,
+	     struct http_answer *ret, struct error *err)
+{
+	auto_http_transfer struct http_transfer transfer = { 0 };
+	struct body body = { ret, max_bytes };
+
+	*ret = (struct http_answer){ 0 };
+	head_done(&ret->head);
+	if (http_transfer_init(&transfer, lib, request, on_body, &body, err) < 0)
+		return -1;
+	ret->code = lib->easy_perform(transfer.curl);
+	if (ret->code != CURLE_OK && !ret->too_long)
+		return http_transfer_failed(&transfer, ret->code, err);
+	ret->head = transfer.head;
+	transfer.head = (struct http_head){ 0 };
+	return 0;
+}
+
+void http_escape(const char *text, struct buf *ret)
+{
+	static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ-._~";
+
+	for (; *text; text++) {
+		if (strchr(plain, *text))
+			buf_putc(ret, *text);
+		else
+			buf_printf(ret, "%%%02X", (unsigned char)*text);
+	}
+}
