@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * registry - one repository at its registry: addresses, authentication, documents
+ *
+ * https; a registry on the loopback may also speak http, or have any certificate, which the
+ * first request finds out. Documents that do not come are asked for again, with growing pauses.
+ * Not for two threads at once.
+ * Source: OCI distribution-spec; spec/registry-and-archive.md sections 5 and 6.
+ */
+#ifndef REGISTRY_REGISTRY_H
+#define REGISTRY_REGISTRY_H
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "registry/http.h"
+#include "registry/refusal.h"
+
+struct reference; /* oci/reference.h */
+
+struct registry_options {
+	const char *docker_config_dir; /* of the credentials; NULL: anonymous */
+	struct http_limits limits;
+	unsigned pause_ms; /* before the first of all tries that follow; 0: 5 seconds */
+};
+
+#define REGISTRY_TRIES 5 /* as Docker */
+
+struct registry;
+
+/* ERR_UNSUPPORTED without libcurl; errors of credentials_find(). The caller owns *ret. */
+int registry_open(const struct registry_options *options, const struct reference *ref,
+		  struct registry **ret, struct error *err);
+void registry_free(struct registry *registry);
+static inline void registry_free_(struct registry **registry)
+{
+	registry_free(*registry);
+}
+#define auto_registry __attribute__((cleanup(registry_free_)))
+
+const struct curllib *registry_lib(const struct registry *registry);
+
+/* "https://host/v2/PATH/blobs/sha256:…". Returns new. */
+char *registry_blob_url(const struct registry *registry, const struct digest *digest);
+
+/* A document that came with status 2xx. */
+struct registry_document {
+	struct buf bytes;
+	char *content_type; /* NULL: not said */
+};
+
+void registry_document_done(struct registry_document *document);
+#define auto_registry_document __attribute__((cleanup(registry_document_done)))
+
+/**
+ * registry_manifest - a manifest or an index, as it came
+ * @what: tag or digest
+ * @ret_refusal: set after a failure that the registry said; may be NULL
+ *
+ * Errors of refusal_read(), ERR_LIMIT beyond LIMIT_JSON_BYTES, ERR_REMOTE, ERR_CANCELLED.
+ * Nothing is verified.
+ */
+int registry_manifest(struct registry *registry, const char *what, struct registry_document *ret,
+		      enum refusal *ret_refusal, struct error *err);
+
+/* A small blob; likewise. */
+int registry_blob(struct registry *registry, const struct digest *digest,
+		  struct registry_document *ret, struct error *err);
+
+/* ---- for transfers that are made elsewhere ---- */
+
+/* Begins a download of a URL of the registry's own, or, foreign, of somebody else's. */
+int registry_transfer(struct registry *registry, const char *url, bool foreign,
+		      uint64_t range_start, http_write_fn *write, void *write_ctx,
+		      struct http_transfer *ret, struct error *err);
+/* As auth_answer(). */
+int registry_authenticate(struct registry *registry, const struct http_head *head,
+			  struct error *err);
+/**
+ * registry_pause_ms - how long to wait before a try, the second is number 1
+ * @head: of the answer that asked for patience, or NULL
+ *
+ * Returns -1 when there is no use in waiting.
+ */
+int64_t registry_pause_ms(const struct registry *registry, unsigned try,
+			  const struct http_head *head);
+
+#endif
