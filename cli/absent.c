@@ -10,9 +10,9 @@
 
 /* How to come to the same end. */
 #define NO_CONTAINERS "see '" PROGRAM " container --help' for what there is of containers"
-#define NO_REGISTRY                                                                             \
-	"it talks to no registry; 'skopeo copy' makes an archive for '" PROGRAM " load' of an " \
-	"image in one"
+#define NO_REGISTRY                                                                              \
+	"it does not talk to registries for that yet; '" PROGRAM " save' makes an archive that " \
+	"'skopeo copy' pushes"
 #define NO_VERIFY "'" PROGRAM " check' compares catalogue, pool and labels"
 #define NO_VOLUME "'" PROGRAM " attach --rw' makes a writable volume of an image"
 
@@ -21,7 +21,7 @@ static const struct {
 	const char *instead;
 } rows[] = {
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
-	{ "pull|push|search|image pull|image push", NO_REGISTRY },
+	{ "push|search|image push", NO_REGISTRY },
 	{ "verify", NO_VERIFY },
 	{ "volume", NO_VOLUME },
 };

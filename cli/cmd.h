@@ -51,6 +51,7 @@ extern const struct command cmd_pool_grow;
 extern const struct command cmd_pool_ls;
 extern const struct command cmd_pool_status;
 extern const struct command cmd_ps;
+extern const struct command cmd_pull;
 extern const struct command cmd_rm;
 extern const struct command cmd_rmi;
 extern const struct command cmd_run;

@@ -166,6 +166,8 @@ static int run_somewhere(struct cli *cli, const void *values, struct error *err)
 	if (cli->command->check && cli->command->check(cli, values, err) < 0)
 		return -1;
 	if (cli->command->needs >= NEEDS_STORE) {
+		if (inside_wanted(cli->settings) && cli->command->outside)
+			return cli->command->outside(cli, values, err);
 		if (inside_wanted(cli->settings))
 			return inside_run(cli, values, program_argv, err);
 		if (inside_check_host(cli->settings, err) < 0)

@@ -51,6 +51,7 @@ const struct command *const command_table[] = {
 	&cmd_pool_ls,
 	&cmd_pool_status,
 	&cmd_ps,
+	&cmd_pull,
 	&cmd_rm,
 	&cmd_rmi,
 	&cmd_run,

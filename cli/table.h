@@ -67,6 +67,7 @@ struct command {
 	command_stdin_fn *reads_stdin; /* NULL: never */
 	command_file_fn *input_file;   /* NULL: never */
 	bool forgets_disks;	       /* ends the use of the pool's devices */
+	command_fn *outside;	       /* in the place of run where the appliance is; or NULL */
 	command_fn *run;
 };
 

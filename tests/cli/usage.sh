@@ -77,7 +77,7 @@ absent() {
 		"$(head -n 1 "$work/err" | grep -o '^.* is not in this version: ')"
 	same "stdout of: ${*:3}" '' "$(cat "$work/out")"
 }
-absent pull 1 pull debian
+absent push 1 push debian
 absent 'image push' 1 image push x
 cp='veneer cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-
 	veneer cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH'
@@ -113,7 +113,7 @@ says 1 "--keep-storage is not supported: '--filter until=24h' keeps what was use
 says 1 '--volumes is not supported' system prune -f --volumes
 says 1 'progress=plain and quiet cannot be used together' build -q --progress plain "$work"
 
-same 'help of what is absent' "$("$veneer" pull 2>&1 | head -n 1)" "$("$veneer" help pull 2>&1)"
+same 'help of what is absent' "$("$veneer" push 2>&1 | head -n 1)" "$("$veneer" help push 2>&1)"
 says 1 'unknown help topic: foo bar' help foo bar
 says 1 'unable to parse logging level: loud' -l loud version
 says 64 'template parsing error: template: :1: unclosed action' version -f '{{'

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+#include "cmd.h"
+#include "oci/platform.h"
+#include "oci/reference.h"
+#include "pullprint.h"
+#include "registry/pull.h"
+#include "store.h"
+
+struct pull_opts {
+	const char *platform;
+	bool quiet;
+};
+
+/* The name in full; a reference to a tag or a digest. */
+static int parse_name(const char *text, struct reference *ret, struct error *err)
+{
+	if (reference_parse(text, ret, err) < 0)
+		return -1;
+	if (strcmp(ret->domain, REFERENCE_DEFAULT_DOMAIN) != 0 ||
+	    strcmp(ret->path, "library/scratch") != 0)
+		return 0;
+	reference_done(ret);
+	return err_set(err, ERR_USAGE, "'scratch' is a reserved name");
+}
+
+static const char *platform_of(const struct pull_opts *opts)
+{
+	return opts->platform ?: getenv("DOCKER_DEFAULT_PLATFORM");
+}
+
+static void print_result(const struct reference *ref, const struct pull_result *result, bool quiet)
+{
+	auto_free char *canonical = reference_key(ref);
+	auto_free char *familiar = reference_familiar(ref);
+
+	if (!quiet)
+		printf("Digest: %s\nStatus: %s for %s\n", result->digest.text,
+		       result->news ? "Downloaded newer image" : "Image is up to date", familiar);
+	printf("%s\n", canonical);
+}
+
+static int run_pull(struct cli *cli, const void *values, struct error *err)
+{
+	const struct pull_opts *opts = values;
+	auto_reference struct reference ref = { 0 };
+	auto_store struct store *store = NULL;
+	auto_pullprint struct pullprint printer = { 0 };
+	struct pull_result result;
+	const struct pull_args args = {
+		.ref = &ref,
+		.platform = platform_of(opts),
+		.options = { .docker_config_dir = cli->settings->docker_dir },
+		.report = &printer.report,
+	};
+
+	if (parse_name(cli->words[0], &ref, err) < 0)
+		return -1;
+	if (!opts->quiet && !ref.tag && !digest_is_set(&ref.digest))
+		printf("Using default tag: %s\n", REFERENCE_DEFAULT_TAG);
+	cli_flush();
+	reference_default_tag(&ref);
+	pullprint_init(&printer, stdout, opts->quiet);
+	if (cli_open_store(cli, &store, err) < 0 || registry_pull(store, &args, &result, err) < 0)
+		return -1;
+	pullprint_done(&printer);
+	print_result(&ref, &result, opts->quiet);
+	return 0;
+}
+
+static int check_pull(const struct cli *cli, const void *values, struct error *err)
+{
+	auto_reference struct reference ref = { 0 };
+	struct platform platform;
+
+	if (platform_parse(platform_of(values), &platform, err) < 0)
+		return -1;
+	return parse_name(cli->words[0], &ref, err);
+}
+
+/* There is no network in the appliance. */
+static int refuse_outside(struct cli *cli, const void *values, struct error *err)
+{
+	(void)cli;
+	(void)values;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "pull does not work with the appliance yet: 'skopeo copy "
+		       "docker://NAME oci-archive:FILE' and 'veneer load -i FILE' do the same");
+}
+
+static const struct opt pull_options[] = {
+	OPT_VALUE(OPT_STRING, "platform", 0, pull_opts, platform, "string",
+		  "Pull this platform of an image that has several, as\n"
+		  "os[/arch[/variant]] (DOCKER_DEFAULT_PLATFORM)"),
+	OPT_FLAG("quiet", 'q', pull_opts, quiet, "Suppress the output but the image's name"),
+	{ 0 },
+};
+
+const struct command cmd_pull = {
+	.group = "image",
+	.name = "pull",
+	.top = "pull",
+	.synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
+	.summary = "Download an image from a registry",
+	.min_words = 1,
+	.max_words = 1,
+	.common = true,
+	.options = pull_options,
+	.options_size = sizeof(struct pull_opts),
+	.needs = NEEDS_POOL,
+	.check = check_pull,
+	.outside = refuse_outside,
+	.run = run_pull,
+};

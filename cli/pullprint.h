@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pullprint - what a pull does, drawn on a terminal or printed line by line
+ *
+ * Source: spec/cli.md, "pull".
+ */
+#ifndef PULLPRINT_H
+#define PULLPRINT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "registry/pull.h"
+#include "ttyprogress.h"
+
+struct pullprint {
+	struct pull_report report;
+	FILE *out; /* NULL: quiet */
+	struct ttyprogress tty;
+	struct strlist retrying; /* layers that wait to be tried again */
+};
+
+/* Draws when out is a terminal. */
+void pullprint_init(struct pullprint *print, FILE *out, bool quiet);
+/* Leaves what was drawn behind. */
+void pullprint_done(struct pullprint *print);
+#define auto_pullprint __attribute__((cleanup(pullprint_done)))
+
+#endif

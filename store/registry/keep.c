@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/keep.h"
+
+#include "base/cleanup.h"
+#include "base/crash.h"
+#include "blob/blob.h"
+#include "blob/gc.h"
+#include "db/rows_image.h"
+#include "store.h"
+
+int keep_has_image(struct store *store, const struct digest *id, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (db_prepare(store->db, "SELECT 1 FROM image WHERE id = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_text(stmt, 1, id->text);
+	return db_step(stmt, err);
+}
+
+static int is_named(struct db *db, const char *name, const struct digest *id, bool *ret,
+		    struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(db, "SELECT 1 FROM reference WHERE name = ?1 AND image = ?2", &stmt, err) <
+	    0)
+		return -1;
+	db_bind_text(stmt, 1, name);
+	db_bind_text(stmt, 2, id->text);
+	got = db_step(stmt, err);
+	*ret = got > 0;
+	return got < 0 ? -1 : 0;
+}
+
+static int put_name(struct db *db, const struct reference *ref, const struct digest *id,
+		    bool *ret_news, struct error *err)
+{
+	auto_free char *key = reference_key(ref);
+	auto_free char *repository = reference_familiar_name(ref);
+	bool by_digest = digest_is_set(&ref->digest), named;
+	struct digest moved_from;
+	const struct reference_row row = {
+		.name = key,
+		.repository = repository,
+		.tag = by_digest ? NULL : ref->tag,
+		.digest = by_digest ? ref->digest.text : NULL,
+	};
+
+	if (is_named(db, key, id, &named, err) < 0)
+		return -1;
+	*ret_news = !named;
+	return named ? 0 : rows_reference_set(db, &row, id, &moved_from, err);
+}
+
+static int put_names(struct db *db, const struct keep_args *args, bool *ret_news, struct error *err)
+{
+	struct reference by_digest = *args->ref;
+	bool unused;
+
+	by_digest.tag = NULL;
+	by_digest.digest = *args->digest;
+	if (put_name(db, args->ref, args->id, ret_news, err) < 0)
+		return -1;
+	if (digest_is_set(&args->ref->digest))
+		return 0;
+	return put_name(db, &by_digest, args->id, &unused, err);
+}
+
+static int put_rows(struct store *store, const struct keep_args *args, bool *ret_news,
+		    struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+
+	if (db_begin(&tx, store->db, err) < 0)
+		return -1;
+	if (args->config) {
+		const struct image_row row = {
+			.id = *args->id,
+			.has_created = args->config->has_created,
+			.created_ns = args->config->created_ns,
+			.size_bytes = args->size_bytes,
+			.architecture = args->config->architecture,
+			.os = args->config->os,
+			.chain_ids = args->chain_ids,
+			.nr_layers = args->config->nr_layers,
+		};
+
+		if (rows_image_put(store->db, &row, err) < 0)
+			return -1;
+	}
+	if (put_names(store->db, args, ret_news, err) < 0)
+		return -1;
+	return db_commit(&tx, err);
+}
+
+int keep_image(struct store *store, const struct keep_args *args, bool *ret_news, struct error *err)
+{
+	auto_blob_writer struct blob_writer *document = NULL;
+	auto_root_lock struct root *held = NULL;
+	struct digest id;
+
+	if (!args->config)
+		return put_rows(store, args, ret_news, err);
+	crash_point("pull-layers");
+	if (blob_prepare(&store->root, store->session, args->config_bytes->data,
+			 args->config_bytes->len, &document, &id, err) < 0 ||
+	    store_lock_pool(store, &held, err) < 0 || gc_announce(store->db, args->id, err) < 0 ||
+	    blob_publish(document, err) < 0)
+		return -1;
+	crash_point("pull-published");
+	return put_rows(store, args, ret_news, err);
+}

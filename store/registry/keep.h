@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keep - a pulled image enters the catalogue, or turns out to be there
+ *
+ * Crash safety: as in archive/load.c. Config, image and names become visible in one
+ * transaction; before it only whole layers are there, pinned by this session.
+ */
+#ifndef REGISTRY_KEEP_H
+#define REGISTRY_KEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "oci/config.h"
+#include "oci/reference.h"
+
+struct store;
+
+/* Everything borrowed. */
+struct keep_args {
+	const struct reference *ref;	   /* as asked for: with a tag or a digest */
+	const struct digest *digest;	   /* of what the registry has under that name */
+	const struct digest *id;	   /* of the image */
+	const struct image_config *config; /* NULL for an image that is there */
+	const struct buf *config_bytes;
+	const struct digest *chain_ids;
+	int64_t size_bytes; /* content of all layers */
+};
+
+/* Returns 1 when the store has the image, 0, or -1. */
+int keep_has_image(struct store *store, const struct digest *id, struct error *err);
+
+/**
+ * keep_image - the image, its name and the digest under which it was found
+ * @ret_news: the name meant something else, or nothing, before
+ */
+int keep_image(struct store *store, const struct keep_args *args, bool *ret_news,
+	       struct error *err);
+
+#endif

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Images come from a real registry on the loopback; a bad line is played by tests/unit.
+# limit: 90
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+if ! command -v docker-registry >/dev/null; then
+	echo 'skip pull: no docker-registry'
+	exit 0
+fi
+ip link set lo up
+mkdir -p "$WORK/registry"
+export DOCKER_CONFIG=$WORK/docker
+host=localhost:5000
+
+cat >"$WORK/registry.yml" <<END
+version: 0.1
+storage: { filesystem: { rootdirectory: $WORK/registry }, delete: { enabled: true } }
+http: { addr: 127.0.0.1:5000 }
+END
+docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
+registry=$!
+trap 'kill $registry' EXIT
+for _ in $(seq 100); do
+	(: </dev/tcp/127.0.0.1/5000) 2>/dev/null && break
+	sleep 0.1
+done
+
+copy() {
+	skopeo copy -q --insecure-policy --dest-tls-verify=false "$@"
+}
+
+requests() {
+	grep -c '"GET /v2/' "$WORK/registry.log" || true
+}
+
+short() {
+	sed -E 's/^sha256:(.{12}).*/\1/'
+}
+
+pulls() {
+	out=$("$VENEER" pull "$host/debian:12")
+	{
+		echo '12: Pulling from debian'
+		jq -r '.layers[].digest' "$WORK/manifest" | short | sed 's/$/: Pulling fs layer/'
+	} >"$WORK/want"
+	printf '%s\n' "$out" | head -n "$(wc -l <"$WORK/want")" | diff "$WORK/want" -
+	for id in $(jq -r '.layers[].digest' "$WORK/manifest" | short); do
+		contains "$id: Verifying Checksum
+" "$out"
+		contains "$id: Download complete
+" "$out"
+		contains "$id: Pull complete
+" "$out"
+	done
+	is "Digest: $digest
+Status: Downloaded newer image for $host/debian:12
+$host/debian:12" "$(printf '%s\n' "$out" | tail -n 3)"
+	is "$(jq -r .config.digest "$WORK/manifest")" "$("$VENEER" images --no-trunc -q)" id
+	is "[$host/debian@$digest]" "$("$VENEER" inspect -f '{{.RepoDigests}}' "$host/debian:12")"
+	is "$digest" "$("$VENEER" images --format '{{.Digest}}')"
+	healthy
+}
+
+# What is there is not fetched, and the same name again is one request.
+pulls_what_is_missing() {
+	before=$(requests)
+	out=$("$VENEER" pull "$host/debian:12")
+	is "12: Pulling from debian
+Digest: $digest
+Status: Image is up to date for $host/debian:12
+$host/debian:12" "$out"
+	is 1 $(($(requests) - before)) requests
+	"$VENEER" tag "$host/debian:12" kept
+	"$VENEER" rmi "$host/debian:12" >/dev/null
+	is "$host/debian:12" "$("$VENEER" pull -q "$host/debian:12")"
+	is "$digest" "$("$VENEER" images --format '{{.Digest}}' "$host/debian")"
+	out=$("$VENEER" pull "$host/debian@$digest")
+	is "$host/debian@$digest: Pulling from debian
+Digest: $digest
+Status: Image is up to date for $host/debian@$digest
+$host/debian@$digest" "$out"
+	healthy
+}
+
+# The same files as a load of the same image.
+equals_load() {
+	"$VENEER" mount "$host/debian:12" >"$WORK/mounted"
+	(cd "$(cat "$WORK/mounted")" && find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$WORK/pulled"
+	"$VENEER" unmount "$host/debian:12" >/dev/null
+	fresh_store 2G
+	"$VENEER" load -q -i "$IMAGES/oci.tar" >/dev/null
+	"$VENEER" mount debian:12 >"$WORK/mounted"
+	(cd "$(cat "$WORK/mounted")" && find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$WORK/loaded"
+	"$VENEER" unmount debian:12 >/dev/null
+	check 'files' test -s "$WORK/loaded"
+	cmp "$WORK/pulled" "$WORK/loaded"
+	before=$("$VENEER" layers -q | wc -l)
+	out=$("$VENEER" pull "$host/debian:12")
+	is "$before" "$("$VENEER" layers -q | wc -l)" 'no layer twice'
+	healthy
+}
+
+copy "oci-archive:$IMAGES/oci.tar" "docker://$host/debian:12"
+skopeo inspect --raw --tls-verify=false "docker://$host/debian:12" >"$WORK/manifest"
+digest=sha256:$(sha256sum "$WORK/manifest" | cut -d ' ' -f 1)
+fresh_store 2G
+case_ 'an image is pulled, with its digest' pulls
+case_ 'what is there is not fetched' pulls_what_is_missing
+case_ 'a pull and a load make the same files and share layers' equals_load
