@@ -626,8 +626,9 @@ void download_free(struct download *download)
 void download_begin(struct download *download, size_t layer)
 {
 	pthread_mutex_lock(&download->lock);
+	if (download->turn != layer)
+		download->ring_at = download->ring_len = 0;
 	download->turn = layer;
-	download->ring_at = download->ring_len = 0;
 	pthread_mutex_unlock(&download->lock);
 	download->lib->multi_wakeup(download->multi);
 }
@@ -745,6 +746,7 @@ void download_restart(struct download *download, size_t layer)
 	part->resumed = part->no_range = false;
 	part->tries = 0;
 	part->due_ms = 0;
+	download->turn = NOBODY;
 	pthread_mutex_unlock(&download->lock);
 	download_begin(download, layer);
 }

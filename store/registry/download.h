@@ -44,7 +44,7 @@ static inline void download_free_(struct download **download)
 }
 #define auto_download __attribute__((cleanup(download_free_)))
 
-/* From now on download_read() reads this layer, from its start. Once per layer. */
+/* From now on download_read() reads this layer, from its start. Again is fine. */
 void download_begin(struct download *download, size_t layer);
 /*
  * As in struct stream_options; ctx is the download. Returns 0 at the end, after exactly the

@@ -34,6 +34,7 @@ struct page {
 	enum mischief mischief;
 	unsigned times; /* the first so many requests; 0: all */
 	size_t at;
+	size_t cut_first; /* the first answer, here; the mischief comes later */
 	int status;
 	const char *extra, *text;
 	const char *authorization; /* asked for with `challenge`, a whole header line */
@@ -134,7 +135,15 @@ static inline void send_page(int fd, const struct page *page, const char *reques
 {
 	bool mischief = page->mischief && (!page->times || hit < page->times);
 	const char *range = strcasestr(request, "\r\nRange: bytes=");
+	struct page cut = *page;
 	size_t from = 0;
+
+	if (page->cut_first && hit == 0) {
+		cut.mischief = CUT;
+		cut.at = page->cut_first;
+		send_body(fd, &cut, 0, false, true);
+		return;
+	}
 
 	if (page->authorization && !strstr(request, page->authorization)) {
 		auto_free char *head = xasprintf(
