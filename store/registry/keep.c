@@ -3,8 +3,10 @@
 
 #include "base/cleanup.h"
 #include "base/crash.h"
+#include "base/log.h"
 #include "blob/blob.h"
 #include "blob/gc.h"
+#include "db/rows.h"
 #include "db/rows_image.h"
 #include "store.h"
 
@@ -111,4 +113,20 @@ int keep_image(struct store *store, const struct keep_args *args, bool *ret_news
 		return -1;
 	crash_point("pull-published");
 	return put_rows(store, args, ret_news, err);
+}
+
+void keep_finished(struct store *store, const struct reference *ref, const struct digest *chain_id)
+{
+	auto_free char *name = reference_familiar(ref);
+	auto_free char *what = xasprintf("pull %s", name);
+	struct error err;
+
+	/* The keys of build steps are digests too, of something else. */
+	if (db_exec(store->db, &err,
+		    "INSERT OR IGNORE INTO build_step"
+		    " (key, chain_id, held, what, created_ns, used_ns)"
+		    " SELECT ?1, ?1, 1, ?2, ?3, ?3"
+		    " WHERE NOT EXISTS (SELECT 1 FROM image_layer WHERE chain_id = ?1)",
+		    "dsi", chain_id, what, rows_now_ns()) < 0)
+		log_debug("layers of '%s': %s", name, err.text);
 }

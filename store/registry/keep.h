@@ -37,4 +37,10 @@ int keep_has_image(struct store *store, const struct digest *id, struct error *e
 int keep_image(struct store *store, const struct keep_args *args, bool *ret_news,
 	       struct error *err);
 
+/*
+ * What is finished of an image that cannot be, up to this layer, stays in the build cache, so
+ * that the next pull has it and a prune can remove it. A failure of this is nobody's concern.
+ */
+void keep_finished(struct store *store, const struct reference *ref, const struct digest *chain_id);
+
 #endif

@@ -223,9 +223,13 @@ static int add_layers(struct pull *pull, struct error *err)
 	if (layer_builder_new(pull->store, &pull->builder, err) < 0 ||
 	    find_present(pull, err) < 0 || start_download(pull, err) < 0)
 		return -1;
-	for (size_t i = pull->nr_there; i < pull->resolved.manifest.nr_layers; i++)
-		if (add_layer(pull, i, err) < 0)
-			return -1;
+	for (size_t i = pull->nr_there; i < pull->resolved.manifest.nr_layers; i++) {
+		if (add_layer(pull, i, err) == 0)
+			continue;
+		if (i > 0)
+			keep_finished(pull->store, pull->args->ref, &pull->chain_ids[i - 1]);
+		return -1;
+	}
 	return 0;
 }
 

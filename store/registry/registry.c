@@ -171,6 +171,14 @@ static int wait_ms(int64_t ms, struct error *err)
 	return cancel_check(err);
 }
 
+/* A slip of the hand is told at once: who has not answered yet may not exist. */
+static bool may_get_better(const struct registry *registry, CURLcode code)
+{
+	if (!registry->known && (http_is_no_tls(code) || code == CURLE_COULDNT_RESOLVE_HOST))
+		return false;
+	return code != CURLE_OK && http_may_retry(code);
+}
+
 /* Until it is there, or refused for good. */
 static int get_patiently(struct registry *registry, const char *kind, const char *what,
 			 const char *accept, struct http_answer *ret, struct error *err)
@@ -181,8 +189,7 @@ static int get_patiently(struct registry *registry, const char *kind, const char
 
 		if (result == 0 && !is_passing(ret->head.status))
 			return 0;
-		if (result < 0 && (err->kind != ERR_REMOTE || !http_may_retry(ret->code) ||
-				   ret->code == CURLE_OK))
+		if (result < 0 && (err->kind != ERR_REMOTE || !may_get_better(registry, ret->code)))
 			return -1;
 		pause = registry_pause_ms(registry, try, result == 0 ? &ret->head : NULL);
 		if (pause < 0)

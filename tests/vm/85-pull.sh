@@ -102,6 +102,78 @@ equals_load() {
 	healthy
 }
 
+# The path of a blob in the registry's folder.
+blob_path() {
+	printf '%s/registry/docker/registry/v2/blobs/sha256/%.2s/%s/data' "$WORK" "${1#sha256:}" "${1#sha256:}"
+}
+
+# A layer that is not what its name says: nothing is tagged, the layer below it stays for the next.
+refuses_other_bytes() {
+	fresh_store 2G
+	top=$(jq -r '.layers[-1].digest' "$WORK/manifest")
+	path=$(blob_path "$top")
+	cp "$path" "$WORK/whole"
+	printf 'X' | dd of="$path" bs=1 seek=$(($(stat -c %s "$path") / 2)) conv=notrunc status=none
+	fails 1 "$VENEER" pull "$host/debian:12"
+	is "filesystem layer verification failed for digest $top" "${stderr%% (got*}"
+	is '' "$("$VENEER" images -aq)"
+	healthy
+	cp "$WORK/whole" "$path"
+	out=$("$VENEER" pull "$host/debian:12")
+	contains ': Already exists
+' "$out"
+	contains 'Status: Downloaded newer image' "$out"
+	healthy
+}
+
+says_what_is_missing() {
+	fails 1 "$VENEER" pull "$host/debian:none"
+	is "manifest for $host/debian:none not found: manifest unknown: manifest unknown" "$stderr"
+	fails 1 "$VENEER" pull "$host/none"
+	contains "manifest for $host/none:latest not found: manifest unknown" "$stderr"
+	fails 1 "$VENEER" pull --platform linux/s390x "$host/debian:12"
+	contains "is for linux/" "$stderr"
+	fails 1 "$VENEER" pull scratch
+	is "'scratch' is a reserved name" "$stderr"
+	fails 1 "$VENEER" pull -q localhost:1/x
+	contains 'Get "' "$stderr"
+	healthy
+}
+
+# Killed or interrupted in the midst: the store is whole, and the next pull does the rest.
+ends_early() {
+	for signal in INT KILL; do
+		fresh_store 2G
+		# A job of the shell would ignore SIGINT.
+		python3 -c 'import signal, subprocess, sys, time
+pull = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE,
+                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+while b"Pulling fs layer" not in pull.stdout.readline():
+    pass
+time.sleep(0.7)
+pull.send_signal(getattr(signal, "SIG" + sys.argv[1]))
+pull.stdout.read()
+sys.exit(pull.wait() & 255)' "$signal" "$VENEER" pull "$host/debian:12" && status=0 || status=$?
+		[ "$signal" = KILL ] || is 130 "$status" 'status'
+		is '' "$("$VENEER" images -aq)"
+		"$VENEER" pull -q "$host/debian:12" >/dev/null
+		healthy
+	done
+}
+
+# Two that need the same layers, at once.
+pulls_twice_at_once() {
+	fresh_store 2G
+	copy "oci-archive:$IMAGES/oci.tar" "docker://$host/other:1"
+	"$VENEER" pull -q "$host/debian:12" >/dev/null &
+	"$VENEER" pull -q "$host/other:1" >/dev/null
+	wait $!
+	is 1 "$("$VENEER" images -q | sort -u | wc -l)" images
+	is 2 "$("$VENEER" images -q | wc -l)" names
+	is "$(jq '.layers | length' "$WORK/manifest")" "$("$VENEER" layers -q | wc -l)" layers
+	healthy
+}
+
 copy "oci-archive:$IMAGES/oci.tar" "docker://$host/debian:12"
 skopeo inspect --raw --tls-verify=false "docker://$host/debian:12" >"$WORK/manifest"
 digest=sha256:$(sha256sum "$WORK/manifest" | cut -d ' ' -f 1)
@@ -109,3 +181,7 @@ fresh_store 2G
 case_ 'an image is pulled, with its digest' pulls
 case_ 'what is there is not fetched' pulls_what_is_missing
 case_ 'a pull and a load make the same files and share layers' equals_load
+case_ 'a layer of other bytes tags nothing, and what was finished stays' refuses_other_bytes
+case_ 'what is not there is said in Docker'"'"'s words' says_what_is_missing
+case_ 'an end in the midst leaves nothing half made' ends_early
+case_ 'two pulls of the same layers at once' pulls_twice_at_once
