@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/pull.h"
 
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -11,64 +9,35 @@
 #include "layer/layer.h"
 #include "layer/stream.h"
 #include "limits.h"
-#include "registry/download.h"
 #include "registry/keep.h"
 #include "registry/resolve.h"
+#include "registry/source.h"
 #include "store.h"
-
-#define ID_DIGITS 12
 
 struct pull {
 	struct store *store;
-	const struct pull_args *args;
-	struct registry *registry;
-	struct resolved resolved;
+	const struct reference *ref;
+	const char *platform;
+	struct source *source;
+	struct resolved *resolved;
 	struct layer_builder *builder;
-	struct download *download;
 	struct digest *chain_ids;
 	bool *unwanted;	 /* of each layer: not from the registry, for all we know */
 	size_t nr_there; /* layers at the bottom that the store has */
 	int64_t size_bytes;
-	pthread_mutex_t reporting;
 };
 
 static void pull_done(struct pull *pull)
 {
-	download_free(pull->download);
 	layer_builder_free(pull->builder);
-	resolved_done(&pull->resolved);
-	registry_free(pull->registry);
 	free(pull->chain_ids);
 	free(pull->unwanted);
-	pthread_mutex_destroy(&pull->reporting);
 }
 #define auto_pull __attribute__((cleanup(pull_done)))
 
-/* ---- what the user sees ---- */
-
-static void show(struct pull *pull, size_t layer, const char *phase, uint64_t done, uint64_t total)
+static void show(struct pull *pull, size_t layer, const char *phase)
 {
-	struct pull_report *report = pull->args->report;
-	char id[ID_DIGITS + 1];
-
-	snprintf(id, sizeof(id), "%s", digest_hex(&pull->resolved.manifest.layers[layer].digest));
-	pthread_mutex_lock(&pull->reporting);
-	report->phase(report, id, phase, done, total);
-	pthread_mutex_unlock(&pull->reporting);
-}
-
-static void on_phase(void *ctx, size_t layer, const char *phase, uint64_t done, uint64_t total)
-{
-	show(ctx, layer, phase, done, total);
-}
-
-static void say_from(struct pull *pull)
-{
-	const struct reference *ref = pull->args->ref;
-	auto_free char *key = digest_is_set(&ref->digest) ? reference_key(ref) : xstrdup(ref->tag);
-	auto_free char *text = xasprintf("%s: Pulling from %s", key, ref->path);
-
-	pull->args->report->say(pull->args->report, text);
+	pull->source->show(pull->source, layer, phase, 0, 0);
 }
 
 /* Unpacking is shown when the download has nothing more to show. */
@@ -87,8 +56,8 @@ static void on_extracted(struct progress *self, const char *item, const char *ph
 
 	(void)item;
 	(void)phase;
-	if (extraction->local || download_is_complete(pull->download, extraction->layer))
-		show(pull, extraction->layer, "Extracting", done, total);
+	if (extraction->local || pull->source->is_complete(pull->source, extraction->layer))
+		pull->source->show(pull->source, extraction->layer, "Extracting", done, total);
 }
 
 /* ---- layers ---- */
@@ -96,7 +65,7 @@ static void on_extracted(struct progress *self, const char *item, const char *ph
 /* Counts what is there from the bottom on; pinned, so it stays. */
 static int find_present(struct pull *pull, struct error *err)
 {
-	const struct image_config *config = &pull->resolved.config;
+	const struct image_config *config = &pull->resolved->config;
 	struct store *store = pull->store;
 	int got = 1;
 
@@ -119,17 +88,7 @@ static int find_present(struct pull *pull, struct error *err)
 
 static int start_download(struct pull *pull, struct error *err)
 {
-	const struct manifest *manifest = &pull->resolved.manifest;
-	struct download_args args = {
-		.registry = pull->registry,
-		.layers = manifest->layers,
-		.nr_layers = manifest->nr_layers,
-		.folder_fd = pull->store->root.fd,
-		.folder = "tmp",
-		.on_phase = on_phase,
-		.ctx = pull,
-		.is_stopping = stream_is_stopping,
-	};
+	const struct manifest *manifest = &pull->resolved->manifest;
 
 	pull->unwanted = xcalloc(manifest->nr_layers + 1, sizeof(*pull->unwanted));
 	for (size_t i = 0; i < manifest->nr_layers; i++) {
@@ -137,21 +96,20 @@ static int start_download(struct pull *pull, struct error *err)
 
 		pull->unwanted[i] =
 			there || blob_exists(&pull->store->root, &manifest->layers[i].digest);
-		show(pull, i, there ? "Already exists" : "Pulling fs layer", 0, 0);
+		show(pull, i, there ? "Already exists" : "Pulling fs layer");
 	}
 	for (size_t i = pull->nr_there + 3; i < manifest->nr_layers; i++)
-		show(pull, i, "Waiting", 0, 0);
-	args.unwanted = pull->unwanted;
+		show(pull, i, "Waiting");
 	if (pull->nr_there == manifest->nr_layers)
 		return 0;
-	return download_new(&args, &pull->download, err);
+	return pull->source->start(pull->source, pull->unwanted, err);
 }
 
 /* One attempt, from a blob of the store or from the registry. */
 static int add_layer_from(struct pull *pull, size_t at, int blob_fd, struct error *err)
 {
-	const struct descriptor *desc = &pull->resolved.manifest.layers[at];
-	const struct image_config *config = &pull->resolved.config;
+	const struct descriptor *desc = &pull->resolved->manifest.layers[at];
+	const struct image_config *config = &pull->resolved->config;
 	const struct image_history *history = image_config_layer_history(config, at);
 	auto_layer_row struct layer_row row = { 0 };
 	struct extraction extraction = { { on_extracted }, pull, at, blob_fd >= 0 };
@@ -161,8 +119,8 @@ static int add_layer_from(struct pull *pull, size_t at, int blob_fd, struct erro
 		.diff_id = config->diff_ids[at],
 		.blob = desc->digest,
 		.created_by = history ? history->created_by : NULL,
-		.read = blob_fd >= 0 ? stream_read_range : download_read,
-		.read_ctx = blob_fd >= 0 ? (void *)&range : pull->download,
+		.read = blob_fd >= 0 ? stream_read_range : pull->source->read,
+		.read_ctx = blob_fd >= 0 ? (void *)&range : pull->source,
 		.total_bytes = (uint64_t)desc->size_bytes,
 		.progress = &extraction.progress,
 	};
@@ -182,7 +140,7 @@ static int add_layer_from(struct pull *pull, size_t at, int blob_fd, struct erro
 /* Returns 1 when it is there, 0 when the registry has to be asked, -1. */
 static int add_kept_layer(struct pull *pull, size_t at, struct error *err)
 {
-	const struct digest *digest = &pull->resolved.manifest.layers[at].digest;
+	const struct digest *digest = &pull->resolved->manifest.layers[at].digest;
 	auto_fd int fd = -1;
 
 	if (!blob_exists(&pull->store->root, digest))
@@ -190,7 +148,7 @@ static int add_kept_layer(struct pull *pull, size_t at, struct error *err)
 	fd = blob_open(&pull->store->root, digest, err);
 	if (fd < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	show(pull, at, "Download complete", 0, 0);
+	show(pull, at, "Download complete");
 	if (add_layer_from(pull, at, fd, err) == 0)
 		return 1;
 	return err->kind == ERR_CORRUPT ? 0 : -1; /* what the disk has damaged is fetched anew */
@@ -198,23 +156,21 @@ static int add_kept_layer(struct pull *pull, size_t at, struct error *err)
 
 static int add_layer(struct pull *pull, size_t at, struct error *err)
 {
+	struct source *source = pull->source;
 	int result = add_kept_layer(pull, at, err);
 
 	if (result == 0) {
-		download_begin(pull->download, at);
+		source->begin(source, at);
 		result = add_layer_from(pull, at, -1, err);
-		if (result < 0 && err->kind == ERR_CORRUPT &&
-		    download_was_resumed(pull->download, at)) {
-			download_restart(pull->download, at);
+		if (result < 0 && err->kind == ERR_CORRUPT && source->restart(source, at))
 			result = add_layer_from(pull, at, -1, err);
-		}
 		if (result < 0)
-			download_error(pull->download, at, err);
+			source->get_error(source, at, err);
 	}
 	if (result < 0)
 		return -1;
-	download_end(pull->download, at);
-	show(pull, at, "Pull complete", 0, 0);
+	source->end(source, at);
+	show(pull, at, "Pull complete");
 	return 0;
 }
 
@@ -223,11 +179,11 @@ static int add_layers(struct pull *pull, struct error *err)
 	if (layer_builder_new(pull->store, &pull->builder, err) < 0 ||
 	    find_present(pull, err) < 0 || start_download(pull, err) < 0)
 		return -1;
-	for (size_t i = pull->nr_there; i < pull->resolved.manifest.nr_layers; i++) {
+	for (size_t i = pull->nr_there; i < pull->resolved->manifest.nr_layers; i++) {
 		if (add_layer(pull, i, err) == 0)
 			continue;
 		if (i > 0)
-			keep_finished(pull->store, pull->args->ref, &pull->chain_ids[i - 1]);
+			keep_finished(pull->store, pull->ref, &pull->chain_ids[i - 1]);
 		return -1;
 	}
 	return 0;
@@ -238,12 +194,12 @@ static int add_layers(struct pull *pull, struct error *err)
 static int check_platform(const struct pull *pull, const struct platform *wanted, struct error *err)
 {
 	char is[PLATFORM_TEXT_SIZE], want[PLATFORM_TEXT_SIZE];
-	auto_free char *name = reference_familiar(pull->args->ref);
+	auto_free char *name = reference_familiar(pull->ref);
 	struct platform platform;
 
-	if (!pull->args->platform || !*pull->args->platform)
+	if (!pull->platform || !*pull->platform)
 		return 0;
-	image_config_platform(&pull->resolved.config, &platform);
+	image_config_platform(&pull->resolved->config, &platform);
 	if (platform_rank(wanted, &platform) >= 0)
 		return 0;
 	return err_set(err, ERR_UNSUPPORTED, "image %s is for %s, not for %s", name,
@@ -253,7 +209,7 @@ static int check_platform(const struct pull *pull, const struct platform *wanted
 static int get_config(struct pull *pull, const struct platform *platform, bool there,
 		      struct error *err)
 {
-	struct resolved *resolved = &pull->resolved;
+	struct resolved *resolved = pull->resolved;
 	auto_buf struct buf bytes = { 0 };
 	int result = there ? blob_read(&pull->store->root, &resolved->manifest.config.digest,
 				       LIMIT_JSON_BYTES, &bytes, err)
@@ -262,18 +218,18 @@ static int get_config(struct pull *pull, const struct platform *platform, bool t
 	if (result == 0)
 		result = resolve_use_config(resolved, &bytes, err);
 	else
-		result = resolve_config(pull->registry, resolved, err);
+		result = pull->source->get_config(pull->source, resolved, err);
 	return result < 0 ? -1 : check_platform(pull, platform, err);
 }
 
 static int keep(struct pull *pull, bool there, bool *ret_news, struct error *err)
 {
 	const struct keep_args args = {
-		.ref = pull->args->ref,
-		.digest = &pull->resolved.digest,
-		.id = &pull->resolved.manifest.config.digest,
-		.config = there ? NULL : &pull->resolved.config,
-		.config_bytes = &pull->resolved.config_bytes,
+		.ref = pull->ref,
+		.digest = &pull->resolved->digest,
+		.id = &pull->resolved->manifest.config.digest,
+		.config = there ? NULL : &pull->resolved->config,
+		.config_bytes = &pull->resolved->config_bytes,
 		.chain_ids = pull->chain_ids,
 		.size_bytes = pull->size_bytes,
 	};
@@ -281,25 +237,36 @@ static int keep(struct pull *pull, bool there, bool *ret_news, struct error *err
 	return keep_image(pull->store, &args, ret_news, err);
 }
 
-int registry_pull(struct store *store, const struct pull_args *args, struct pull_result *ret,
-		  struct error *err)
+int pull_from(struct store *store, const struct reference *ref, const char *platform_name,
+	      struct source *source, struct resolved *resolved, struct pull_result *ret,
+	      struct error *err)
 {
 	auto_pull struct pull pull = { .store = store,
-				       .args = args,
-				       .reporting = PTHREAD_MUTEX_INITIALIZER };
-	struct resolved *resolved = &pull.resolved;
+				       .ref = ref,
+				       .platform = platform_name,
+				       .source = source,
+				       .resolved = resolved };
 	struct platform platform;
 	int there;
 
-	if (platform_parse(args->platform, &platform, err) < 0 ||
-	    registry_open(&args->options, args->ref, &pull.registry, err) < 0 ||
-	    resolve_manifest(pull.registry, args->ref, &platform, resolved, err) < 0)
+	if (platform_parse(platform_name, &platform, err) < 0 ||
+	    source->get_manifest(source, resolved, err) < 0)
 		return -1;
-	say_from(&pull);
 	there = keep_has_image(store, &resolved->manifest.config.digest, err);
 	if (there < 0 || get_config(&pull, &platform, there, err) < 0 ||
 	    (!there && add_layers(&pull, err) < 0) || keep(&pull, there, &ret->news, err) < 0)
 		return -1;
 	ret->digest = resolved->digest;
 	return 0;
+}
+
+int registry_pull(struct store *store, const struct pull_args *args, struct pull_result *ret,
+		  struct error *err)
+{
+	auto_resolved struct resolved resolved = { 0 };
+	auto_source struct source *source = NULL;
+
+	if (source_open(args, &resolved, store->root.fd, "tmp", &source, err) < 0)
+		return -1;
+	return pull_from(store, args->ref, args->platform, source, &resolved, ret, err);
 }
