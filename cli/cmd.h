@@ -32,6 +32,7 @@ extern const struct command cmd_help;
 extern const struct command cmd_history;
 extern const struct command cmd_image_inspect;
 extern const struct command cmd_image_prune;
+extern const struct command cmd_image_receive;
 extern const struct command cmd_images;
 extern const struct command cmd_import;
 extern const struct command cmd_info;

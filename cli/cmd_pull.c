@@ -10,6 +10,7 @@
 #include "oci/platform.h"
 #include "oci/reference.h"
 #include "pullprint.h"
+#include "pullthrough.h"
 #include "registry/pull.h"
 #include "store.h"
 
@@ -46,6 +47,17 @@ static void print_result(const struct reference *ref, const struct pull_result *
 	printf("%s\n", canonical);
 }
 
+/* Prints what the options want to be printed; the rest is said by whoever failed. */
+static void begin_output(const struct pull_opts *opts, struct reference *ref,
+			 struct pullprint *printer)
+{
+	if (!opts->quiet && !ref->tag && !digest_is_set(&ref->digest))
+		printf("Using default tag: %s\n", REFERENCE_DEFAULT_TAG);
+	cli_flush();
+	reference_default_tag(ref);
+	pullprint_init(printer, stdout, opts->quiet);
+}
+
 static int run_pull(struct cli *cli, const void *values, struct error *err)
 {
 	const struct pull_opts *opts = values;
@@ -62,13 +74,34 @@ static int run_pull(struct cli *cli, const void *values, struct error *err)
 
 	if (parse_name(cli->words[0], &ref, err) < 0)
 		return -1;
-	if (!opts->quiet && !ref.tag && !digest_is_set(&ref.digest))
-		printf("Using default tag: %s\n", REFERENCE_DEFAULT_TAG);
-	cli_flush();
-	reference_default_tag(&ref);
-	pullprint_init(&printer, stdout, opts->quiet);
+	begin_output(opts, &ref, &printer);
 	if (cli_open_store(cli, &store, err) < 0 || registry_pull(store, &args, &result, err) < 0)
 		return -1;
+	pullprint_done(&printer);
+	print_result(&ref, &result, opts->quiet);
+	return 0;
+}
+
+static int pull_outside(struct cli *cli, const void *values, struct error *err)
+{
+	const struct pull_opts *opts = values;
+	auto_reference struct reference ref = { 0 };
+	auto_pullprint struct pullprint printer = { 0 };
+	struct pull_result result;
+	const struct pull_args args = {
+		.ref = &ref,
+		.platform = platform_of(opts),
+		.options = { .docker_config_dir = cli->settings->docker_dir },
+		.report = &printer.report,
+	};
+	int status;
+
+	if (parse_name(cli->words[0], &ref, err) < 0)
+		return -1;
+	begin_output(opts, &ref, &printer);
+	status = pull_through(cli, &args, &result, err);
+	if (status)
+		return status;
 	pullprint_done(&printer);
 	print_result(&ref, &result, opts->quiet);
 	return 0;
@@ -82,16 +115,6 @@ static int check_pull(const struct cli *cli, const void *values, struct error *e
 	if (platform_parse(platform_of(values), &platform, err) < 0)
 		return -1;
 	return parse_name(cli->words[0], &ref, err);
-}
-
-/* There is no network in the appliance. */
-static int refuse_outside(struct cli *cli, const void *values, struct error *err)
-{
-	(void)cli;
-	(void)values;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "pull does not work with the appliance yet: 'skopeo copy "
-		       "docker://NAME oci-archive:FILE' and 'veneer load -i FILE' do the same");
 }
 
 static const struct opt pull_options[] = {
@@ -115,6 +138,6 @@ const struct command cmd_pull = {
 	.options_size = sizeof(struct pull_opts),
 	.needs = NEEDS_POOL,
 	.check = check_pull,
-	.outside = refuse_outside,
+	.outside = pull_outside,
 	.run = run_pull,
 };

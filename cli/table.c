@@ -32,6 +32,7 @@ const struct command *const command_table[] = {
 	&cmd_history,
 	&cmd_image_inspect,
 	&cmd_image_prune,
+	&cmd_image_receive,
 	&cmd_images,
 	&cmd_import,
 	&cmd_info,

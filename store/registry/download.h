@@ -24,7 +24,7 @@ struct download_args {
 	struct registry *registry;	 /* nobody else's as long as the download exists */
 	const struct descriptor *layers; /* borrowed */
 	size_t nr_layers;
-	const bool *unwanted; /* of each layer: not fetched before its turn; borrowed */
+	const bool *unwanted; /* of each layer: not fetched before its turn; or NULL */
 	int folder_fd;	      /* where the waiting ones lie; borrowed */
 	const char *folder;   /* below it */
 	/* Docker's words for what a layer does; called in the thread, phase is a static string. */

@@ -102,7 +102,7 @@ static int start_download(struct pull *pull, struct error *err)
 		show(pull, i, "Waiting");
 	if (pull->nr_there == manifest->nr_layers)
 		return 0;
-	return pull->source->start(pull->source, pull->unwanted, err);
+	return pull->source->start(pull->source, pull->unwanted, manifest->nr_layers, err);
 }
 
 /* One attempt, from a blob of the store or from the registry. */

@@ -9,6 +9,7 @@
 
 void resolved_done(struct resolved *resolved)
 {
+	buf_done(&resolved->manifest_bytes);
 	manifest_done(&resolved->manifest);
 	buf_done(&resolved->config_bytes);
 	image_config_done(&resolved->config);
@@ -99,9 +100,12 @@ int resolve_manifest(struct registry *registry, const struct reference *ref,
 		if (manifest_kind(document.bytes.data, document.bytes.len, document.content_type,
 				  &kind, err) < 0)
 			return -1;
-		if (kind == MANIFEST_IMAGE)
-			return manifest_parse(document.bytes.data, document.bytes.len,
+		if (kind == MANIFEST_IMAGE) {
+			ret->manifest_bytes = document.bytes;
+			document.bytes = (struct buf){ 0 };
+			return manifest_parse(ret->manifest_bytes.data, ret->manifest_bytes.len,
 					      &ret->manifest, err);
+		}
 		if (manifest_index_parse(document.bytes.data, document.bytes.len, &index, err) <
 			    0 ||
 		    manifest_index_choose(&index, platform, &chosen, err) < 0)

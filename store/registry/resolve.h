@@ -17,7 +17,8 @@
 
 struct resolved {
 	struct digest digest;	    /* of what the name means: a manifest or an index */
-	struct manifest manifest;   /* of the image for the platform */
+	struct buf manifest_bytes;  /* of the image for the platform */
+	struct manifest manifest;   /* the same, parsed */
 	struct buf config_bytes;    /* the document, by resolve_config() */
 	struct image_config config; /* the same, parsed */
 };

@@ -71,13 +71,13 @@ static void on_phase(void *ctx, size_t layer, const char *phase, uint64_t done, 
 	show(ctx, layer, phase, done, total);
 }
 
-static int start(struct source *self, const bool *unwanted, struct error *err)
+static int start(struct source *self, const bool *unwanted, size_t nr_layers, struct error *err)
 {
 	struct remote *remote = remote_of(self);
 	const struct download_args args = {
 		.registry = remote->registry,
 		.layers = remote->resolved->manifest.layers,
-		.nr_layers = remote->resolved->manifest.nr_layers,
+		.nr_layers = nr_layers,
 		.unwanted = unwanted,
 		.folder_fd = remote->folder_fd,
 		.folder = remote->folder,
@@ -102,6 +102,11 @@ static int read_layer(void *self, void *data, size_t len, struct error *err)
 static void end(struct source *self, size_t layer)
 {
 	download_end(remote_of(self)->download, layer);
+}
+
+static bool was_resumed(struct source *self, size_t layer)
+{
+	return download_was_resumed(remote_of(self)->download, layer);
 }
 
 static bool restart(struct source *self, size_t layer)
@@ -138,6 +143,7 @@ int source_open(const struct pull_args *args, const struct resolved *resolved, i
 		.read = read_layer,
 		.end = end,
 		.restart = restart,
+		.was_resumed = was_resumed,
 		.get_error = get_error,
 		.is_complete = is_complete,
 		.show = show,

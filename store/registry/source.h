@@ -16,14 +16,16 @@ struct source {
 	/* Fill the manifest, and then the config, of what is pulled. */
 	int (*get_manifest)(struct source *self, struct resolved *ret, struct error *err);
 	int (*get_config)(struct source *self, struct resolved *resolved, struct error *err);
-	/* Once both are there: layers that are not unwanted may come. The array stays. */
-	int (*start)(struct source *self, const bool *unwanted, struct error *err);
+	/* Once both are there: layers that are not unwanted may come. */
+	int (*start)(struct source *self, const bool *unwanted, size_t nr_layers,
+		     struct error *err);
 	/* As those of download.h, of the layer that was begun last. */
 	void (*begin)(struct source *self, size_t layer);
 	int (*read)(void *self, void *data, size_t len, struct error *err);
 	void (*end)(struct source *self, size_t layer);
 	/* After bytes that are not those of the digest: begins anew where that may help. */
 	bool (*restart)(struct source *self, size_t layer);
+	bool (*was_resumed)(struct source *self, size_t layer); /* NULL where nobody asks */
 	/* Why its bytes did not come; false when they did. */
 	bool (*get_error)(struct source *self, size_t layer, struct error *ret);
 	bool (*is_complete)(struct source *self, size_t layer);
