@@ -549,6 +549,46 @@ no_kernel() {
 	has 'user-mode-linux' "$errors"
 }
 
+# The registry is out here, where the network is; what ends early leaves a store that is whole.
+pulls() {
+	local port=$((20000 + $$ % 10000)) registry name
+	mkdir "$tmp/registry"
+	cat >"$tmp/registry.yml" <<-END
+		version: 0.1
+		storage: { filesystem: { rootdirectory: $tmp/registry } }
+		http: { addr: 127.0.0.1:$port }
+	END
+	docker-registry serve "$tmp/registry.yml" >"$tmp/registry.log" 2>&1 &
+	registry=$!
+	# shellcheck disable=SC2064 # this one
+	trap "kill $registry" EXIT
+	name=127.0.0.1:$port/debian
+	until_ skopeo copy -q --insecure-policy --dest-tls-verify=false \
+		"oci-archive:$top/build/images/oci.tar" "docker://$name:12"
+	status 0 "$VENEER" pull "$name:12"
+	has ': Pull complete' "$out"
+	has "Status: Downloaded newer image for $name:12" "$out"
+	status 0 "$VENEER" pull "$name:12"
+	has "Status: Image is up to date for $name:12" "$out"
+	status 1 "$VENEER" pull "$name:none"
+	is "manifest for $name:none not found: manifest unknown: manifest unknown" "$errors"
+	"$VENEER" rmi "$name:12" >/dev/null
+	timeout -s TERM 0.7 "$VENEER" pull -q "$name:12" >/dev/null 2>&1 || true
+	status 0 "$VENEER" pull -q "$name:12"
+	is "$name:12" "$out"
+	"$VENEER" check
+	nothing_left
+}
+
+with_registry() {
+	if command -v docker-registry >/dev/null && [ -e "$top/build/images/oci.tar" ]; then
+		case_ "$@"
+	else
+		printf 'skip %s: no docker-registry, or no images (make images)\n' "$1"
+		skipped=$((skipped + 1))
+	fi
+}
+
 # Ends the programs of a case that hangs, which then fails: what FILE is there for
 # two minutes.
 watch() {
@@ -608,6 +648,7 @@ case_ 'a pool on a further disk is found again' further_disks
 case_ 'room comes back to the host' room_comes_back
 case_ 'an odd folder of the store does no harm' odd_folders
 case_ 'a missing kernel is told of' no_kernel
+with_registry 'an image is pulled from the network outside' pulls
 as_root 'a command reads files below /run' input_file_in_run
 as_root 'an ordinary user has the rights it has outside' ordinary_user
 as_root 'a read-only place is told of' read_only

@@ -59,6 +59,10 @@ says 1 "$(hint "veneer: 'veneer image tag' requires 2 arguments" \
 	'veneer image tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]' 'veneer image tag')" image tag a
 says 1 "$(hint "veneer: 'veneer history' requires 1 argument" \
 	'veneer history [OPTIONS] IMAGE' 'veneer history')" history a b
+says 1 "$(hint "veneer: 'veneer pull' requires 1 argument" \
+	'veneer pull [OPTIONS] NAME[:TAG|@DIGEST]' 'veneer pull')" pull a b
+says 1 'invalid reference format' pull a:b:c
+says 1 "'scratch' is a reserved name" pull scratch:1
 says 1 "$(hint "veneer: 'veneer load' accepts no arguments" 'veneer load [OPTIONS]' 'veneer load')" load x
 says 1 "$(hint "veneer: 'veneer import' requires at least 1 and at most 2 arguments" \
 	'veneer import [OPTIONS] file|URL|- [REPOSITORY[:TAG]]' 'veneer import')" import
