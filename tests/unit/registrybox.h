@@ -66,18 +66,19 @@ static inline void send_text(int fd, const char *text)
 static inline void send_status(int fd, const struct page *page)
 {
 	const char *text = page->text ? page->text : "";
-	auto_free char *head = xasprintf("HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s%s\r\n%s",
-					 page->status, strlen(text), page->extra ? page->extra : "",
-					 page->extra ? "\r\n" : "", text);
+	auto_free char *head =
+		xasprintf("HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %zu\r\n%s%s\r\n%s",
+			  page->status, strlen(text), page->extra ? page->extra : "",
+			  page->extra ? "\r\n" : "", text);
 
 	send_text(fd, head);
 }
 
 static inline void send_chunked(int fd, const struct page *page, bool endless)
 {
-	auto_free char *head =
-		xasprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n%s%s\r\n\r\n",
-			  page->type ? "Content-Type: " : "X: y", page->type ? page->type : "");
+	auto_free char *head = xasprintf(
+		"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n%s%s\r\n\r\n",
+		page->type ? "Content-Type: " : "X: y", page->type ? page->type : "");
 	auto_free char *size = xasprintf("%zx\r\n", page_len(page) - 1);
 
 	send_text(fd, head);
@@ -111,7 +112,7 @@ static inline void send_body(int fd, const struct page *page, size_t from, bool 
 		body[len / 2] ^= 1;
 	if (mischief && page->mischief == TOO_SHORT)
 		end = --len;
-	head = xasprintf("HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s%s%s%s\r\n",
+	head = xasprintf("HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s%s%s%s\r\n",
 			 partial ? "206 Partial Content" : "200 OK", len - from, range,
 			 page->type ? "Content-Type: " : "", page->type ? page->type : "",
 			 page->type ? "\r\n" : "");
@@ -147,7 +148,8 @@ static inline void send_page(int fd, const struct page *page, const char *reques
 
 	if (page->authorization && !strstr(request, page->authorization)) {
 		auto_free char *head = xasprintf(
-			"HTTP/1.1 401 X\r\nContent-Length: 0\r\n%s\r\n\r\n", page->challenge);
+			"HTTP/1.1 401 X\r\nConnection: close\r\nContent-Length: 0\r\n%s\r\n\r\n",
+			page->challenge);
 
 		send_text(fd, head);
 		return;
@@ -193,7 +195,7 @@ static inline void serve_connection(const struct registrybox *box, int fd)
 	}
 	if (*path) {
 		__atomic_fetch_add(&box->seen->unknown, 1, __ATOMIC_SEQ_CST);
-		send_text(fd, "HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n");
+		send_text(fd, "HTTP/1.1 404 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 	}
 	shutdown(fd, SHUT_WR);
 	while (read(fd, rest, sizeof(rest)) > 0)

@@ -210,11 +210,29 @@ static bool wait_complete(struct layers *layers, size_t i)
 	return download_is_complete(layers->download, i);
 }
 
-/* Nobody reads the first: two others come, one does not, and what is unwanted neither. */
+static void test_three(void)
+{
+	const size_t lens[NR] = { 1000, 1000, 1000, 1000, 1000 };
+	auto_layers struct layers layers = layers_new(lens, NR);
+	const struct timespec moment = { .tv_nsec = 400000000 };
+	unsigned hits = 0;
+
+	for (size_t i = 0; i < NR; i++) {
+		layers.pages[i].mischief = SILENT;
+		layers.pages[i].at = 10;
+	}
+	layers_start(&layers, NULL);
+	nanosleep(&moment, NULL);
+	for (size_t i = 0; i < NR; i++)
+		hits += layers.box.seen->hits[i];
+	CU_ASSERT_EQUAL(hits, 3);
+}
+
+/* Nobody reads the first: two others come, and what is unwanted does not. */
 static void test_ahead(void)
 {
 	const size_t lens[NR] = { BIG_BYTES, BIG_BYTES, 1000, 1000, 1000 };
-	const bool unwanted[NR] = { false, false, false, true, false };
+	const bool unwanted[NR] = { true, false, false, true, false };
 	auto_layers struct layers layers = layers_new(lens, NR);
 
 	layers.pages[4].mischief = SILENT;
@@ -405,19 +423,22 @@ static void test_stop(void)
 static void test_full(void)
 {
 	const size_t lens[2] = { 1000, 1000 };
+	const bool unwanted[2] = { true, false };
+	const struct timespec moment = { .tv_nsec = 10000000 };
 	auto_layers struct layers layers = layers_new(lens, 2);
 
 	/* No file can be made there. */
 	close(layers.folder.fd);
 	layers.folder.fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	layers_start(&layers, NULL);
-	download_begin(layers.download, 0);
+	layers_start(&layers, unwanted);
+	for (int n = 0; n < 1000 && !download_error(layers.download, 1, &layers.err); n++)
+		nanosleep(&moment, NULL);
 	check_layer(&layers, 0);
 	download_end(layers.download, 0);
 	check_failed(&layers, 1, ERR_DENIED, "temporary file");
 }
 
-UNIT_SUITE(download, { "every byte of every layer", test_all },
+UNIT_SUITE(download, { "every byte of every layer", test_all }, { "three at a time", test_three },
 	   { "others come while nobody reads the first", test_ahead },
 	   { "a blob that is there twice", test_twins },
 	   { "what is cut goes on where it ended", test_resume },
