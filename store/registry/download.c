@@ -568,9 +568,22 @@ static int start_thread(struct download *download, struct error *err)
 
 /* ---- the caller's side ---- */
 
+/* A file system without nameless files, or a folder that we may not write to. */
+static bool can_wait(const struct download_args *args)
+{
+	auto_fd int fd =
+		openat(args->folder_fd, args->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		log_debug("temporary file in '%s': %s: one layer at a time", args->folder,
+			  strerror(errno));
+	return fd >= 0;
+}
+
 int download_new(const struct download_args *args, struct download **ret, struct error *err)
 {
 	auto_download struct download *download = xcalloc(1, sizeof(*download));
+	bool ahead = can_wait(args);
 
 	download->args = *args;
 	download->lib = registry_lib(args->registry);
@@ -587,7 +600,7 @@ int download_new(const struct download_args *args, struct download **ret, struct
 			.index = i,
 			.size = (uint64_t)args->layers[i].size_bytes,
 			.spool_fd = -1,
-			.wanted = !args->unwanted || !args->unwanted[i],
+			.wanted = ahead && (!args->unwanted || !args->unwanted[i]),
 		};
 	download->multi = download->lib->multi_init();
 	if (!download->multi)

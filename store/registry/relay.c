@@ -33,7 +33,7 @@ struct guest {
 	int in_fd, out_fd;
 	size_t layer;  /* begun last */
 	uint32_t left; /* of the present frame */
-	bool stale; /* they are of a layer before */
+	bool stale;    /* they are of a layer before */
 	bool ended;    /* all of the layer came */
 	bool resumed;  /* in pieces */
 	bool failed;   /* with err */

@@ -5,6 +5,7 @@
 
 #include "layerbox.h"
 #include "oci/reference.h"
+#include "registry/auth.h"
 #include "registry/endpoint.h"
 #include "registry/resolve.h"
 #include "registrybox.h"
@@ -390,6 +391,37 @@ static void test_redirect(void)
 	}
 }
 
+/* A refresh token is posted to the realm alone, and nothing secret goes to http from https. */
+static void test_secrets(void)
+{
+	const struct page nothing[] = { { .path = "/t", .body = "{\"token\":\"tok\"}" }, { NULL } };
+	auto_registrybox struct registrybox other = registry_start(nothing);
+	auto_free char *location = xasprintf("Location: http://127.0.0.1:%d/t", other.server.port);
+	const struct page moved[] = {
+		{ .path = "/t", .mischief = STATUS, .status = 307, .extra = location }, { NULL }
+	};
+	auto_registrybox struct registrybox realm = registry_start(moved);
+	auto_free char *challenge =
+		xasprintf("Bearer realm=\"http://127.0.0.1:%d/t\"", realm.server.port);
+	struct http_head head = { .status = 401 };
+	const struct http_limits limits = { 0 };
+	struct error err;
+
+	challenge_parse(challenge, &head.challenges);
+	for (int secure = 0; secure < 2; secure++) {
+		struct credentials credentials = { .identity_token = xstrdup("secret") };
+		auto_auth struct auth *auth =
+			auth_new(curllib_get(&err), "scope", &credentials, &limits);
+
+		CU_ASSERT_EQUAL(auth_answer(auth, &head, secure, &err), -1);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, secure ? "unencrypted" : "307"));
+		CU_ASSERT_PTR_NULL(strstr(err.text, "secret"));
+		CU_ASSERT_EQUAL(realm.seen->hits[0], 1);
+		CU_ASSERT_EQUAL(other.seen->hits[0], 0);
+	}
+	challenge_list_done(&head.challenges);
+}
+
 static void test_redirect_loop(void)
 {
 	refuse((struct page){ .path = MANIFEST,
@@ -397,6 +429,11 @@ static void test_redirect_loop(void)
 			      .status = 302,
 			      .extra = "Location: " MANIFEST },
 	       ERR_REMOTE, "Maximum (10) redirects");
+	refuse((struct page){ .path = MANIFEST,
+			      .mischief = STATUS,
+			      .status = 302,
+			      .extra = "Location: file:///etc/passwd" },
+	       ERR_REMOTE, "file");
 }
 
 static void test_endpoint(void)
@@ -424,4 +461,5 @@ UNIT_SUITE(registry, { "a manifest comes with its digest", test_manifest },
 	   { "Basic, when it is asked for", test_basic },
 	   { "Bearer: anonymous, with a password, with an identity token", test_bearer },
 	   { "credentials stay with their host", test_redirect },
+	   { "secrets stay with their server", test_secrets },
 	   { "redirects end", test_redirect_loop }, { "where a registry is", test_endpoint });
