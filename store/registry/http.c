@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "limits.h"
 
 #define CONNECT_SECONDS 30
@@ -128,10 +129,11 @@ static int set_common(struct http_transfer *transfer, const struct http_request 
 	long connect = request->limits.connect_seconds ?: CONNECT_SECONDS;
 	long stall = request->limits.stall_seconds ?: STALL_SECONDS;
 	long verify = !request->unverified;
+	bool sealed = request->secret && strncasecmp(request->url, "https:", 6) == 0;
 
 	return set(curl, CURLOPT_URL, request->url) ||
 	       set(curl, CURLOPT_PROTOCOLS_STR, PROTOCOLS) ||
-	       set(curl, CURLOPT_REDIR_PROTOCOLS_STR, PROTOCOLS) ||
+	       set(curl, CURLOPT_REDIR_PROTOCOLS_STR, sealed ? "https" : PROTOCOLS) ||
 	       set(curl, CURLOPT_MAXREDIRS, REDIRECTS_MAX) ||
 	       /* Several at once are faster than one connection of HTTP/2, and a pause is plain. */
 	       set(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
@@ -268,7 +270,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *ctx)
 void http_answer_done(struct http_answer *answer)
 {
 	head_done(&answer->head);
-	buf_done(&answer->body);
+	secret_buf_done(&answer->body);
 }
 
 int http_get(const struct curllib *lib, const struct http_request *request, size_t max_bytes,
@@ -279,6 +281,8 @@ int http_get(const struct curllib *lib, const struct http_request *request, size
 
 	*ret = (struct http_answer){ 0 };
 	head_done(&ret->head);
+	if (request->secret)
+		secret_buf_init(&ret->body, max_bytes);
 	if (http_transfer_init(&transfer, lib, request, on_body, &body, err) < 0)
 		return -1;
 	ret->code = lib->easy_perform(transfer.curl);

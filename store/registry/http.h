@@ -31,6 +31,7 @@ struct http_request {
 	const char *form;     /* posted; NULL: GET */
 	uint64_t range_start; /* bytes from here on; 0: all */
 	bool unverified;      /* any certificate will do */
+	bool secret;	      /* the answer is one: wiped, and never asked for over http by https */
 	struct http_limits limits;
 };
 

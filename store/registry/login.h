@@ -6,8 +6,8 @@
  * server gets them, and GET /v2/ goes with its token; a server that gives a refresh token too
  * gets that in the password's place from then on.
  *
- * Plain HTTP is spoken with this machine alone, when it does not speak TLS; credentials for a
- * registry with TLS go to no token server without.
+ * Plain HTTP is spoken with this machine alone, when it does not speak TLS; which token server may
+ * have the credentials is in token.h.
  * Source: spec/registry-and-archive.md, section 6; distribution's token specification.
  */
 #ifndef REGISTRY_LOGIN_H
@@ -23,7 +23,7 @@
  * @ret_identity_token: new, for secret_free(); NULL when the server gave none
  *
  * Returns 0, or -1: ERR_DENIED (they are not accepted), ERR_USAGE (no such server), ERR_REMOTE,
- * ERR_CORRUPT, ERR_LIMIT, ERR_UNSUPPORTED, ERR_CANCELLED. No secret is in the text.
+ * ERR_LIMIT, ERR_UNSUPPORTED, ERR_CANCELLED. No secret is in the text.
  */
 int login_check(const char *server, const struct credentials *credentials,
 		char **ret_identity_token, struct error *err);

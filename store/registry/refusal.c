@@ -95,6 +95,20 @@ static enum refusal read_document(const json_t *error, enum err_kind kind, struc
 	return refusal_of_code(code);
 }
 
+/* {"details": "..."}, as Docker Hub's token server has it. */
+static enum refusal read_details(const struct http_head *head, const char *details,
+				 enum err_kind kind, struct error *err)
+{
+	const char *code = head->status == 401	 ? "unauthorized"
+			   : head->status == 429 ? "toomanyrequests"
+						 : "unknown";
+
+	err_set(err, kind, "%s: %.512s", code, details);
+	return head->status == 401   ? REFUSAL_UNAUTHORIZED
+	       : head->status == 429 ? REFUSAL_TOO_MANY
+				     : REFUSAL_OTHER;
+}
+
 /* What a token lacked, RFC 6750 section 3.1: said in the header, whatever the body says. */
 static bool lacks_scope(const struct http_head *head)
 {
@@ -116,9 +130,14 @@ enum refusal refusal_read(const struct http_head *head, const struct buf *body, 
 		return REFUSAL_DENIED;
 	}
 	if (body->len &&
-	    jsonfield_load(body->data, body->len, LIMIT_REFUSAL_BYTES, &json, &no_json) == 0 &&
-	    json_is_object(first_error(json)))
-		return read_document(first_error(json), kind, err);
+	    jsonfield_load(body->data, body->len, LIMIT_REFUSAL_BYTES, &json, &no_json) == 0) {
+		const char *details = json_string_value(json_object_get(json, "details"));
+
+		if (json_is_object(first_error(json)))
+			return read_document(first_error(json), kind, err);
+		if (details && *details)
+			return read_details(head, details, kind, err);
+	}
 	switch (head->status) {
 	case 401:
 		set(err, kind, UNAUTHORIZED);

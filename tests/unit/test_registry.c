@@ -348,7 +348,8 @@ static void test_bearer(void)
 	check_bearer(",\"identitytoken\":\"re/fresh\"", "{\"access_token\":\"tok\"}", 0, NULL,
 		     "POST /t ", "bWU6");
 	check_bearer(NULL, "{}", -1, "did not include a token", "GET /t?", "authorization");
-	check_bearer(NULL, "{\"token\":\"a\\r\\nX: y\"}", -1, "no valid token", "GET /t?", "tok");
+	check_bearer(NULL, "{\"token\":\"a\\r\\nX: y\"}", -1, "did not include a token", "GET /t?",
+		     "tok");
 	check_bearer(NULL, "<html>", -1, "unable to decode token response", "GET /t?", "tok");
 }
 
