@@ -17,7 +17,7 @@
  * Who comes first reads the whole log, 4 KiB for each page; a checkpoint waits twice for the disk.
  * A command that changes something writes about a dozen pages.
  */
-#define LOG_PAGES "64"
+#define LOG_PAGES 64
 
 struct db {
 	sqlite3 *handle;
@@ -107,6 +107,28 @@ static int migrate(struct db *db, struct error *err)
 	return db_commit(&tx, err);
 }
 
+/*
+ * After a commit. What is in the log goes into the database, and the log becomes empty: a process
+ * that comes later cannot tell that it was copied, and would write on behind it for ever. Others
+ * are not waited for, and wait for the disk only if they commit in between; a failure is the next
+ * commit's concern.
+ */
+static int on_commit(void *ctx, sqlite3 *handle, const char *name, int nr_pages)
+{
+	int in_log = 0, copied = 0;
+
+	(void)ctx;
+	if (nr_pages < LOG_PAGES)
+		return SQLITE_OK;
+	sqlite3_busy_timeout(handle, 0);
+	if (sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied) ==
+		    SQLITE_OK &&
+	    in_log == copied)
+		sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
+	return SQLITE_OK;
+}
+
 int db_open(const char *path, struct db **ret, struct error *err)
 {
 	struct db *db = xcalloc(1, sizeof(*db));
@@ -126,10 +148,11 @@ int db_open(const char *path, struct db **ret, struct error *err)
 	 * it would be six waits for the disk where a commit is one.
 	 */
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_wal_hook(db->handle, on_commit, NULL);
 	/* A migration may make a table anew that others point to: only then do keys count. */
 	if (run_script(db,
-		       "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = " LOG_PAGES ";"
-		       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;",
+		       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		       "PRAGMA foreign_keys = OFF;",
 		       err) < 0 ||
 	    migrate(db, err) < 0 || run_script(db, "PRAGMA foreign_keys = ON;", err) < 0) {
 		db_close(db);
