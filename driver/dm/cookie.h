@@ -14,9 +14,11 @@
 #include <stdint.h>
 
 struct dm_task;
+struct dmlib; /* dm/dmlib.h */
 
 /* Starts as { 0 }. Ends with cookie_wait(), also when the task failed. */
 struct cookie {
+	const struct dmlib *dm;
 	uint32_t value;
 	bool waits;
 };
@@ -28,7 +30,7 @@ struct cookie {
  *
  * Falls back to not waiting when the semaphore cannot be had.
  */
-void cookie_attach(struct cookie *cookie, struct dm_task *task, bool waits);
+void cookie_attach(struct cookie *cookie, const struct dmlib *dm, struct dm_task *task, bool waits);
 /* At most five seconds. */
 void cookie_wait(struct cookie *cookie);
 

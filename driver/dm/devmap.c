@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libdevmapper.h>
 #include <linux/close_range.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "dm/cookie.h"
+#include "dm/dmlib.h"
 
 #define CONTROL		 "/dev/mapper/control"
 #define MISC_MAX	 65536
@@ -25,10 +25,12 @@
 #define RETRY_LONGEST_MS 100
 #define UNDO_WAIT_MS	 500
 
+static const struct dmlib *dm; /* NULL: nothing was asked of it yet */
+
 static void task_free(struct dm_task **task)
 {
 	if (*task)
-		dm_task_destroy(*task);
+		dm->task_destroy(*task);
 }
 #define auto_task __attribute__((cleanup(task_free)))
 
@@ -72,17 +74,19 @@ static bool kernel_has_device_mapper(void)
 			   misc.data && strstr(misc.data, "device-mapper"));
 }
 
+static struct error no_library; /* why it cannot be loaded */
+
 /* Without device-mapper the library would leave a device node behind that leads nowhere. */
 static bool library_init(void)
 {
-	static bool ready;
-
-	if (!ready && kernel_has_device_mapper()) {
-		ready = true;
-		dm_log_with_errno_init(log_line);
-		dm_hold_control_dev(1);
+	if (!dm && kernel_has_device_mapper()) {
+		dm = dmlib_get(&no_library);
+		if (dm) {
+			dm->log_with_errno_init(log_line);
+			dm->hold_control_dev(1);
+		}
 	}
-	return ready;
+	return dm;
 }
 
 /* The library fails without an errno when it cannot even talk to the kernel. */
@@ -92,6 +96,8 @@ static int no_errno(struct error *err, const char *what, const char *name)
 		return err_set(err, ERR_IO, "%s device '%s': libdevmapper fails", what, name);
 	if (geteuid() != 0)
 		return err_set(err, ERR_DENIED, "device-mapper: only root may use it");
+	if (!dm && *no_library.text)
+		return err_set(err, ERR_UNSUPPORTED, "%s: install libdevmapper", no_library.text);
 	return err_set(err, ERR_UNSUPPORTED,
 		       "this kernel has no device-mapper (or no module for it): use --kernel "
 		       "appliance");
@@ -99,7 +105,7 @@ static int no_errno(struct error *err, const char *what, const char *name)
 
 static int task_error(struct dm_task *task, struct error *err, const char *what, const char *name)
 {
-	int number = dm_task_get_errno(task);
+	int number = dm->task_get_errno(task);
 
 	if (number == 0)
 		return no_errno(err, what, name);
@@ -113,17 +119,17 @@ static struct dm_task *task_new(int type, const char *name)
 
 	if (!library_init())
 		return NULL;
-	task = dm_task_create(type);
-	if (task && (!name || dm_task_set_name(task, name)))
+	task = dm->task_create(type);
+	if (task && (!name || dm->task_set_name(task, name)))
 		return task;
 	if (task)
-		dm_task_destroy(task);
+		dm->task_destroy(task);
 	return NULL;
 }
 
 static int task_run(struct dm_task *task)
 {
-	int ok = dm_task_run(task);
+	int ok = dm->task_run(task);
 
 	if (ok && !works) {
 		works = true;
@@ -140,7 +146,7 @@ int devmap_require_target(const char *type, struct error *err)
 		return no_errno(err, "look for target", type);
 	if (task_run(task) == 0)
 		return 0;
-	if (dm_task_get_errno(task) == 0 && !works)
+	if (dm->task_get_errno(task) == 0 && !works)
 		return no_errno(err, "look for target", type);
 	return err_set(err, ERR_UNSUPPORTED, "this kernel has no device-mapper target '%s'", type);
 }
@@ -153,12 +159,12 @@ int devmap_info(const char *name, struct devmap_info *ret, struct error *err)
 	if (!task)
 		return no_errno(err, "look at", name);
 	if (task_run(task) < 0) {
-		if (dm_task_get_errno(task) != ENXIO)
+		if (dm->task_get_errno(task) != ENXIO)
 			return task_error(task, err, "look at", name);
 		*ret = (struct devmap_info){ 0 };
 		return 0;
 	}
-	if (!dm_task_get_info(task, &info))
+	if (!dm->task_get_info(task, &info))
 		return no_errno(err, "look at", name);
 	*ret = (struct devmap_info){ 0 };
 	if (!info.exists)
@@ -179,11 +185,11 @@ static bool add_targets(struct dm_task *task, const struct table *table, unsigne
 	for (size_t i = 0; i < table->nr; i++) {
 		const struct table_line *line = &table->lines[i];
 
-		if (!dm_task_add_target(task, line->start_sectors, line->len_sectors, line->type,
-					line->params))
+		if (!dm->task_add_target(task, line->start_sectors, line->len_sectors, line->type,
+					 line->params))
 			return false;
 	}
-	return !(flags & DEVMAP_READ_ONLY) || dm_task_set_ro(task);
+	return !(flags & DEVMAP_READ_ONLY) || dm->task_set_ro(task);
 }
 
 static int create_empty(const char *name, dev_t *ret_device, struct error *err)
@@ -191,11 +197,11 @@ static int create_empty(const char *name, dev_t *ret_device, struct error *err)
 	auto_task struct dm_task *task = task_new(DM_DEVICE_CREATE, name);
 	struct dm_info info;
 
-	if (!task || !dm_task_set_uuid(task, name))
+	if (!task || !dm->task_set_uuid(task, name))
 		return no_errno(err, "create", name);
 	if (task_run(task) < 0)
 		return task_error(task, err, "create", name);
-	if (!dm_task_get_info(task, &info))
+	if (!dm->task_get_info(task, &info))
 		return no_errno(err, "create", name);
 	*ret_device = makedev(info.major, info.minor);
 	return 0;
@@ -237,8 +243,8 @@ int devmap_suspend(const char *name, unsigned flags, struct error *err)
 {
 	auto_task struct dm_task *task = task_new(DM_DEVICE_SUSPEND, name);
 
-	if (!task || ((flags & DEVMAP_NO_LOCKFS) && !dm_task_skip_lockfs(task)) ||
-	    ((flags & DEVMAP_NO_FLUSH) && !dm_task_no_flush(task)))
+	if (!task || ((flags & DEVMAP_NO_LOCKFS) && !dm->task_skip_lockfs(task)) ||
+	    ((flags & DEVMAP_NO_FLUSH) && !dm->task_no_flush(task)))
 		return no_errno(err, "suspend", name);
 	if (task_run(task) < 0)
 		return task_error(task, err, "suspend", name);
@@ -252,7 +258,7 @@ static int run_with_cookie(struct dm_task *task, unsigned flags, const char *wha
 	struct cookie cookie = { 0 };
 	int result;
 
-	cookie_attach(&cookie, task, !(flags & DEVMAP_ANONYMOUS));
+	cookie_attach(&cookie, dm, task, !(flags & DEVMAP_ANONYMOUS));
 	result = task_run(task);
 	if (result < 0)
 		task_error(task, err, what, name);
@@ -273,7 +279,7 @@ static int remove_once(const char *name, bool deferred, struct error *err)
 {
 	auto_task struct dm_task *task = task_new(DM_DEVICE_REMOVE, name);
 
-	if (!task || (deferred && !dm_task_deferred_remove(task)))
+	if (!task || (deferred && !dm->task_deferred_remove(task)))
 		return no_errno(err, "remove", name);
 	/* Nobody waits for a link to be gone. */
 	return run_with_cookie(task, DEVMAP_ANONYMOUS, "remove", name, err);
@@ -305,7 +311,7 @@ int devmap_message(const char *name, const char *text, struct error *err)
 {
 	auto_task struct dm_task *task = task_new(DM_DEVICE_TARGET_MSG, name);
 
-	if (!task || !dm_task_set_sector(task, 0) || !dm_task_set_message(task, text))
+	if (!task || !dm->task_set_sector(task, 0) || !dm->task_set_message(task, text))
 		return no_errno(err, text, name);
 	if (task_run(task) < 0)
 		return task_error(task, err, text, name);
@@ -318,11 +324,11 @@ int devmap_status(const char *name, const char *type, char **ret, struct error *
 	uint64_t start = 0, length = 0;
 	char *found = NULL, *params = NULL;
 
-	if (!task || !dm_task_no_flush(task))
+	if (!task || !dm->task_no_flush(task))
 		return no_errno(err, "get status of", name);
 	if (task_run(task) < 0)
 		return task_error(task, err, "get status of", name);
-	dm_get_next_target(task, NULL, &start, &length, &found, &params);
+	dm->get_next_target(task, NULL, &start, &length, &found, &params);
 	if (!found || strcmp(found, type) != 0 || !params)
 		return err_set(err, ERR_CORRUPT, "device '%s' is %s%s, not %s", name,
 			       found ? "a " : "", found ? found : "without a table", type);
@@ -343,7 +349,7 @@ int devmap_table(const char *name, struct buf *ret, struct error *err)
 		uint64_t start = 0, length = 0;
 		char *type = NULL, *params = NULL;
 
-		next = dm_get_next_target(task, next, &start, &length, &type, &params);
+		next = dm->get_next_target(task, next, &start, &length, &type, &params);
 		if (type)
 			buf_printf(ret, "%" PRIu64 " %" PRIu64 " %s %s\n", start, length, type,
 				   params ? params : "");
@@ -360,7 +366,7 @@ int devmap_list(const char *prefix, struct strlist *ret, struct error *err)
 		return no_errno(err, "list", prefix);
 	if (task_run(task) < 0)
 		return task_error(task, err, "list", prefix);
-	names = dm_task_get_names(task);
+	names = dm->task_get_names(task);
 	if (!names || !names->dev)
 		return 0;
 	for (;;) {

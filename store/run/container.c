@@ -225,23 +225,32 @@ int container_ready(struct store *store, const struct container_row *row, struct
 	return 0;
 }
 
-static int check_size(struct volume_pool *pool, uint64_t size_bytes, uint64_t *ret,
-		      struct error *err)
+/*
+ * The size for a container that wants its own, 0 for the usual one. Nothing of the pool is changed,
+ * so a look is enough, without the lock; but where it does not run it is started.
+ */
+static int choose_size(struct store *store, uint64_t wanted_bytes, uint64_t *ret, struct error *err)
 {
+	auto_volume_pool struct volume_pool *look = NULL;
+	struct volume_pool *pool = store->pool;
 	struct volume_pool_info info;
 
 	*ret = 0;
-	if (!size_bytes)
+	if (!wanted_bytes)
 		return 0;
+	if (!pool && volume_pool_look(store->root.path, &look, err) == 0)
+		pool = look;
+	else if (!pool && (err->kind != ERR_NOT_FOUND || store_pool(store, &pool, err) < 0))
+		return -1;
 	if (volume_pool_info(pool, &info, err) < 0)
 		return -1;
-	if (size_bytes < info.volume_bytes)
+	if (wanted_bytes < info.volume_bytes)
 		return err_set(err, ERR_USAGE, "Container size cannot be smaller than %llu bytes",
 			       (unsigned long long)info.volume_bytes);
-	if (size_bytes > UINT64_C(1) << SIZE_MAX_EXP)
+	if (wanted_bytes > UINT64_C(1) << SIZE_MAX_EXP)
 		return err_set(err, ERR_USAGE, "Container size cannot be larger than 16 TiB");
-	size_bytes = size_round_up(size_bytes, info.block_bytes);
-	*ret = size_bytes == info.volume_bytes ? 0 : size_bytes;
+	wanted_bytes = size_round_up(wanted_bytes, info.block_bytes);
+	*ret = wanted_bytes == info.volume_bytes ? 0 : wanted_bytes;
 	return 0;
 }
 
@@ -253,25 +262,6 @@ static int read_config(struct store *store, const struct image *image, struct im
 	if (image_read_config(store, image, &text, err) < 0)
 		return -1;
 	return image_config_parse(text.data, text.len, ret, err);
-}
-
-/*
- * Nothing of the pool is changed, so a look is enough, without the lock; but where it does not run
- * it is started.
- */
-static int check_pool(struct store *store, uint64_t size_bytes, uint64_t *ret_bytes,
-		      struct error *err)
-{
-	auto_volume_pool struct volume_pool *look = NULL;
-	struct volume_pool *pool = store->pool;
-
-	if (!pool && volume_pool_look(store->root.path, &look, err) == 0)
-		pool = look;
-	else if (!pool && (err->kind != ERR_NOT_FOUND || store_pool(store, &pool, err) < 0))
-		return -1;
-	if (volume_pool_check_reserve(pool, err) < 0)
-		return -1;
-	return check_size(pool, size_bytes, ret_bytes, err);
 }
 
 static int find_again(struct store *store, const struct container_row *row, struct image *ret,
@@ -298,7 +288,10 @@ static int make_first(struct store *store, const struct container_row *row, stru
 	init = base < 0 ? -1 : find_init(store, base, err);
 	if (init < 0)
 		return -1;
-	return init ? 0 : make_init(store, base, &init, err);
+	if (init)
+		return 0;
+	return volume_pool_check_reserve(store->pool, err) < 0 ? -1
+							       : make_init(store, base, &init, err);
 }
 
 /*
@@ -402,7 +395,7 @@ int container_create(struct store *store, const struct run_options *options, con
 	row.document = json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS);
 	row.created_ns = rows_now_ns();
 	row.auto_remove = options->auto_remove;
-	if (check_pool(store, size_bytes, &row.size_bytes, err) < 0 ||
+	if (choose_size(store, size_bytes, &row.size_bytes, err) < 0 ||
 	    record_with_init(store, &row, name, document, err) < 0)
 		return -1;
 	*ret_id = xstrdup(id);
