@@ -55,8 +55,8 @@ ALL_C     = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) -p
 ALL_LD   := $(CFLAGS) -pthread -no-pie -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # What costs the most at the start of a process is linked in: loading and relocating these
 # libraries, with the dozen that libarchive's other formats need, took two thirds of the start.
-# libkmod, libcurl and libdevmapper are loaded by the one caller that needs each
-# (appliance/kmods.c, registry/curllib.c, dm/dmlib.c).
+# libkmod, libcurl, libdevmapper and ISA-L are loaded when they are first needed
+# (appliance/kmods.c, registry/curllib.c, dm/dmlib.c, base/isal.c).
 LINKED_IN := libarchive libcrypto sqlite3 jansson libzstd liblzma blkid ext2fs
 PKG_A     = $(call once,PKG_A,$(shell pkg-config --libs $(LINKED_IN)) \
             $(filter-out -ldl -pthread,$(shell pkg-config --static --libs libcrypto)))

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <ext2fs/ext2fs.h>
 #include <fcntl.h>
-#include <isa-l/crc.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/isal.h"
 
 #define NR_SLOTS      256u
 #define SUPER_OFFSET  1024u
@@ -268,8 +268,7 @@ void ext4_fetch_blocks(struct ext4_image *image, uint64_t first, uint32_t nr)
 
 uint32_t ext4_crc(uint32_t seed, const void *data, size_t len)
 {
-	/* Its parameter only lacks a const. */
-	return crc32_iscsi((unsigned char *)(uintptr_t)data, (int)len, seed);
+	return isal_crc32c(seed, data, len);
 }
 
 bool ext4_has_csum(const struct ext4_image *image)

@@ -4,13 +4,13 @@
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <isa-l/crc.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/isal.h"
 #include "base/size.h"
 #include "dm/table.h"
 #include "pool/sizing.h"
@@ -108,7 +108,7 @@ void header_encode(const struct header *header, uint8_t ret[HEADER_BLOCK_BYTES])
 		};
 	memset(ret, 0, HEADER_BLOCK_BYTES);
 	memcpy(ret, &disk, sizeof(disk));
-	crc = htole32(crc32_iscsi(ret, HEADER_BLOCK_BYTES, UINT32_MAX));
+	crc = htole32(isal_crc32c(UINT32_MAX, ret, HEADER_BLOCK_BYTES));
 	memcpy(ret + offsetof(struct disk_header, crc), &crc, sizeof(crc));
 }
 
@@ -153,7 +153,7 @@ int header_decode(const uint8_t block[HEADER_BLOCK_BYTES], struct header *ret, s
 		return err_set(err, ERR_NOT_FOUND, "there is no header of veneer");
 	memcpy(copy, block, sizeof(copy));
 	memcpy(copy + offsetof(struct disk_header, crc), no_crc, sizeof(no_crc));
-	if (crc32_iscsi(copy, sizeof(copy), UINT32_MAX) != le32toh(disk.crc))
+	if (isal_crc32c(UINT32_MAX, copy, sizeof(copy)) != le32toh(disk.crc))
 		return err_set(err, ERR_CORRUPT, "the header's checksum is wrong");
 	if (le32toh(disk.version) != VERSION)
 		return err_set(err, ERR_UNSUPPORTED,

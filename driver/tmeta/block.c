@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <isa-l/crc.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/isal.h"
 #include "tmeta/format.h"
 
 /* Two paths from root to leaf and some neighbours would do; a group must fit. */
@@ -102,7 +102,7 @@ static int verify(uint64_t block, uint32_t salt, uint8_t *data, struct error *er
 		      "block number");
 	uint64_t own_nr = get_le64(data + offsetof(struct disk_node, block_nr));
 
-	if (get_le32(data) != (crc32_iscsi(data + 4, META_BLOCK_BYTES - 4, UINT32_MAX) ^ salt))
+	if (get_le32(data) != (isal_crc32c(UINT32_MAX, data + 4, META_BLOCK_BYTES - 4) ^ salt))
 		return err_set(err, ERR_CORRUPT, "metadata block %ju: wrong checksum",
 			       (uintmax_t)block);
 	if (own_nr != block)

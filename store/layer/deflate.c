@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layer/deflate.h"
 
-#include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/isal.h"
 
 /* Level 0 is no faster and gains less, level 2 gains one per cent more. */
 #define LEVEL	  1
@@ -30,7 +30,7 @@ deflate_new(int (*write)(void *ctx, const void *data, size_t len, struct error *
 	deflate->hasher = hasher_new();
 	deflate->level_buf = xmalloc(ISAL_DEF_LVL1_DEFAULT);
 	deflate->out = xmalloc(OUT_BYTES);
-	isal_deflate_init(&deflate->stream);
+	isal_get()->deflate_init(&deflate->stream);
 	deflate->stream.gzip_flag = IGZIP_GZIP;
 	deflate->stream.level = LEVEL;
 	deflate->stream.level_buf = deflate->level_buf;
@@ -59,7 +59,7 @@ static int run(struct deflate *deflate, struct error *err)
 
 		stream->next_out = deflate->out;
 		stream->avail_out = OUT_BYTES;
-		result = isal_deflate(stream);
+		result = isal_get()->deflate(stream);
 		if (result != COMP_OK)
 			return err_set(err, ERR_IO, "compress: error %d", result);
 		got = OUT_BYTES - stream->avail_out;

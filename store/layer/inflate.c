@@ -2,7 +2,6 @@
 #include "layer/inflate.h"
 
 #include <bzlib.h>
-#include <isa-l/igzip_lib.h>
 #include <lzma.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <zstd_errors.h>
 
 #include "base/buf.h"
+#include "base/isal.h"
 
 /* Where a decoder stands between the members of its input. */
 enum member {
@@ -119,7 +119,7 @@ struct inflate *inflate_new(enum inflate_kind kind, uint64_t max_bytes)
 	switch (kind) {
 	case INFLATE_GZIP:
 		inflate->gzip = xmalloc(sizeof(*inflate->gzip));
-		isal_inflate_init(inflate->gzip);
+		isal_get()->inflate_init(inflate->gzip);
 		inflate->gzip->crc_flag = ISAL_GZIP;
 		break;
 	case INFLATE_ZSTD:
@@ -184,7 +184,7 @@ static int step_gzip(struct inflate *inflate, struct inflate_io *io, struct erro
 	state->avail_in = in;
 	state->next_out = io->out;
 	state->avail_out = out;
-	code = isal_inflate(state);
+	code = isal_get()->inflate(state);
 	advance(io, in - state->avail_in, out - state->avail_out);
 	if (code == ISAL_INCORRECT_CHECKSUM)
 		return corrupt(inflate, "checksum error", err);
@@ -295,7 +295,7 @@ static int next_member(struct inflate *inflate, struct inflate_io *io, struct er
 	case INFLATE_GZIP:
 		if (*io->in != 0x1f)
 			return corrupt(inflate, "garbage after the end", err);
-		isal_inflate_reset(inflate->gzip);
+		isal_get()->inflate_reset(inflate->gzip);
 		inflate->gzip->crc_flag = ISAL_GZIP;
 		break;
 	case INFLATE_BZIP2:

@@ -2,13 +2,13 @@
 #include "layer/label.h"
 
 #include <endian.h>
-#include <isa-l.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/isal.h"
 
 #define MAGIC	  "veneer-layer 1\n"
 #define MAGIC_LEN (sizeof(MAGIC) - 1)
@@ -16,8 +16,7 @@
 
 static uint32_t sum(const char label[VOLUME_LABEL_BYTES])
 {
-	return crc32_iscsi((unsigned char *)(uintptr_t)label, VOLUME_LABEL_BYTES - sizeof(uint32_t),
-			   ~0u);
+	return isal_crc32c(UINT32_MAX, label, VOLUME_LABEL_BYTES - sizeof(uint32_t));
 }
 
 static json_t *text_or_null(const char *text, size_t max)
