@@ -51,7 +51,7 @@ const struct opt build_options_table[] = {
 	TEXT("progress", 0, progress, "string",
 	     "How to show the work: \"auto\" (default), \"plain\", \"tty\" or\n"
 	     "\"quiet\" (BUILDKIT_PROGRESS)"),
-	OPT_FLAG("pull", 0, build_opts, pull, "Look for newer base images (not supported yet)"),
+	OPT_FLAG("pull", 0, build_opts, pull, "Ask the registry for newer base images"),
 	OPT_FLAG("quiet", 'q', build_opts, quiet,
 		 "Suppress the build output and print image ID on success"),
 	LIST("secret", 0, secrets, "list",
@@ -101,17 +101,16 @@ static const struct {
 } advice[] = {
 	{ "cache-to", "the image carries the keys of its steps: name it with --cache-from" },
 	{ "output", "the image goes into the store, where '" PROGRAM " mount' shows its files" },
-	{ "pull", "load the base image first" },
 	{ "push", "it talks to no registry" },
 };
 
-static int refuse(const char *option, const char *how, struct error *err)
+static int refuse(const char *option, struct error *err)
 {
 	for (size_t i = 0; i < sizeof(advice) / sizeof(*advice); i++)
 		if (strcmp(advice[i].option, option) == 0)
-			return err_set(err, ERR_UNSUPPORTED, "--%s is not supported%s: %s", option,
-				       how, advice[i].instead);
-	return err_set(err, ERR_UNSUPPORTED, "--%s is not supported%s", option, how);
+			return err_set(err, ERR_UNSUPPORTED, "--%s is not supported: %s", option,
+				       advice[i].instead);
+	return err_set(err, ERR_UNSUPPORTED, "--%s is not supported", option);
 }
 
 /* "--provenance false" asks for what is done. */
@@ -133,15 +132,15 @@ static int check_refused(const struct build_opts *opts, struct error *err)
 
 		if (at >= slots && at < slots + sizeof(opts->refused) &&
 		    ((const struct strlist *)(const void *)at)->nr)
-			return refuse(opt->name, "", err);
+			return refuse(opt->name, err);
 		if (at >= flags && at < flags + sizeof(opts->refused_flags) && *(const bool *)at)
-			return refuse(opt->name, "", err);
+			return refuse(opt->name, err);
 	}
 	if (!asks_for_nothing(&opts->provenance))
-		return refuse("provenance", "", err);
+		return refuse("provenance", err);
 	if (!asks_for_nothing(&opts->sbom))
-		return refuse("sbom", "", err);
-	return opts->pull ? refuse("pull", " yet", err) : 0;
+		return refuse("sbom", err);
+	return 0;
 }
 
 static int read_network(const char *network, bool *ret_own, struct error *err)
@@ -551,6 +550,7 @@ int buildopts_read(const struct cli *cli, const struct build_opts *opts, bool on
 	options->add_host = opts->add_host;
 	options->target = opts->target && *opts->target ? opts->target : NULL;
 	options->no_cache = opts->no_cache;
+	options->pull = opts->pull;
 	options->shm_bytes = (int64_t)opts->shm_bytes;
 	options->rlimits = ret->rlimits;
 	return 0;

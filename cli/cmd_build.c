@@ -14,6 +14,7 @@
 #include "buildtty.h"
 #include "cli.h"
 #include "cmd.h"
+#include "fetch.h"
 #include "store.h"
 
 /* ---- how the work is shown ---- */
@@ -120,6 +121,21 @@ static int write_iidfile(const char *path, const char *id, struct error *err)
 	return 0;
 }
 
+/* ---- images of a registry ---- */
+
+struct fetching {
+	struct cli *cli;
+	struct store *store;
+};
+
+static int fetch(void *ctx, const char *name, const char *platform, struct error *err)
+{
+	struct fetching *fetching = ctx;
+
+	/* What is shown of the build would be mixed with what a pull shows. */
+	return fetch_image(fetching->cli, fetching->store, name, platform, true, err);
+}
+
 /* ---- the command ---- */
 
 static int run_build(struct cli *cli, const void *values, struct error *err)
@@ -129,11 +145,15 @@ static int run_build(struct cli *cli, const void *values, struct error *err)
 	auto_build_report struct build_report report = { 0 };
 	auto_store struct store *store = NULL;
 	auto_show struct show show = { 0 };
+	struct fetching fetching = { cli, NULL };
 	int result;
 
 	if (buildopts_read(cli, opts, buildtty_can(stderr), &build, err) < 0 ||
 	    remove_iidfile(opts->iidfile, err) < 0 || cli_open_store(cli, &store, err) < 0)
 		return -1;
+	fetching.store = store;
+	build.options.fetch = fetch;
+	build.options.fetch_ctx = &fetching;
 	show_open(&show, build.progress);
 	result = build_image(store, &build.options, &show.events, &report, err);
 	if (build.progress == BUILD_PROGRESS_TTY)
@@ -179,15 +199,16 @@ static const char *build_input_file(const struct cli *cli, const void *values)
 	.details =                                                                                   \
 		"PATH is the folder that COPY and ADD take files from; \"-\" reads a tar archive\n"  \
 		"of it from STDIN, or a Dockerfile alone. A step that was done before, with the\n"   \
-		"same files, is taken from the cache. Base images come from the store: load\n"       \
-		"them first. Nothing is tagged before all is done.\n\n"                              \
+		"same files, is taken from the cache. Base images that the store has\n"              \
+		"not are pulled. Nothing is tagged before all is done.\n\n"                          \
 		"An image carries the keys of its steps. Where it was loaded, --cache-from IMAGE\n"  \
 		"takes steps from it that the cache has not, for that build only. The image is\n"    \
 		"believed: name only what you would run. One that another builder made carries no\n" \
-		"keys; one that is not in the store is warned of. Either way its steps are done.",   \
+		"keys; one that cannot be had is warned of. Either way its steps are done.",         \
 	.min_words = 1, .max_words = 1, .options = build_options_table,                              \
-	.options_size = sizeof(struct build_opts), .needs = NEEDS_POOL, .check = check_build,        \
-	.reads_stdin = build_reads_stdin, .input_file = build_input_file, .run = run_build
+	.options_size = sizeof(struct build_opts), .needs = NEEDS_POOL, .fetches = true,             \
+	.check = check_build, .reads_stdin = build_reads_stdin, .input_file = build_input_file,      \
+	.run = run_build
 
 const struct command cmd_build = { BUILD_ROW, .group = "image", .top = "build", .common = true };
 const struct command cmd_builder_build = { BUILD_ROW, .group = "builder" };

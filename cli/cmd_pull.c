@@ -39,11 +39,9 @@ static const char *platform_of(const struct pull_opts *opts)
 static void print_result(const struct reference *ref, const struct pull_result *result, bool quiet)
 {
 	auto_free char *canonical = reference_key(ref);
-	auto_free char *familiar = reference_familiar(ref);
 
 	if (!quiet)
-		printf("Digest: %s\nStatus: %s for %s\n", result->digest.text,
-		       result->news ? "Downloaded newer image" : "Image is up to date", familiar);
+		pullprint_result(stdout, ref, result);
 	printf("%s\n", canonical);
 }
 

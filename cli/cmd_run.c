@@ -91,6 +91,7 @@ const struct command cmd_create = {
 	.options = create_options,
 	.options_size = sizeof(struct run_opts),
 	.needs = NEEDS_POOL,
+	.fetches = true,
 	.check = runopts_check,
 	.run = run_create,
 };
@@ -108,6 +109,7 @@ const struct command cmd_run = {
 	.options = run_options_table,
 	.options_size = sizeof(struct run_opts),
 	.needs = NEEDS_POOL,
+	.fetches = true,
 	.reads_stdin = run_reads_stdin,
 	.run = run_run,
 };

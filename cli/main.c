@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli.h"
+#include "fetch.h"
 #include "help.h"
 #include "inside.h"
 #include "settings.h"
@@ -161,6 +162,28 @@ static void say_deprecated(const struct cli *cli)
 	cli_say(note);
 }
 
+/* The same words, with a process out here that pulls what is missing in there. */
+static int run_inside(struct cli *cli, const void *values, struct error *err)
+{
+	auto_fetcher struct fetcher fetcher = { 0 };
+	auto_free char *option = NULL;
+	auto_free char **argv = NULL;
+	size_t nr = 0;
+
+	if (!cli->command->fetches)
+		return inside_run(cli, values, program_argv, err);
+	if (fetcher_start(cli, &fetcher, err) < 0)
+		return -1;
+	while (program_argv[nr])
+		nr++;
+	option = xasprintf("--fetcher=%s", fetcher.folder);
+	argv = xcalloc(nr + 2, sizeof(*argv));
+	argv[0] = program_argv[0];
+	argv[1] = option;
+	memcpy(argv + 2, program_argv + 1, nr * sizeof(*argv));
+	return inside_run(cli, values, argv, err);
+}
+
 static int run_somewhere(struct cli *cli, const void *values, struct error *err)
 {
 	if (cli->command->check && cli->command->check(cli, values, err) < 0)
@@ -169,7 +192,7 @@ static int run_somewhere(struct cli *cli, const void *values, struct error *err)
 		if (inside_wanted(cli->settings) && cli->command->outside)
 			return cli->command->outside(cli, values, err);
 		if (inside_wanted(cli->settings))
-			return inside_run(cli, values, program_argv, err);
+			return run_inside(cli, values, err);
 		if (inside_check_host(cli->settings, err) < 0)
 			return -1;
 		cancel_catch_signals();

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "oci/reference.h"
+
 static void flush(struct pullprint *print)
 {
 	fflush(print->out); /* an error is seen at the end, by cli_flush() */
@@ -80,4 +83,13 @@ void pullprint_done(struct pullprint *print)
 	ttyprogress_done(&print->tty);
 	strlist_done(&print->retrying);
 	print->retrying = (struct strlist){ 0 };
+}
+
+void pullprint_result(FILE *out, const struct reference *ref, const struct pull_result *result)
+{
+	auto_free char *familiar = reference_familiar(ref);
+
+	fprintf(out, "Digest: %s\nStatus: %s for %s\n", result->digest.text,
+		result->news ? "Downloaded newer image" : "Image is up to date", familiar);
+	fflush(out);
 }

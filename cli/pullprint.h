@@ -14,6 +14,8 @@
 #include "registry/pull.h"
 #include "ttyprogress.h"
 
+struct reference; /* oci/reference.h */
+
 struct pullprint {
 	struct pull_report report;
 	FILE *out; /* NULL: quiet */
@@ -25,6 +27,8 @@ struct pullprint {
 void pullprint_init(struct pullprint *print, FILE *out, bool quiet);
 /* Leaves what was drawn behind. */
 void pullprint_done(struct pullprint *print);
+/* "Digest: ..." and "Status: ..." */
+void pullprint_result(FILE *out, const struct reference *ref, const struct pull_result *result);
 #define auto_pullprint __attribute__((cleanup(pullprint_done)))
 
 #endif

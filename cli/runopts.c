@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "envfile.h"
+#include "fetch.h"
 #include "image/image.h"
 #include "run/container.h"
 
@@ -146,10 +147,11 @@ static int check_refused(const struct run_opts *opts, struct error *err)
 
 static int check_pull(const struct run_opts *opts, struct error *err)
 {
-	if (strcmp(opts->pull, "missing") == 0 || strcmp(opts->pull, "never") == 0 || !*opts->pull)
-		return 0;
-	if (strcmp(opts->pull, "always") == 0)
-		return err_set(err, ERR_UNSUPPORTED, "--pull always is not supported");
+	static const char *const known[] = { "", "always", "missing", "never" };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strcmp(opts->pull, known[i]) == 0)
+			return 0;
 	return err_set(err, ERR_USAGE,
 		       "invalid pull option: '%s': must be one of \"always\", \"missing\" or "
 		       "\"never\"",
@@ -321,31 +323,42 @@ static int fill(struct cli *cli, const struct run_opts *opts, struct run_options
 	return add_mounts(opts, ret, err);
 }
 
-/* Docker says it before it pulls; we cannot pull. */
-static int check_image(struct store *store, const struct run_opts *opts, const char *operand,
+static int find_or_fetch(struct cli *cli, struct store *store, const struct run_opts *opts,
+			 struct image *ret, struct error *err)
+{
+	const char *name = cli->words[0];
+	auto_free char *text = NULL;
+
+	if (strcmp(opts->pull, "always") != 0) {
+		if (image_find(store, name, ret, NULL, err) == 0)
+			return 0;
+		if (err->kind != ERR_NOT_FOUND || strcmp(opts->pull, "never") == 0)
+			return -1;
+		text = xasprintf("Unable to find image '%s' locally",
+				 strncmp(err->text, "No such image: ", 15) == 0 ? err->text + 15
+										: name);
+		cli_say(text);
+	}
+	if (fetch_image(cli, store, name, opts->platform, opts->quiet, err) < 0)
+		return -1;
+	return image_find(store, name, ret, NULL, err);
+}
+
+static int check_image(struct cli *cli, struct store *store, const struct run_opts *opts,
 		       struct error *err)
 {
 	auto_image struct image image = { 0 };
 	auto_free char *platform = NULL;
 
-	if (image_find(store, operand, &image, NULL, err) < 0) {
-		if (err->kind == ERR_NOT_FOUND && strcmp(opts->pull, "missing") == 0) {
-			auto_free char *text = xasprintf(
-				"Unable to find image '%s' locally",
-				strncmp(err->text, "No such image: ", 15) == 0 ? err->text + 15
-									       : operand);
-
-			cli_say(text);
-		}
+	if (find_or_fetch(cli, store, opts, &image, err) < 0)
 		return -1;
-	}
 	platform = xasprintf("%s/%s", image.os, image.architecture);
 	if (opts->platform && *opts->platform &&
 	    strncmp(opts->platform, platform, strlen(platform)) != 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "image with reference %s was found but its platform (%s) does not "
 			       "match the specified platform (%s)",
-			       operand, platform, opts->platform);
+			       cli->words[0], platform, opts->platform);
 	return 0;
 }
 
@@ -368,7 +381,7 @@ int runopts_create(struct cli *cli, const struct run_opts *opts, struct store *s
 
 	if (fill(cli, opts, &options, err) < 0 || find_init(opts, &init, err) < 0 ||
 	    parse_storage(&opts->storage, &size_bytes, err) < 0 ||
-	    check_image(store, opts, cli->words[0], err) < 0)
+	    check_image(cli, store, opts, err) < 0)
 		return -1;
 	options.init = init;
 	if (container_create(store, &options, opts->name && *opts->name ? opts->name : NULL,

@@ -83,6 +83,14 @@ const struct opt global_options[] = {
 		  "Folder of Docker's client configuration (DOCKER_CONFIG),\n"
 		  "or veneer's own configuration file (VENEER_CONFIG)"),
 	OPT_FLAG("debug", 'D', global_opts, debug, "Tell on stderr what is done"),
+	{
+		.name = "fetcher",
+		.kind = OPT_STRING,
+		.placeholder = "dir",
+		.help = "Where to ask for images of registries",
+		.offset = offsetof(struct global_opts, fetcher),
+		.hidden = true,
+	},
 	OPT_VALUE(OPT_STRING, "kernel", 0, global_opts, kernel, "kind",
 		  "Whose device-mapper to use: \"auto\", \"host\" or\n"
 		  "\"appliance\" (VENEER_KERNEL)"),

@@ -67,6 +67,7 @@ struct command {
 	command_stdin_fn *reads_stdin; /* NULL: never */
 	command_file_fn *input_file;   /* NULL: never */
 	bool forgets_disks;	       /* ends the use of the pool's devices */
+	bool fetches;		       /* may need images from their registry */
 	command_fn *outside;	       /* in the place of run where the appliance is; or NULL */
 	command_fn *run;
 };
@@ -87,6 +88,7 @@ struct global_opts {
 	const char *root;
 	const char *kernel;
 	const char *log_level;
+	const char *fetcher; /* fetch.h; NULL: the network is here */
 	bool debug;
 	bool version;
 };

@@ -29,6 +29,7 @@ static void builder_done(struct builder *builder)
 		stage_done(&builder->stages[i]);
 	free(builder->stages);
 	builder_close_sources(builder);
+	strlist_done(&builder->fetched);
 	cachefrom_done(&builder->elsewhere);
 	args_done(&builder->global);
 	build_args_done(&builder->given);

@@ -73,6 +73,13 @@ struct build_options {
 	const char *target;
 	const char *platform; /* NULL: the host's */
 	bool no_cache;
+	bool pull; /* FROM asks the registry for what is here, too */
+	/*
+	 * Brings an image into the store from its registry; no lock is held. NULL: none can be
+	 * asked. Errors become the build's.
+	 */
+	int (*fetch)(void *ctx, const char *name, const char *platform, struct error *err);
+	void *fetch_ctx;
 	bool own_network; /* --network none for every RUN */
 	const struct build_secret *secrets;
 	size_t nr_secrets;

@@ -18,6 +18,7 @@
 #include "build/input.h"
 #include "build/parse.h"
 #include "db/rows.h"
+#include "image/image.h"
 #include "layer/work.h"
 #include "oci/config.h"
 #include "oci/expand.h"
@@ -82,6 +83,7 @@ struct builder {
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
 	int64_t epoch;	/* Unix time, seconds */
 	int64_t now_ns;
+	struct strlist fetched;	    /* images, by the name they were asked for */
 	struct cachefrom elsewhere; /* steps of the images of --cache-from */
 	struct source_tree *trees;
 	size_t nr_trees;
@@ -95,6 +97,18 @@ int builder_need_stage(struct builder *builder, size_t index, struct error *err)
 unsigned builder_begin(struct builder *builder, const char *name);
 /* @result: of the work: negative: it failed with err; positive: from the cache */
 void builder_end(struct builder *builder, unsigned vertex, int result, const struct error *err);
+
+/* ---- baseimage.c ---- */
+
+/**
+ * builder_find_image - an image of the store, or else of its registry
+ * @refresh: ask the registry first, once for each name
+ * @vertex:  is told what the name means; 0: none
+ *
+ * Errors of image_find() and of the options' fetch().
+ */
+int builder_find_image(struct builder *builder, const char *name, const struct platform *platform,
+		       bool refresh, unsigned vertex, struct image *ret, struct error *err);
 
 /* ---- importcache.c ---- */
 

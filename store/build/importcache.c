@@ -18,18 +18,19 @@ static void warn(struct builder *builder, unsigned vertex, const char *name, con
 	buf_printf(&builder->report->warnings, "[Warning] --cache-from %s: %s\n", name, text);
 }
 
-/*
- * Returns 1 with its config, 0 when it is not in the store, or -1. Where a registry can be asked,
- * this is the place to pull it.
- */
-static int read_image(struct store *store, const char *name, struct image_config *ret,
+/* Returns 1 with its config, 0 when it is neither in the store nor at its registry, or -1. */
+static int read_image(struct builder *builder, const char *name, struct image_config *ret,
 		      struct error *err)
 {
+	struct store *store = builder->store;
 	auto_image struct image image = { 0 };
 	auto_buf struct buf text = { 0 };
 
-	if (image_find(store, name, &image, NULL, err) < 0)
-		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (builder_find_image(builder, name, &builder->wanted, false, 0, &image, err) < 0)
+		return err->kind == ERR_NOT_FOUND || err->kind == ERR_DENIED ||
+				       err->kind == ERR_REMOTE
+			       ? 0
+			       : -1;
 	if (image_read_config(store, &image, &text, err) < 0 ||
 	    image_config_parse(text.data, text.len, ret, err) < 0)
 		return -1;
@@ -40,12 +41,12 @@ static int import(struct builder *builder, unsigned vertex, const char *name, st
 {
 	auto_image_config struct image_config config = { 0 };
 	auto_free char *missing = NULL;
-	int got = read_image(builder->store, name, &config, err);
+	int got = read_image(builder, name, &config, err);
 
 	if (got < 0)
 		return err_add(err, "--cache-from %s", name);
 	if (got == 0) {
-		missing = xasprintf("%s: nothing is taken from it; load it first", err->text);
+		missing = xasprintf("%s: nothing is taken from it", err->text);
 		warn(builder, vertex, name, missing);
 	} else if (cachefrom_add(&builder->elsewhere, &config) == 0) {
 		warn(builder, vertex, name,

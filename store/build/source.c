@@ -61,7 +61,7 @@ static int find_image(struct builder *builder, const char *name, struct build_so
 
 	if (strcmp(name, "scratch") == 0)
 		return 0;
-	if (image_find(builder->store, name, &image, NULL, err) < 0)
+	if (builder_find_image(builder, name, &builder->wanted, false, 0, &image, err) < 0)
 		return err_add(err, "%s", name);
 	ret->chain = image.top;
 	return 0;

@@ -122,7 +122,8 @@ static int start_from_image(struct stage *stage, const char *name, const struct 
 	auto_buf struct buf text = { 0 };
 	char is[PLATFORM_TEXT_SIZE], want[PLATFORM_TEXT_SIZE];
 
-	if (image_find(store, name, &image, NULL, err) < 0 ||
+	if (builder_find_image(stage->builder, name, wanted, stage->builder->options->pull,
+			       stage->vertex, &image, err) < 0 ||
 	    image_read_config(store, &image, &text, err) < 0 ||
 	    image_config_parse(text.data, text.len, &config, err) < 0)
 		return err_add(err, "%s", name);

@@ -12,6 +12,8 @@ set -uo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
+# The registry is unpacked by `make deps`, not installed.
+PATH=$PATH:$top/build/peers/usr/bin
 export VENEER=${VENEER:-$top/build/plain/veneer}
 pattern=${1:-}
 passed=0
@@ -576,6 +578,17 @@ pulls() {
 	timeout -s TERM 0.7 "$VENEER" pull -q "$name:12" >/dev/null 2>&1 || true
 	status 0 "$VENEER" pull -q "$name:12"
 	is "$name:12" "$out"
+	"$VENEER" rmi "$name:12" >/dev/null
+	status 0 "$VENEER" run --rm "$name:12" echo hello
+	is hello "$out"
+	has "Unable to find image '$name:12' locally" "$errors"
+	has "Status: Downloaded newer image for $name:12" "$errors"
+	status 125 "$VENEER" run --rm "$name:none" echo hello
+	has "manifest for $name:none not found" "$errors"
+	"$VENEER" rmi "$name:12" >/dev/null
+	status 0 "$VENEER" build -q - <<<"FROM $name:12"
+	is 71 "${#out}"
+	is '' "$(find /tmp -maxdepth 1 -name 'veneer-fetch.*')"
 	"$VENEER" check
 	nothing_left
 }

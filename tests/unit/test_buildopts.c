@@ -189,8 +189,6 @@ static void test_names_are_checked_before_the_work(void)
 
 static void test_what_is_absent_is_refused_by_name(void)
 {
-	refuse(ARGV("--pull", "/"), ERR_UNSUPPORTED,
-	       "--pull is not supported yet: load the base image first");
 	refuse(ARGV("--squash", "/"), ERR_UNSUPPORTED, "--squash is not supported");
 	refuse(ARGV("--ssh", "default", "/"), ERR_UNSUPPORTED, "--ssh is not supported");
 	refuse(ARGV("-o", "out", "/"), ERR_UNSUPPORTED,

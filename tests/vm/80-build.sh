@@ -154,7 +154,7 @@ bad_input() {
 	fails 1 "$VENEER" build --target nope - <<<'FROM debian:12'
 	contains 'target stage "nope" could not be found' "$stderr"
 	fails 1 "$VENEER" build - <<<'FROM not-there:1'
-	contains 'No such image: not-there:1' "$stderr"
+	contains 'not-there:1: Get "https://registry-1.docker.io/' "$stderr"
 	fails 1 "$VENEER" build - <<<$'FROM debian:12\nRUN --mount=type=secret,id=s,required cat /run/secrets/s'
 	contains 'secret s: not found' "$stderr"
 	fails 1 "$VENEER" build - <<<$'FROM debian:12\nCOPY --chown=nobody-at-all a /'

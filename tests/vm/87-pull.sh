@@ -5,34 +5,8 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-if ! command -v docker-registry >/dev/null; then
-	echo 'skip pull: no docker-registry'
-	exit 0
-fi
-ip link set lo up
-mkdir -p "$WORK/registry"
-export DOCKER_CONFIG=$WORK/docker
-host=localhost:5000
-
-cat >"$WORK/registry.yml" <<END
-version: 0.1
-storage: { filesystem: { rootdirectory: $WORK/registry }, delete: { enabled: true } }
-http: { addr: 127.0.0.1:5000 }
-END
-docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
-registry=$!
-trap 'kill $registry' EXIT
-for _ in $(seq 100); do
-	(: </dev/tcp/127.0.0.1/5000) 2>/dev/null && break
-	sleep 0.1
-done
-
-copy() {
-	skopeo copy -q --insecure-policy --dest-tls-verify=false "$@"
-}
-
 requests() {
-	grep -c '"GET /v2/' "$WORK/registry.log" || true
+	grep -c '"GET /v2/' "$registry_log" || true
 }
 
 short() {
@@ -165,7 +139,7 @@ sys.exit(pull.wait() & 255)' "$signal" "$VENEER" pull "$host/debian:12" && statu
 # Two that need the same layers, at once.
 pulls_twice_at_once() {
 	fresh_store 2G
-	copy "oci-archive:$IMAGES/oci.tar" "docker://$host/other:1"
+	copy_image "oci-archive:$IMAGES/oci.tar" "docker://$host/other:1"
 	"$VENEER" pull -q "$host/debian:12" >/dev/null &
 	"$VENEER" pull -q "$host/other:1" >/dev/null
 	wait $!
@@ -175,7 +149,8 @@ pulls_twice_at_once() {
 	healthy
 }
 
-copy "oci-archive:$IMAGES/oci.tar" "docker://$host/debian:12"
+start_registry
+copy_image "oci-archive:$IMAGES/oci.tar" "docker://$host/debian:12"
 skopeo inspect --raw --tls-verify=false "docker://$host/debian:12" >"$WORK/manifest"
 digest=sha256:$(sha256sum "$WORK/manifest" | cut -d ' ' -f 1)
 fresh_store 2G

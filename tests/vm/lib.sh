@@ -17,6 +17,8 @@
 set -uo pipefail
 
 export VENEER_ROOT=$WORK/root
+# The registry is unpacked by `make deps`, not installed.
+PATH=$PATH:$(dirname "$IMAGES")/peers/usr/bin
 
 # check DESCRIPTION COMMAND... - like the command, but a failure says what was wanted
 check() {
@@ -143,3 +145,32 @@ end_of_script() {
 	[ ! -e "$VENEER_ROOT/pool.json" ] || "$VENEER" pool destroy --force >/dev/null
 }
 trap end_of_script EXIT
+
+# start_registry - a registry of our own on the loopback, at $host; its requests are in $registry_log
+start_registry() {
+	ip link set lo up
+	mkdir -p "$WORK/registry"
+	export DOCKER_CONFIG=$WORK/docker
+	# shellcheck disable=SC2034 # for the script
+	host=localhost:5000
+	registry_log=$WORK/registry.log
+	cat >"$WORK/registry.yml" <<-END
+		version: 0.1
+		storage: { filesystem: { rootdirectory: $WORK/registry }, delete: { enabled: true } }
+		http: { addr: 127.0.0.1:5000 }
+	END
+	docker-registry serve "$WORK/registry.yml" >"$registry_log" 2>&1 &
+	registry=$!
+	trap 'kill $registry' EXIT
+	for _ in $(seq 100); do
+		(: </dev/tcp/127.0.0.1/5000) 2>/dev/null && return
+		sleep 0.1
+	done
+	cat "$registry_log"
+	exit 1
+}
+
+# copy_image FROM TO - by another program's hand
+copy_image() {
+	skopeo copy -q --insecure-policy --src-tls-verify=false --dest-tls-verify=false "$@"
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fetch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "courier.h"
+#include "oci/reference.h"
+#include "pullprint.h"
+#include "registry/pull.h"
+#include "registry/relay.h"
+
+#define REQUEST	   "request"
+#define UP	   "up"
+#define DOWN	   "down"
+#define TEXT_MAX   8192
+#define EVENT_ROOM (sizeof(struct inotify_event) + 256)
+
+static const char *platform_of(const char *platform)
+{
+	return platform && *platform ? platform : getenv("DOCKER_DEFAULT_PLATFORM");
+}
+
+/* ---- where the network is ---- */
+
+static int pull(struct cli *cli, struct store *store, const struct reference *ref,
+		const char *platform, bool quiet, struct error *err)
+{
+	auto_pullprint struct pullprint printer = { 0 };
+	struct pull_result result = { 0 };
+	const struct pull_args args = {
+		.ref = ref,
+		.platform = platform_of(platform),
+		.options = { .docker_config_dir = cli->settings->docker_dir },
+		.report = &printer.report,
+	};
+	int done;
+
+	pullprint_init(&printer, stderr, quiet);
+	done = registry_pull(store, &args, &result, err);
+	pullprint_done(&printer);
+	if (done == 0 && !quiet)
+		pullprint_result(stderr, ref, &result);
+	return done;
+}
+
+/* ---- inside ---- */
+
+static int ask(const char *folder, struct store *store, const struct reference *ref,
+	       const char *platform, bool quiet, struct error *err)
+{
+	static unsigned nr_asked;
+	auto_courier struct courier courier = { 0 };
+	auto_free char *name = reference_key(ref);
+	auto_free char *streams = xasprintf("%s/%u", folder, nr_asked++);
+	auto_free char *path = xasprintf("%s/" REQUEST, folder);
+	auto_free char *text =
+		xasprintf("%s\n%s\n%s\n%s", streams, name, platform ?: "", quiet ? "quiet" : "");
+
+	cli_flush();
+	if (mkdir(streams, 0700) < 0)
+		return err_sys(err, errno, "make a folder '%s'", streams);
+	if (courier_start(streams, DOWN, UP, &courier, err) < 0 ||
+	    io_replace_file(AT_FDCWD, path, text, strlen(text), 0600, err) < 0)
+		return -1;
+	return relay_pull(store, ref, platform_of(platform), courier.in_fd, courier.out_fd, err);
+}
+
+int fetch_image(struct cli *cli, struct store *store, const char *name, const char *platform,
+		bool quiet, struct error *err)
+{
+	auto_reference struct reference ref = { 0 };
+
+	if (reference_parse(name, &ref, err) < 0)
+		return -1;
+	reference_default_tag(&ref);
+	if (cli->global->fetcher)
+		return ask(cli->global->fetcher, store, &ref, platform, quiet, err);
+	return pull(cli, store, &ref, platform, quiet, err);
+}
+
+/* ---- outside ---- */
+
+static void remove_tree(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		auto_free char *below = xasprintf("%s/%s", path, entry->d_name);
+
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    unlink(below) < 0)
+			remove_tree(below);
+	}
+	if (dir)
+		closedir(dir);
+	rmdir(path);
+}
+
+static void answer(struct cli *cli, int root_fd, char *request)
+{
+	char *streams = strsep(&request, "\n"), *name = strsep(&request, "\n");
+	char *platform = strsep(&request, "\n");
+	auto_reference struct reference ref = { 0 };
+	auto_courier struct courier courier = { 0 };
+	auto_pullprint struct pullprint printer = { 0 };
+	struct pull_result result = { 0 };
+	const struct pull_args args = {
+		.ref = &ref,
+		.platform = platform_of(platform),
+		.options = { .docker_config_dir = cli->settings->docker_dir },
+		.report = &printer.report,
+	};
+	struct error err;
+
+	if (!request || reference_parse(name, &ref, &err) < 0 ||
+	    courier_start(streams, UP, DOWN, &courier, &err) < 0) {
+		remove_tree(streams); /* which ends the streams of the other side */
+		return;
+	}
+	pullprint_init(&printer, stderr, *request);
+	if (relay_serve(&args, root_fd, courier.in_fd, courier.out_fd, &result, &err) == 0 &&
+	    !*request) {
+		pullprint_done(&printer);
+		pullprint_result(stderr, &ref, &result);
+	}
+}
+
+/* Until it is killed. */
+static void serve(struct cli *cli, int watch_fd, const char *folder)
+{
+	auto_fd int root_fd = open(cli->settings->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_free char *path = xasprintf("%s/" REQUEST, folder);
+	char event[EVENT_ROOM];
+
+	cancel_catch_signals();
+	while (root_fd >= 0 && read(watch_fd, event, sizeof(event)) > 0 && !cancel_signal()) {
+		auto_buf struct buf text = { 0 };
+		struct error err;
+
+		if (io_read_file(AT_FDCWD, path, TEXT_MAX, &text, &err) == 0 && text.data &&
+		    unlink(path) == 0)
+			answer(cli, root_fd, text.data);
+	}
+}
+
+int fetcher_start(struct cli *cli, struct fetcher *ret, struct error *err)
+{
+	auto_free char *folder = xstrdup("/tmp/" PROGRAM "-fetch.XXXXXX");
+	auto_fd int watch_fd = inotify_init1(IN_CLOEXEC);
+	pid_t parent = getpid();
+
+	if (watch_fd < 0 || !mkdtemp(folder))
+		return err_sys(err, errno, "make a folder '%s'", folder);
+	if (inotify_add_watch(watch_fd, folder, IN_MOVED_TO) < 0) {
+		rmdir(folder);
+		return err_sys(err, errno, "watch '%s'", folder);
+	}
+	cli_flush();
+	ret->pid = fork();
+	if (ret->pid < 0) {
+		rmdir(folder);
+		return err_sys(err, errno, "start a process");
+	}
+	if (ret->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() == parent)
+			serve(cli, watch_fd, folder);
+		_exit(0);
+	}
+	ret->folder = take_ptr(folder);
+	return 0;
+}
+
+void fetcher_stop(struct fetcher *fetcher)
+{
+	if (!fetcher->folder)
+		return;
+	kill(fetcher->pid, SIGTERM);
+	while (waitpid(fetcher->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	remove_tree(fetcher->folder);
+	free(fetcher->folder);
+	*fetcher = (struct fetcher){ 0 };
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fetch - an image that a command needs, from its registry
+ *
+ * The network is where the user is. A command that runs inside the appliance asks a process
+ * outside, which the same user has begun with it: through a folder that both see, and with the
+ * words of registry/relay.h. A file "request" in it has a line each for the folder of the streams
+ * (courier.h), the name, the platform, and whether to be quiet.
+ */
+#ifndef FETCH_H
+#define FETCH_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cli.h"
+
+/**
+ * fetch_image - pull it
+ * @platform: "os/arch[/variant]"; NULL or "": the host's
+ * @quiet:    else its progress is shown on stderr
+ *
+ * No lock of the store may be held. Errors of registry_pull(), ERR_USAGE for what is no name of a
+ * registry's image.
+ */
+int fetch_image(struct cli *cli, struct store *store, const char *name, const char *platform,
+		bool quiet, struct error *err);
+
+/* The process outside. Starts as { 0 }. */
+struct fetcher {
+	pid_t pid;
+	char *folder; /* for --fetcher; NULL: not begun */
+};
+
+/* ERR_IO. */
+int fetcher_start(struct cli *cli, struct fetcher *ret, struct error *err);
+void fetcher_stop(struct fetcher *fetcher);
+#define auto_fetcher __attribute__((cleanup(fetcher_stop)))
+
+#endif
