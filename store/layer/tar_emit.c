@@ -26,6 +26,7 @@
 struct item {
 	char *name; /* in the tar */
 	const struct change *change;
+	bool whiteout;
 };
 
 /* Inodes with several names, by number; an open hash table. */
@@ -111,8 +112,6 @@ static char *name_of(const struct tar_emit_args *args, const struct change *chan
 {
 	if (args->as)
 		return name_below(args->as, change, args->changes != NULL);
-	if (change->kind == CHANGE_DELETED)
-		return whiteout_of(change->path);
 	return change->is_dir ? xasprintf("%s/", change->path) : xstrdup(change->path);
 }
 
@@ -130,6 +129,28 @@ static void leave_out(struct emit *emit, const char *path, const char *why)
 		emit->args->left_out(emit->args->ctx, path);
 }
 
+static bool is_socket(int root_fd, const char *path)
+{
+	struct error ignored;
+	struct stat st;
+	auto_fd int fd = path_open_in_root(root_fd, path, O_PATH | O_NOFOLLOW, 0, &ignored);
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A socket lives only as long as its server; but what it has replaced is gone. */
+static void take_change(struct emit *emit, const struct change *change)
+{
+	struct item item = { .change = change };
+
+	if (!emit->args->as)
+		item.whiteout = change->kind == CHANGE_DELETED ||
+				(change->kind == CHANGE_MODIFIED && !change->is_dir &&
+				 is_socket(emit->args->root_fd, change->path));
+	item.name = item.whiteout ? whiteout_of(change->path) : name_of(emit->args, change);
+	emit->items[emit->nr++] = item;
+}
+
 static void take_items(struct emit *emit, const struct change_list *list)
 {
 	static char root[] = "";
@@ -138,7 +159,7 @@ static void take_items(struct emit *emit, const struct change_list *list)
 
 	emit->items = xcalloc(list->nr + 2, sizeof(*emit->items));
 	if (as && *as && !emit->args->changes)
-		emit->items[emit->nr++] = (struct item){ name_of(emit->args, &top), &top };
+		take_change(emit, &top);
 	for (size_t i = 0; i < list->nr; i++) {
 		const struct change *change = &list->items[i];
 
@@ -146,7 +167,7 @@ static void take_items(struct emit *emit, const struct change_list *list)
 			leave_out(emit, change->path, "layers have no such names");
 			continue;
 		}
-		emit->items[emit->nr++] = (struct item){ name_of(emit->args, change), change };
+		take_change(emit, change);
 	}
 	if (emit->nr)
 		qsort(emit->items, emit->nr, sizeof(*emit->items), compare_items);
@@ -338,12 +359,9 @@ static int put_entry(struct emit *emit, const struct item *item, struct error *e
 		return -1;
 	if (fstatat(emit->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return emit->args->as && errno == ENOENT ? 0 : cannot(err, "look at", path);
-	if (S_ISSOCK(
-		    st.st_mode)) { /* lives only as long as its server; but what it replaced is gone */
-		auto_free char *whiteout = whiteout_of(path);
-
+	if (S_ISSOCK(st.st_mode)) {
 		leave_out(emit, path, "a socket lives as long as its server");
-		return item->change->kind == CHANGE_ADDED ? 0 : put_whiteout(emit, whiteout, err);
+		return item->whiteout ? put_whiteout(emit, item->name, err) : 0;
 	}
 	header.type = type_of(st.st_mode);
 	header.mode = st.st_mode & 07777;

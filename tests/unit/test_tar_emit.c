@@ -224,9 +224,12 @@ static void test_socket(void)
 	CU_ASSERT_EQUAL_FATAL(0, mknodat(box.fd, "new", S_IFSOCK | 0600, 0));
 	CU_ASSERT_EQUAL_FATAL(0, mknodat(box.fd, "was-a-file", S_IFSOCK | 0600, 0));
 	add(&list, CHANGE_ADDED, false, "new");
+	CU_ASSERT_EQUAL_FATAL(0, mkdirat(box.fd, "a", 0755));
+	add(&list, CHANGE_ADDED, true, "a");
 	add(&list, CHANGE_MODIFIED, false, "was-a-file");
 	emit(&box, &list, &tar);
-	check_entries(&tar, "0 .wh.was-a-file");
+	/* Where it stands once the volume has no socket any more. */
+	check_entries(&tar, "0 .wh.was-a-file\n5 a/");
 }
 
 static void test_clamp(void)

@@ -164,6 +164,30 @@ static void without_sockets(int root_fd, const struct change_list *list, struct 
 	}
 }
 
+/* The header in front of the first byte that differs, as each of the two has it. */
+static void say_difference(struct trial *trial, const struct buf *tar, const struct buf *again)
+{
+	size_t at = 0;
+
+	while (at < tar->len && at < again->len && tar->data[at] == again->data[at])
+		at++;
+	buf_printf(&trial->why, "    the layer's tree emits other bytes, from %zu on\n", at);
+	for (at -= at % 512; at >= 512; at -= 512)
+		if (at + 512 <= tar->len && memcmp(tar->data + at + 257, "ustar", 5) == 0)
+			break;
+	for (int i = 0; i < 2; i++) {
+		const struct buf *one = i ? again : tar;
+		const char *head = one->data + at;
+
+		if (at + 512 <= one->len)
+			buf_printf(&trial->why,
+				   "      type %c, mode %.7s, uid %.7s, gid %.7s, size %.11s, "
+				   "mtime %.11s, '%.100s' -> '%.100s'\n",
+				   head[156] ? head[156] : '0', head + 100, head + 108, head + 116,
+				   head + 124, head + 136, head, head + 157);
+	}
+}
+
 static void check_tar(struct trial *trial, const struct change_list *changes)
 {
 	auto_view struct view child = { .root_fd = -1 };
@@ -187,7 +211,7 @@ static void check_tar(struct trial *trial, const struct change_list *changes)
 	without_sockets(child.root_fd, changes, &storable);
 	if (emit(trial, copy.root_fd, &storable, &again) &&
 	    (again.len != tar.len || memcmp(again.data, tar.data, tar.len) != 0))
-		buf_puts(&trial->why, "    the layer's tree emits other bytes\n");
+		say_difference(trial, &tar, &again);
 }
 
 /* ---- one set ---- */
