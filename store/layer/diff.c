@@ -9,9 +9,6 @@
 #include "base/log.h"
 #include "layer/tree_walk.h"
 
-/* mkfs and e2fsck make it; it is no part of an image. */
-static const char *const never_shown[] = { "lost+found", NULL };
-
 static bool is_below(const char *path, const char *const *tops)
 {
 	for (; tops && *tops; tops++) {
@@ -28,8 +25,7 @@ static void drop_hidden(struct change_list *list, const char *const *hidden)
 	size_t nr = 0;
 
 	for (size_t i = 0; i < list->nr; i++) {
-		if (is_below(list->items[i].path, hidden) ||
-		    is_below(list->items[i].path, never_shown))
+		if (is_below(list->items[i].path, hidden))
 			free(list->items[i].path);
 		else
 			list->items[nr++] = list->items[i];

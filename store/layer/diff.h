@@ -56,8 +56,9 @@ struct diff_args {
  * diff_volumes - what changed from one volume to the other
  * @ret: filled on success, untouched on failure
  *
- * `lost+found` in the root never shows. Returns 0, or -1: ERR_LIMIT for a path
- * that is too long, ERR_NOT_FOUND, ERR_IO, ERR_CANCELLED.
+ * `lost+found` is a directory as any other: the template has none, so who has one
+ * made it. Returns 0, or -1: ERR_LIMIT for a path that is too long, ERR_NOT_FOUND,
+ * ERR_IO, ERR_CANCELLED.
  */
 int diff_volumes(const struct diff_args *args, struct change_list *ret, struct error *err);
 

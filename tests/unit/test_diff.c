@@ -47,7 +47,7 @@ static void test_hidden(void)
 	add(&list, CHANGE_ADDED, "lost+found");
 	add(&list, CHANGE_ADDED, "srv/lost+found");
 	change_list_complete(&list, hidden);
-	check_list(&list, "A proc2, C srv, A srv/lost+found");
+	check_list(&list, "A lost+found, A proc2, C srv, A srv/lost+found");
 }
 
 static void write_file(struct box *box, const char *path, const char *text, time_t mtime)

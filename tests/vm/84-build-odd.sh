@@ -106,6 +106,23 @@ ignored_in_contexts() {
 	is '.dockerignore kept .dockerignore kept' "$(v run --rm o sh -c 'echo $(ls -A /all; cat /mounted)')"
 }
 
+# Only mkfs makes it by itself, and the template has it no more: who has it made it.
+lost_and_found() {
+	local what
+	for what in one two; do
+		context <<-END
+			FROM debian:12
+			RUN mkdir /lost+found && echo $what >/lost+found/f
+		END
+		v build -q -t l "$ctx" >/dev/null
+		is $what "$(v run --rm l cat /lost+found/f)"
+	done
+	v run --name ed l sh -c 'rm /lost+found/f && chmod 700 /lost+found'
+	is $'C /lost+found\nD /lost+found/f' "$(v diff ed)"
+	v rm ed >/dev/null
+	nothing_runs
+}
+
 # timeout says 124 when the signal was enough.
 many_sources() {
 	context <<-END
@@ -127,3 +144,4 @@ case_build 'a file that changes while it is hashed does not spoil the cache' cha
 case_build 'files of a named context are root'\''s' owners_of_contexts
 case_build 'a named context has an ignore file of its own' ignored_in_contexts
 case_build 'a signal is heard among many sources' many_sources
+case_build 'lost+found is a folder as any other' lost_and_found

@@ -148,8 +148,7 @@ static void compare_dirs(struct comparison *cmp, const char *path)
 					      ? xstrdup(names.items[i])
 					      : xasprintf("%s/%s", path, names.items[i]);
 
-		if ((i == 0 || strcmp(names.items[i - 1], names.items[i]) != 0) &&
-		    strcmp(sub, "lost+found") != 0)
+		if (i == 0 || strcmp(names.items[i - 1], names.items[i]) != 0)
 			compare_path(cmp, sub);
 	}
 }
