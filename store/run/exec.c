@@ -113,7 +113,8 @@ static int run_exec(const struct runtime *runtime, const struct container_row *r
 	if (*ret_status == 0 || runtime_error(log, "exec", err) == 0)
 		return 0;
 	*ret_status = runtime_status(err->text);
-	return -1;
+	/* crun has said it on its standard error, which is ours or, with a terminal, is lost. */
+	return exec->detach || exec->tty ? -1 : 0;
 }
 
 int life_exec(struct store *store, const char *operand, const struct life_exec *exec,

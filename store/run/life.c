@@ -282,21 +282,43 @@ static int finish_attached(struct start *start, int status, struct error *err)
 	return result < 0 ? -1 : life_settle(start->store, err);
 }
 
+static int64_t stop_seconds(const json_t *document, int64_t wanted)
+{
+	json_t *own = json_object_get(json_object_get(document, "Config"), "StopTimeout");
+
+	if (wanted >= 0)
+		return wanted;
+	return own ? json_integer_value(own) : STOP_SECONDS;
+}
+
+/* Returns the number, or -1. */
+static int stop_signal(const json_t *document, struct error *err)
+{
+	const char *name = document_text(document, "Config", "StopSignal");
+
+	return *name ? signame_parse(name, err) : SIGTERM;
+}
+
 static int run_attached(struct start *start, struct streams *streams, int *ret_status,
 			struct error *err)
 {
-	int result;
+	struct pump *pump = &streams->pump;
+	struct error ignored;
+	bool unread;
+	int status;
 
-	streams->pump.pid = start->row.process.pid;
-	result = pump_run(&streams->pump, ret_status, err);
-	if (result < 0) {
-		struct error ignored;
-
+	pump->pid = start->row.process.pid;
+	pump->stop_ms = stop_seconds(start->document, -1) * 1000;
+	pump->stop_signal = stop_signal(start->document, &ignored);
+	if (pump->stop_signal < 0)
+		pump->stop_signal = SIGTERM;
+	if (pump_run(pump, &status, &unread, err) < 0) {
 		kill(start->row.process.pid, SIGKILL);
 		finish_attached(start, FORGOTTEN_EXIT, &ignored);
 		return -1;
 	}
-	return finish_attached(start, *ret_status, err);
+	*ret_status = unread ? PUMP_UNREAD : status;
+	return finish_attached(start, status, err);
 }
 
 static int start_it(struct start *start, struct streams *streams, int *status, struct error *err)
@@ -412,21 +434,11 @@ static int wait_for(const struct container_row *row, int64_t wait_ms, bool *ret_
 	return 0;
 }
 
-static int64_t stop_seconds(const json_t *document, int64_t wanted)
-{
-	json_t *own = json_object_get(json_object_get(document, "Config"), "StopTimeout");
-
-	if (wanted >= 0)
-		return wanted;
-	return own ? json_integer_value(own) : STOP_SECONDS;
-}
-
 int life_stop(struct store *store, const char *operand, int64_t wait_seconds, struct error *err)
 {
 	auto_container_row struct container_row row = { 0 };
 	json_auto_t *document = NULL;
-	const char *name;
-	int number = SIGTERM;
+	int number;
 	bool ended;
 
 	if (container_find(store, operand, &row, err) < 0 ||
@@ -434,11 +446,9 @@ int life_stop(struct store *store, const char *operand, int64_t wait_seconds, st
 		return -1;
 	if (row.state != CONTAINER_RUNNING)
 		return 0;
-	name = document_text(document, "Config", "StopSignal");
-	if (*name && (number = signame_parse(name, err)) < 0)
-		return -1;
+	number = stop_signal(document, err);
 	wait_seconds = stop_seconds(document, wait_seconds);
-	if (send_signal(&row, number, err) < 0 ||
+	if (number < 0 || send_signal(&row, number, err) < 0 ||
 	    wait_for(&row, wait_seconds * 1000, &ended, err) < 0)
 		return -1;
 	if (!ended &&

@@ -61,7 +61,10 @@ struct life_exec {
 	bool privileged;
 };
 
-/* One more process in a running container. @ret_status: as in life_start(). */
+/*
+ * One more process in a running container. @ret_status: as in life_start(). 0 also when there
+ * is no process because of what the runtime has said on standard error itself.
+ */
 int life_exec(struct store *store, const char *operand, const struct life_exec *exec,
 	      int *ret_status, struct error *err);
 

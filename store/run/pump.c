@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -28,6 +29,8 @@ struct state {
 	bool ended;
 	int status;
 	int nr_interrupts;
+	bool unread;
+	int64_t kill_at_ms; /* 0: not at all */
 	bool raw;
 	struct termios before;
 	struct buf input; /* read, and not yet taken */
@@ -121,13 +124,38 @@ static void hear_signals(struct state *state)
 		reap_others(state->pump);
 }
 
-/* Returns 0 at the end of the stream. A reader that is gone does not end the container. */
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A first process may ignore its stop signal, and most do not heed a broken pipe as others do. */
+static void stop_unread(struct state *state)
+{
+	if (state->unread)
+		return;
+	state->unread = true;
+	state->kill_at_ms = now_ms() + state->pump->stop_ms;
+	kill(state->pump->pid, state->pump->stop_signal);
+}
+
+static void kill_late(struct state *state)
+{
+	if (state->ended || !state->kill_at_ms || now_ms() < state->kill_at_ms)
+		return;
+	state->kill_at_ms = 0;
+	kill(state->pump->pid, SIGKILL);
+}
+
 static int pass_output(struct state *state, int *fd, int to_fd, enum log_stream stream,
 		       struct error *err)
 {
 	char chunk[CHUNK_BYTES];
 	ssize_t got = read(*fd, chunk, sizeof(chunk));
-	struct error ignored;
+	struct error lost;
 
 	if (got < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
@@ -135,11 +163,14 @@ static int pass_output(struct state *state, int *fd, int to_fd, enum log_stream 
 		close_fd(fd);
 		return 0;
 	}
-	if (to_fd >= 0)
-		io_write(to_fd, chunk, (size_t)got, &ignored);
 	if (state->pump->log &&
 	    logfile_write(state->pump->log, stream, chunk, (size_t)got, err) < 0)
 		return -1;
+	if (!state->unread && io_write(to_fd, chunk, (size_t)got, &lost) < 0 &&
+	    lost.sys_errno == EPIPE) {
+		close_fd(fd);
+		stop_unread(state);
+	}
 	return 0;
 }
 
@@ -202,6 +233,7 @@ static int serve(struct state *state, struct error *err)
 	if (waits[0].revents)
 		hear_signals(state);
 	look_for_end(state);
+	kill_late(state);
 	for (int i = 0; i < 2; i++)
 		if (waits[1 + i].revents &&
 		    pass_output(state, &pump->output_fds[i], i ? STDERR_FILENO : STDOUT_FILENO,
@@ -217,7 +249,7 @@ static int serve(struct state *state, struct error *err)
 	return 0;
 }
 
-int pump_run(struct pump *pump, int *ret_status, struct error *err)
+int pump_run(struct pump *pump, int *ret_status, bool *ret_unread, struct error *err)
 {
 	struct state state = { .pump = pump };
 	int result = 0;
@@ -237,5 +269,6 @@ int pump_run(struct pump *pump, int *ret_status, struct error *err)
 	close_fd(&pump->output_fds[1]);
 	buf_done(&state.input);
 	*ret_status = state.status;
+	*ret_unread = state.unread;
 	return result;
 }

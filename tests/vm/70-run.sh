@@ -43,6 +43,30 @@ attached() {
 	nothing_runs
 }
 
+# one_line COMMAND... - of its output one line is read; it ends with 141, as by SIGPIPE
+one_line() {
+	local got=0
+	timeout 60 "$VENEER" "$@" 2>"$WORK/err" | head -n 1 >"$WORK/out" || got=${PIPESTATUS[0]}
+	is 141 $got "status of $*"
+}
+
+# Nobody reads on: the container ends, and with it the command.
+unread() {
+	one_line run --rm debian:12 yes
+	is y "$(cat "$WORK/out")"
+	is '' "$(cat "$WORK/err")"
+	one_line run --rm -t debian:12 yes
+	one_line run --rm --stop-timeout 1 debian:12 sh -c 'trap "" PIPE TERM; while :; do echo x; done'
+	nothing_runs
+	v create --name asked --stop-signal USR1 debian:12 \
+		sh -c 'trap "echo asked >&2; exit 3" USR1; while :; do echo x 2>/dev/null; done' >/dev/null
+	one_line start -a asked
+	contains 'Exited (3)' "$(v ps -a --format '{{.Status}}')"
+	is asked "$(v logs asked 2>&1 >/dev/null | tail -n 1)" 'what it said when it was asked to stop'
+	v rm asked >/dev/null
+	nothing_runs
+}
+
 statuses() {
 	fails 127 "$VENEER" run --rm debian:12 no-such-program
 	contains 'no-such-program' "$stderr"
@@ -136,6 +160,10 @@ detached() {
 	is piped "$(echo piped | v exec -i web cat)"
 	fails 5 "$VENEER" exec web sh -c 'exit 5'
 	fails 127 "$VENEER" exec web no-such-program
+	is 1 "$(grep -c no-such-program <<<"$stderr")" 'times that it is said'
+	fails 127 "$VENEER" exec -d web no-such-program
+	is 1 "$(grep -c no-such-program <<<"$stderr")" 'times that it is said'
+	fails 126 "$VENEER" exec web /etc
 	is 1000 "$(v exec -u 1000 -w /tmp web id -u)"
 	v exec -d web sh -c 'echo left >/tmp/left'
 	sleep 1
@@ -287,6 +315,7 @@ space_comes_back() {
 fresh_store 4G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 case_run 'run in the foreground: streams and status' attached
+case_run 'what nobody reads ends' unread
 case_run 'what cannot be run says why, with Docker'"'"'s status' statuses
 case_run 'a container is confined' confined
 case_run 'options reach the process' options
