@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/csv.h"
+#include "labels.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
 #include "run/document.h"
@@ -368,23 +369,6 @@ static int check_build_args(const struct strlist *args, struct error *err)
 	return 0;
 }
 
-/* Each with its "=". */
-static int read_labels(const struct strlist *labels, struct strlist *ret, struct error *err)
-{
-	for (size_t i = 0; i < labels->nr; i++) {
-		const char *text = labels->items[i];
-		const char *key = text + strspn(text, " \t");
-		size_t len = strcspn(key, "=");
-
-		if (len == 0)
-			return err_set(err, ERR_USAGE, "invalid label '%s': empty name", text);
-		if (strcspn(key, " \t\n") < len)
-			return err_set(err, ERR_USAGE, "label '%s' contains whitespaces", text);
-		strlist_take(ret, xasprintf("%s%s", text, key[len] ? "" : "="));
-	}
-	return 0;
-}
-
 /* ---- --secret ---- */
 
 #define SECRET_MAX (500 * 1024) /* bytes, as BuildKit has it */
@@ -536,7 +520,7 @@ int buildopts_read(const struct cli *cli, const struct build_opts *opts, bool on
 	    read_platform(opts->platform, &options->platform, err) < 0 ||
 	    read_progress(opts, on_terminal, &ret->progress, err) < 0 ||
 	    check_build_args(&opts->build_args, err) < 0 ||
-	    read_labels(&opts->labels, &ret->labels, err) < 0 ||
+	    labels_read(&opts->labels, &ret->labels, err) < 0 ||
 	    read_cache_from(&opts->cache_from, &ret->cache_from, err) < 0 ||
 	    read_container_options(opts, ret, err) < 0 ||
 	    read_context(cli->words[0], opts->file, options, err) < 0 ||

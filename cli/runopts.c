@@ -14,6 +14,7 @@
 #include "envfile.h"
 #include "fetch.h"
 #include "image/image.h"
+#include "labels.h"
 #include "run/container.h"
 
 #define LIST(name_, letter_, member_, placeholder_, help_) \
@@ -130,13 +131,35 @@ const struct opt run_options_table[] = {
 	{ 0 },
 };
 
+/* What to know, or to do instead. */
+static const struct {
+	const char *option;
+	const char *instead;
+} advice[] = {
+	{ "attach", "a container in the foreground has both streams, and standard input with -i" },
+	{ "expose", "a container has the host's network, or none" },
+	{ "label-file", "--label takes one at a time" },
+	{ "log-driver", "'" PROGRAM " logs' has what a container prints" },
+	{ "publish", "a container has the host's network, so its ports are the host's" },
+	{ "volumes-from", "name each volume with -v" },
+};
+
+static int refuse(const char *option, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(advice) / sizeof(*advice); i++)
+		if (strcmp(advice[i].option, option) == 0)
+			return err_set(err, ERR_UNSUPPORTED, "--%s is not supported: %s", option,
+				       advice[i].instead);
+	return err_set(err, ERR_UNSUPPORTED, "--%s is not supported", option);
+}
+
 static int check_refused(const struct run_opts *opts, struct error *err)
 {
 	for (const struct opt *opt = create_options; opt->name; opt++) {
 		const struct strlist *list = (const void *)((const char *)opts + opt->offset);
 
 		if (opt->hidden && opt->kind == OPT_LIST && list->nr)
-			return err_set(err, ERR_UNSUPPORTED, "--%s is not supported", opt->name);
+			return refuse(opt->name, err);
 	}
 	if (strcmp(opts->restart, "no") != 0 && *opts->restart)
 		return err_set(err, ERR_UNSUPPORTED,
@@ -182,7 +205,7 @@ static int parse_bytes(const char *option, const char *text, int64_t *ret, struc
 		return 0;
 	if (size_parse(text, &bytes, err) < 0)
 		return err_set(err, ERR_USAGE,
-			       "invalid argument \"%s\" for \"--%s\" flag: invalid "
+			       "invalid argument \"%s\" for \"%s\" flag: invalid "
 			       "size: '%s'",
 			       text, option, text);
 	*ret = (int64_t)bytes;
@@ -197,13 +220,13 @@ static int parse_limits(const struct run_opts *opts, struct bundle_limits *ret, 
 	char *end;
 	double cpus;
 
-	if (parse_bytes("memory", opts->memory, &ret->memory_bytes, err) < 0)
+	if (parse_bytes("-m, --memory", opts->memory, &ret->memory_bytes, err) < 0)
 		return -1;
 	if (ret->memory_bytes && ret->memory_bytes < MEMORY_MIN)
 		return err_set(err, ERR_USAGE, "Minimum memory limit allowed is 6MB");
 	if (opts->memory_swap && strcmp(opts->memory_swap, "-1") == 0)
 		ret->swap_bytes = -1;
-	else if (parse_bytes("memory-swap", opts->memory_swap, &ret->swap_bytes, err) < 0)
+	else if (parse_bytes("--memory-swap", opts->memory_swap, &ret->swap_bytes, err) < 0)
 		return -1;
 	if (ret->swap_bytes > 0 && ret->swap_bytes < ret->memory_bytes)
 		return err_set(err, ERR_USAGE,
@@ -306,7 +329,6 @@ static int fill(struct cli *cli, const struct run_opts *opts, struct run_options
 	ret->auto_remove = opts->remove;
 	ret->detached = opts->detach;
 	ret->stop_timeout = opts->stop_timeout;
-	copy_list(&opts->labels, &ret->labels);
 	copy_list(&opts->cap_add, &ret->cap_add);
 	copy_list(&opts->cap_drop, &ret->cap_drop);
 	copy_list(&opts->security, &ret->security);
@@ -316,7 +338,8 @@ static int fill(struct cli *cli, const struct run_opts *opts, struct run_options
 	copy_list(&opts->ulimits, &ret->ulimits);
 	copy_list(&opts->devices, &ret->devices);
 	copy_list(&opts->sysctls, &ret->sysctls);
-	if (parse_bytes("shm-size", opts->shm_size, &ret->shm_bytes, err) < 0 ||
+	if (labels_read(&opts->labels, &ret->labels, err) < 0 ||
+	    parse_bytes("--shm-size", opts->shm_size, &ret->shm_bytes, err) < 0 ||
 	    parse_limits(opts, &ret->limits, err) < 0 ||
 	    envfile_collect(&opts->env_files, &opts->env, &ret->env, err) < 0)
 		return -1;

@@ -43,6 +43,11 @@ static int write_process(const struct container_row *row, const json_t *document
 		.terminal = exec->tty,
 	};
 
+	if (exec->cwd && *exec->cwd && *exec->cwd != '/')
+		return err_set(err, ERR_USAGE,
+			       "the working directory '%s' is invalid, it needs to be an absolute "
+			       "path",
+			       exec->cwd);
 	if (root_fd < 0)
 		return err_sys(err, errno, "enter container %s", row->name);
 	if (account_find(root_fd,

@@ -375,7 +375,8 @@ int life_start(struct store *store, const char *operand, const struct life_attac
 	if (start.state_before == CONTAINER_RUNNING) {
 		*status = 0;
 		return attach ? err_set(err, ERR_IN_USE,
-					"cannot attach to container %s: it is running already",
+					"cannot attach to container %s: it is running already; "
+					"'veneer logs -f' shows what it prints",
 					start.row.name)
 			      : 0;
 	}

@@ -219,11 +219,15 @@ int mountspec_parse_mount(const char *text, const char *cwd, struct mountspec *r
 			       text);
 	kind = spec.kind;
 	given = take_ptr(spec.source);
-	if (kind == MOUNTSPEC_BIND && (!given || (*given != '/' && *given != '.')))
+	if (kind == MOUNTSPEC_BIND && (!given || !*given))
+		return err_set(err, ERR_USAGE,
+			       "invalid mount config for type \"bind\": field Source must not be "
+			       "empty");
+	if (kind == MOUNTSPEC_BIND && *given != '/' && *given != '.')
 		return err_set(err, ERR_USAGE,
 			       "invalid mount config for type \"bind\": invalid mount path: '%s' "
 			       "mount path must be absolute",
-			       given ? given : "");
+			       given);
 	if (kind == MOUNTSPEC_TMPFS && given)
 		return err_set(err, ERR_USAGE,
 			       "invalid mount config for type \"tmpfs\": source "

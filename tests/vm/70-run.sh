@@ -81,7 +81,13 @@ statuses() {
 	fails 125 "$VENEER" run --rm nothing:1
 	contains "Unable to find image 'nothing:1' locally" "$stderr"
 	fails 125 "$VENEER" run --rm --publish 80:80 debian:12 true
-	contains -- '--publish is not supported' "$stderr"
+	contains "--publish is not supported: a container has the host's network" "$stderr"
+	fails 125 "$VENEER" run --rm -l =v debian:12 true
+	contains "invalid label '=v': empty name" "$stderr"
+	fails 125 "$VENEER" run --rm -m lots debian:12 true
+	contains 'invalid argument "lots" for "-m, --memory" flag' "$stderr"
+	fails 125 "$VENEER" run --rm --mount type=bind,dst=/x debian:12 true
+	contains 'field Source must not be empty' "$stderr"
 	nothing_runs
 }
 
@@ -165,6 +171,10 @@ detached() {
 	is 1 "$(grep -c no-such-program <<<"$stderr")" 'times that it is said'
 	fails 126 "$VENEER" exec web /etc
 	is 1000 "$(v exec -u 1000 -w /tmp web id -u)"
+	fails 1 "$VENEER" exec -w tmp web pwd
+	contains "the working directory 'tmp' is invalid" "$stderr"
+	fails 1 "$VENEER" start -a web
+	contains "it is running already; 'veneer logs -f' shows what it prints" "$stderr"
 	v exec -d web sh -c 'echo left >/tmp/left'
 	sleep 1
 	is left "$(v exec web cat /tmp/left)"
