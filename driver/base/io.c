@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -149,6 +150,17 @@ int io_replace_file(int dir_fd, const char *name, const void *data, size_t len, 
 	if (folder_fd < 0)
 		return err_sys(err, errno, "open '%s'", folder);
 	return io_sync_dir(folder_fd, err);
+}
+
+void io_list_folder(int dir_fd, const char *name, struct strlist *ret)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			strlist_add(ret, entry->d_name);
 }
 
 int io_make_dirs(const char *path, mode_t mode, struct error *err)

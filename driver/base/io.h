@@ -42,6 +42,9 @@ int io_replace_file(int dir_fd, const char *name, const void *data, size_t len, 
 /* Makes a rename or unlink inside the folder durable. */
 int io_sync_dir(int dir_fd, struct error *err);
 
+/* The names in a folder, in no order; none when it cannot be read. */
+void io_list_folder(int dir_fd, const char *name, struct strlist *ret);
+
 /* mkdir -p; existing folders are fine. mode is for the new ones. */
 int io_make_dirs(const char *path, mode_t mode, struct error *err);
 

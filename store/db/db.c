@@ -295,6 +295,15 @@ const char *db_text(struct db_stmt *stmt, int column)
 	return text ? text : "";
 }
 
+int db_texts(struct db_stmt *stmt, struct strlist *ret, struct error *err)
+{
+	int got;
+
+	while ((got = db_step(stmt, err)) > 0)
+		strlist_add(ret, db_text(stmt, 0));
+	return got;
+}
+
 int64_t db_int(struct db_stmt *stmt, int column)
 {
 	return sqlite3_column_int64(raw(stmt), column);

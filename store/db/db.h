@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
 
@@ -68,6 +69,8 @@ int db_step(struct db_stmt *stmt, struct error *err);
 /* NULL reads as "" and 0; text is valid until the next step. */
 const char *db_text(struct db_stmt *stmt, int column);
 int64_t db_int(struct db_stmt *stmt, int column);
+/* The first column of every row that is left. Returns 0 or -1. */
+int db_texts(struct db_stmt *stmt, struct strlist *ret, struct error *err);
 bool db_is_null(struct db_stmt *stmt, int column);
 /* Copies a digest that we wrote ourselves. */
 void db_digest(struct db_stmt *stmt, int column, struct digest *ret);

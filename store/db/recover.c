@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/crash.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "db/journal.h"
 #include "db/recover_container.h"
@@ -209,15 +210,9 @@ static int each_dead(const struct root *root, const char *folder,
 		     int (*visit)(void *ctx, const char *name, struct error *err), void *ctx,
 		     struct error *err)
 {
-	int dir_fd = openat(root->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_dir DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
 	auto_strlist struct strlist names = { 0 };
-	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.')
-			strlist_add(&names, entry->d_name);
-	}
+	io_list_folder(root->fd, folder, &names);
 	for (size_t i = 0; i < names.nr; i++) {
 		auto_free char *file = xasprintf("%s/%s", folder, names.items[i]);
 		auto_fd int fd = root_lock_file(root, file, 0, err);
@@ -278,17 +273,13 @@ int recover_dead_sessions(const struct root *root, struct db *db, struct volume_
 
 int recover_any_session(const struct root *root, struct error *err)
 {
-	int dir_fd = openat(root->fd, "sessions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_dir DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
-	struct dirent *entry;
+	auto_strlist struct strlist names = { 0 };
 
-	while (dir && (entry = readdir(dir))) {
-		auto_free char *file = xasprintf("sessions/%s", entry->d_name);
-		auto_fd int fd = -1;
+	io_list_folder(root->fd, "sessions", &names);
+	for (size_t i = 0; i < names.nr; i++) {
+		auto_free char *file = xasprintf("sessions/%s", names.items[i]);
+		auto_fd int fd = root_lock_file(root, file, 0, err);
 
-		if (entry->d_name[0] == '.')
-			continue;
-		fd = root_lock_file(root, file, 0, err);
 		if (fd < 0)
 			return err->kind == ERR_IN_USE ? 1 : -1;
 	}

@@ -248,17 +248,6 @@ static bool has_row(struct db *db, const char *sql, const char *value)
 	return db_step(stmt, &err) != 0;
 }
 
-static void list_folder(const struct root *root, const char *name, struct strlist *ret)
-{
-	int fd = openat(root->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			strlist_add(ret, entry->d_name);
-}
-
 /* A removal that was killed before its rows were gone has not happened. */
 static int restore_volume(const struct root *root, struct db *db, const char *gone,
 			  struct error *err)
@@ -279,7 +268,7 @@ int recover_container_folders(const struct root *root, struct db *db, struct err
 	auto_strlist struct strlist containers = { 0 };
 	auto_strlist struct strlist volumes = { 0 };
 
-	list_folder(root, "containers", &containers);
+	io_list_folder(root->fd, "containers", &containers);
 	for (size_t i = 0; i < containers.nr; i++) {
 		auto_free char *path =
 			xasprintf("%s/containers/%s", root->path, containers.items[i]);
@@ -288,7 +277,7 @@ int recover_container_folders(const struct root *root, struct db *db, struct err
 		    recover_remove_tree(path, err) < 0)
 			return -1;
 	}
-	list_folder(root, "volumes", &volumes);
+	io_list_folder(root->fd, "volumes", &volumes);
 	for (size_t i = 0; i < volumes.nr; i++)
 		if (strncmp(volumes.items[i], GONE_PREFIX, strlen(GONE_PREFIX)) == 0 &&
 		    restore_volume(root, db, volumes.items[i], err) < 0)

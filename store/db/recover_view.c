@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/crash.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "db/journal.h"
 #include "db/recover.h"
@@ -146,15 +145,14 @@ static bool has_view(struct db *db, const char *target)
 
 void recover_mount_points(const struct root *root, struct db *db)
 {
-	int dir_fd = openat(root->fd, "mounts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_dir DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
-	struct dirent *entry;
+	auto_strlist struct strlist names = { 0 };
 
-	while (dir && (entry = readdir(dir))) {
-		auto_free char *target = xasprintf("%s/mounts/%s", root->path, entry->d_name);
+	io_list_folder(root->fd, "mounts", &names);
+	for (size_t i = 0; i < names.nr; i++) {
+		auto_free char *target = xasprintf("%s/mounts/%s", root->path, names.items[i]);
 
 		/* Only an empty folder can be removed so, and no mount point in use. */
-		if (entry->d_name[0] != '.' && !has_view(db, target))
-			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+		if (!has_view(db, target))
+			rmdir(target);
 	}
 }

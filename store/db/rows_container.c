@@ -136,7 +136,6 @@ int rows_container_own_volumes(struct db *db, const char *container, struct strl
 			       struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
-	int got;
 
 	if (db_prepare(db,
 		       "SELECT v.name FROM local_volume v"
@@ -146,7 +145,5 @@ int rows_container_own_volumes(struct db *db, const char *container, struct strl
 		       &stmt, err) < 0)
 		return -1;
 	db_bind_text(stmt, 1, container);
-	while ((got = db_step(stmt, err)) > 0)
-		strlist_add(ret, db_text(stmt, 0));
-	return got;
+	return db_texts(stmt, ret, err);
 }

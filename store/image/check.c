@@ -215,8 +215,7 @@ static int check_layers(struct check *check, struct error *err)
 		       " WHERE t.state = 'live'",
 		       &stmt, err) < 0)
 		return -1;
-	while ((got = db_step(stmt, err)) > 0)
-		strlist_add(&chains, db_text(stmt, 0));
+	got = db_texts(stmt, &chains, err);
 	for (size_t i = 0; got == 0 && i < chains.nr; i++) {
 		auto_layer_row struct layer_row row = { 0 };
 		struct digest chain_id;

@@ -11,7 +11,6 @@ static int list_names(struct store *store, const struct reference *ref, struct s
 {
 	auto_free char *repository = reference_familiar_name(ref);
 	auto_stmt struct db_stmt *stmt = NULL;
-	int got;
 
 	if (db_prepare(store->db,
 		       "SELECT name FROM reference WHERE repository = ?1"
@@ -19,9 +18,7 @@ static int list_names(struct store *store, const struct reference *ref, struct s
 		       &stmt, err) < 0)
 		return -1;
 	db_bind_text(stmt, 1, repository);
-	while ((got = db_step(stmt, err)) > 0)
-		strlist_add(ret, db_text(stmt, 0));
-	return got;
+	return db_texts(stmt, ret, err);
 }
 
 static int take_one(struct store *store, const char *operand, image_select_fn *take, void *ctx,

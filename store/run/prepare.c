@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/prepare.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -47,13 +46,10 @@ void prepare_env(const json_t *document, const struct account *account, bool tty
 
 static bool is_empty(const char *path)
 {
-	auto_dir DIR *dir = opendir(path);
-	struct dirent *entry;
+	auto_strlist struct strlist names = { 0 };
 
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			return false;
-	return true;
+	io_list_folder(AT_FDCWD, path, &names);
+	return !names.nr;
 }
 
 /* Fills a new folder with what the image has at target, then gives it its name. */
