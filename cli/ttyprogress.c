@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "format/human.h"
 #include "format/utf8.h"
 
@@ -23,14 +23,6 @@ struct ttyprogress_line {
 	uint64_t done_bytes, total_bytes;
 	bool stale; /* the screen shows older numbers */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void put_bar(const struct ttyprogress_line *line, struct buf *text)
 {
@@ -139,10 +131,10 @@ static void on_update(struct progress *self, const char *item, const char *phase
 		return;
 	}
 	line->stale = true;
-	if (!at_once && now_ms() - tty->drawn_ms < tty->interval_ms)
+	if (!at_once && clock_ms() - tty->drawn_ms < tty->interval_ms)
 		return;
 	redraw_stale(tty);
-	tty->drawn_ms = now_ms();
+	tty->drawn_ms = clock_ms();
 }
 
 void ttyprogress_init(struct ttyprogress *tty, FILE *out, unsigned int columns, unsigned int rows,

@@ -11,7 +11,6 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "appliance/channel.h"
@@ -19,6 +18,7 @@
 #include "appliance/kmods.h"
 #include "appliance/system.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define LINE	  "/dev/ttyS0"
 #define LINE_KEY  "VENEER_LINE"
@@ -34,14 +34,6 @@ struct guest {
 	size_t told;		 /* bytes of the line that the launcher knows to be heard */
 	int64_t lonely_since_ms; /* 0: somebody is there, or nobody is expected */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int open_line(struct guest *guest)
 {
@@ -211,7 +203,7 @@ static void hear_key(struct guest *guest)
 	/* Also a frame that is half gone: the next waits for the key. */
 	guest->channel.sent = 0;
 	buf_reset(&guest->channel.out);
-	guest->lonely_since_ms = now_ms();
+	guest->lonely_since_ms = clock_ms();
 }
 
 static void tell_heard(struct guest *guest)
@@ -264,7 +256,7 @@ static void check_end(struct guest *guest)
 		if (!tell_exit(guest, &last))
 			end(guest, true);
 	}
-	if (guest->lonely_since_ms && now_ms() - guest->lonely_since_ms > LONELY_MS) {
+	if (guest->lonely_since_ms && clock_ms() - guest->lonely_since_ms > LONELY_MS) {
 		guest->lonely_since_ms = 0;
 		if (!stays(guest))
 			end(guest, true);

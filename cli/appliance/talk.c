@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 
 #define GREET_MS      60000 /* for the start of a kernel, or for the end of a dead launcher's command */
@@ -30,14 +30,6 @@
 #define TELL_BYTES    (32u << 10)
 #define PIPE_BYTES    (1 << 20)
 #define PENDING_BYTES (1u << 20)
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void talk_init(struct talk *talk, const struct place *place, int line_fd,
 	       const struct frame_key *key, int conn_fd, int signal_fd)
@@ -371,9 +363,9 @@ static int check_silence(struct talk *talk, bool silent, struct error *err)
 	if (!silent || !talk->ready || talk->ended)
 		return 0;
 	if (!talk->asked_ms) {
-		talk->asked_ms = now_ms();
+		talk->asked_ms = clock_ms();
 		channel_put(&talk->channel, CHANNEL_ASK, NULL, 0);
-	} else if (now_ms() - talk->asked_ms > ANSWER_MS) {
+	} else if (clock_ms() - talk->asked_ms > ANSWER_MS) {
 		err_set(err, ERR_IO, "the appliance has not answered for %d s", ANSWER_MS / 1000);
 		return place_add_console(talk->place, err);
 	}
@@ -439,13 +431,13 @@ static int step(struct talk *talk, int timeout_ms, struct error *err)
 
 int talk_greet(struct talk *talk, struct error *err)
 {
-	int64_t until_ms = now_ms() + GREET_MS;
+	int64_t until_ms = clock_ms() + GREET_MS;
 
 	if (getrandom(talk->nonce, sizeof(talk->nonce), 0) != (ssize_t)sizeof(talk->nonce))
 		return err_sys(err, errno, "random numbers");
 	put_greeting(talk);
 	while (!talk->ready) {
-		int64_t left_ms = until_ms - now_ms();
+		int64_t left_ms = until_ms - clock_ms();
 
 		if (left_ms <= 0) {
 			err_set(err, ERR_IO, "the appliance does not answer after %d s",

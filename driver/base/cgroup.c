@@ -8,21 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define PAUSE_MS 20 /* a kernel without notices of cgroup.events is asked again */
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static bool has_event(int fd, const char *event)
 {
@@ -53,7 +45,7 @@ int cgroup_end(const char *path, int deadline_ms, struct error *err)
 	auto_free char *folder = xasprintf(CGROUP_ROOT "%s", path);
 	auto_free char *kill_path = xasprintf("%s/cgroup.kill", folder);
 	auto_free char *events_path = xasprintf("%s/cgroup.events", folder);
-	int64_t until_ms = now_ms() + deadline_ms;
+	int64_t until_ms = clock_ms() + deadline_ms;
 	auto_fd int kill_fd = open(kill_path, O_WRONLY | O_CLOEXEC);
 	auto_fd int events_fd = open(events_path, O_RDONLY | O_CLOEXEC);
 
@@ -64,7 +56,7 @@ int cgroup_end(const char *path, int deadline_ms, struct error *err)
 	while (has_event(events_fd, "populated 1")) {
 		struct pollfd wait = { .fd = events_fd, .events = POLLPRI };
 
-		if (now_ms() > until_ms)
+		if (clock_ms() > until_ms)
 			return err_set(err, ERR_IN_USE,
 				       "processes in the control group '%s' do not end", folder);
 		poll(&wait, 1, PAUSE_MS);
@@ -94,7 +86,7 @@ int cgroup_freeze(const char *path, int deadline_ms, struct error *err)
 {
 	auto_free char *events = xasprintf(CGROUP_ROOT "%s/cgroup.events", path);
 	auto_fd int fd = open(events, O_RDONLY | O_CLOEXEC);
-	int64_t until_ms = now_ms() + deadline_ms;
+	int64_t until_ms = clock_ms() + deadline_ms;
 	struct error ignored;
 
 	if (fd < 0)
@@ -104,7 +96,7 @@ int cgroup_freeze(const char *path, int deadline_ms, struct error *err)
 	while (!has_event(fd, "frozen 1")) {
 		struct pollfd wait = { .fd = fd, .events = POLLPRI };
 
-		if (now_ms() > until_ms) {
+		if (clock_ms() > until_ms) {
 			cgroup_thaw(path, &ignored);
 			return err_set(err, ERR_IN_USE,
 				       "processes in the control group '%s' do not come to rest",

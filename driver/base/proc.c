@@ -18,15 +18,8 @@
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Tools for disks lie where an ordinary user's PATH does not lead. In the child: no allocation. */
 static void exec_system_program(const char *const argv[])
@@ -78,7 +71,7 @@ static int collect(int fd, int64_t until_ms, struct buf *output)
 
 	for (;;) {
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		int64_t left_ms = until_ms - now_ms();
+		int64_t left_ms = until_ms - clock_ms();
 		ssize_t got;
 
 		if (left_ms <= 0)
@@ -154,7 +147,7 @@ static int run(const char *const argv[], int deadline_ms, struct buf *output, st
 
 	if (pid < 0)
 		return -1;
-	late = collect(output_fd, now_ms() + deadline_ms, output) < 0;
+	late = collect(output_fd, clock_ms() + deadline_ms, output) < 0;
 	if (late)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -209,7 +202,7 @@ static int check_time(const struct proc_talk *talk, int64_t until_ms, struct err
 {
 	if (cancel_check(err) < 0)
 		return -1;
-	if (now_ms() >= until_ms)
+	if (clock_ms() >= until_ms)
 		return err_set(err, ERR_IO, "%s did not end within %d s", talk->argv[0],
 			       talk->deadline_ms / 1000);
 	return 0;
@@ -267,7 +260,7 @@ int proc_talk(const struct proc_talk *talk, struct buf *ret_output, struct error
 {
 	auto_fd int input_fd = open_request(talk, err), output_fd = -1;
 	struct streams streams = { input_fd, .own_stderr = true, .path_is_all = true };
-	int64_t until_ms = now_ms() + talk->deadline_ms;
+	int64_t until_ms = clock_ms() + talk->deadline_ms;
 	int status;
 	pid_t pid;
 

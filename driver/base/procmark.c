@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 
 #define STAT_MAX      8192
@@ -74,22 +74,14 @@ bool procmark_is_alive(const struct procmark *mark)
 	       now.start_ticks == mark->start_ticks && strcmp(now.boot, mark->boot) == 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 bool procmark_wait(const struct procmark *mark, int64_t wait_ms)
 {
-	int64_t until_ms = now_ms() + wait_ms;
+	int64_t until_ms = clock_ms() + wait_ms;
 	auto_fd int fd = (int)syscall(SYS_pidfd_open, mark->pid, 0);
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 
 	while (procmark_is_alive(mark)) {
-		int64_t left_ms = until_ms - now_ms();
+		int64_t left_ms = until_ms - clock_ms();
 
 		if (left_ms <= 0)
 			return false;

@@ -11,10 +11,10 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 
 #define CHUNK_BYTES (32 * 1024)
@@ -124,27 +124,19 @@ static void hear_signals(struct state *state)
 		reap_others(state->pump);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* A first process may ignore its stop signal, and most do not heed a broken pipe as others do. */
 static void stop_unread(struct state *state)
 {
 	if (state->unread)
 		return;
 	state->unread = true;
-	state->kill_at_ms = now_ms() + state->pump->stop_ms;
+	state->kill_at_ms = clock_ms() + state->pump->stop_ms;
 	kill(state->pump->pid, state->pump->stop_signal);
 }
 
 static void kill_late(struct state *state)
 {
-	if (state->ended || !state->kill_at_ms || now_ms() < state->kill_at_ms)
+	if (state->ended || !state->kill_at_ms || clock_ms() < state->kill_at_ms)
 		return;
 	state->kill_at_ms = 0;
 	kill(state->pump->pid, SIGKILL);

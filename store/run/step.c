@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/cgroup.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "db/recover_container.h"
@@ -49,14 +49,6 @@ struct step {
 	bool ended;
 	int status;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int make_folder(struct step *step, struct error *err)
 {
@@ -226,7 +218,7 @@ int step_start(const struct step_args *args, struct step **ret, struct error *er
 			close(theirs[i]);
 	if (result < 0)
 		return -1;
-	step->until_ms = args->deadline_ms ? now_ms() + args->deadline_ms : 0;
+	step->until_ms = args->deadline_ms ? clock_ms() + args->deadline_ms : 0;
 	*ret = take_ptr(step);
 	return 0;
 }
@@ -298,7 +290,7 @@ int step_serve(struct step *step, struct error *err)
 {
 	if (cancel_check(err) < 0)
 		return -1;
-	if (step->until_ms && !step->ended && now_ms() > step->until_ms)
+	if (step->until_ms && !step->ended && clock_ms() > step->until_ms)
 		return err_set(err, ERR_IO, "the command did not end within %" PRId64 " s",
 			       step->args.deadline_ms / 1000);
 	/* In this order: what was written before the end is read. */
