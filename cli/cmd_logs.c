@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,8 @@
 #include "run/logfile.h"
 #include "store.h"
 
+#define STATUS_UNREAD (128 + SIGPIPE) /* as of a program that does not ask why */
+
 struct logs_opts {
 	bool follow, timestamps, details;
 	const char *since, *until, *tail;
@@ -21,6 +25,7 @@ struct shown {
 	const struct logs_opts *opts;
 	struct procmark process;
 	bool middle[2]; /* of each stream: the last line has not ended */
+	int lost;	/* errno of what could not be written; of standard error, EPIPE */
 };
 
 static int show(void *ctx, const struct log_line *line, struct error *err)
@@ -38,10 +43,10 @@ static int show(void *ctx, const struct log_line *line, struct error *err)
 		putc('\n', out);
 	shown->middle[line->stream] = !line->ends;
 	/* Both streams in their order, and at once when somebody watches. */
-	fflush(stderr);
-	return cli_flush() || ferror(stderr)
-		       ? err_set(err, ERR_CANCELLED, "nobody reads the output")
-		       : 0;
+	shown->lost = cli_flush();
+	if (!shown->lost && ferror(stderr))
+		shown->lost = EPIPE;
+	return shown->lost ? err_set(err, ERR_CANCELLED, "nobody reads the output") : 0;
 }
 
 static bool is_alive(void *ctx)
@@ -97,7 +102,9 @@ static int run_logs(struct cli *cli, const void *values, struct error *err)
 		return -1;
 	path = life_log_path(store, &row);
 	shown.process = row.process;
-	return logfile_read(path, &filter, is_alive, show, &shown, err);
+	if (logfile_read(path, &filter, is_alive, show, &shown, err) == 0)
+		return 0;
+	return shown.lost == EPIPE ? STATUS_UNREAD : -1;
 }
 
 static const struct opt logs_options[] = {

@@ -47,7 +47,7 @@ attached() {
 one_line() {
 	local got=0
 	timeout 60 "$VENEER" "$@" 2>"$WORK/err" | head -n 1 >"$WORK/out" || got=${PIPESTATUS[0]}
-	is 141 $got "status of $*"
+	is 141 "$got" "status of $*"
 }
 
 # Nobody reads on: the container ends, and with it the command.
@@ -64,6 +64,10 @@ unread() {
 	contains 'Exited (3)' "$(v ps -a --format '{{.Status}}')"
 	is asked "$(v logs asked 2>&1 >/dev/null | tail -n 1)" 'what it said when it was asked to stop'
 	v rm asked >/dev/null
+	v run -d --name talks debian:12 sh -c 'while :; do echo x; sleep 0.1; done' >/dev/null
+	one_line logs -f talks
+	is talks "$(v ps --format '{{.Names}}')" 'what runs on, as it is not ours'
+	v rm -f talks >/dev/null
 	nothing_runs
 }
 
