@@ -4,6 +4,8 @@
 
 usage: odd.py bad FOLDER     archives that must be refused, and FOLDER/cases: a line
                              "KIND<TAB>FILE<TAB>what the error must contain" for each
+       odd.py layers FOLDER  NAME.tar: the layers alone that must be refused, and FOLDER/cases:
+                             a line "NAME<TAB>what the error must contain" for each
        odd.py legal FOLDER   archives that must be taken, NAME.tar, with NAME.tree:
                              the tree as `odd.py list` must print it
        odd.py tiny NR        on stdout: an archive with one layer of NR tiny files
@@ -467,6 +469,14 @@ def write_bad(out):
             put("layer_tars", "layer-tar-" + name, docker([GOOD, layer]), want)
 
 
+def write_layers(out):
+    with open(out + "/cases", "w") as cases:
+        for name, layer, want in bad_layer_tars():
+            with open(out + "/" + name + ".tar", "wb") as archive:
+                archive.write(layer)
+            cases.write("%s\t%s\n" % (name, want))
+
+
 # ---- what is odd, but legal: the tree is worked out here from the same entries ----
 
 class Node:
@@ -859,6 +869,8 @@ def main():
     what, value = sys.argv[1:3]
     if what == "bad":
         write_bad(value)
+    elif what == "layers":
+        write_layers(value)
     elif what == "legal":
         write_legal(value)
     elif what == "tiny":

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # limit: 900
 # Builds: steps, the cache, stages, mounts, limits and failures, on a real image. What single rules of
-# Dockerfiles give is compared elsewhere (81-dockerfiles.sh).
+# Dockerfiles give is compared elsewhere (75-dockerfiles.sh and 76-dockerfiles.sh).
 # shellcheck disable=SC2016,SC2046,SC2154 # for the shell in the container; fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -300,52 +300,6 @@ from_the_web() {
 	nothing_runs
 }
 
-full_pool() {
-	local before
-	context <<-'END'
-		FROM debian:12
-		RUN echo small >/small
-		RUN head -c 3G /dev/urandom >/big
-	END
-	fails 1 "$VENEER" build -t full "$ctx"
-	contains 'no space left in the pool' "$stderr"
-	is '' "$(v images -q full)" 'nothing is tagged'
-	v builder prune -a -f >/dev/null
-	is "$used" "$(pool_used)" 'the space is back'
-	nothing_runs
-}
-
-fork_bomb() {
-	context <<-'END'
-		FROM debian:12
-		RUN while sleep 1000 & do :; done
-	END
-	fails 1 "$VENEER" build -t bomb "$ctx"
-	contains 'fork' "$stderr"
-	nothing_runs
-}
-
-interrupted() {
-	local pid
-	context <<-'END'
-		FROM debian:12
-		RUN echo 1 >/1
-		RUN touch /started; sleep 1000
-	END
-	"$VENEER" build -t i "$ctx" 2>"$WORK/log" &
-	pid=$!
-	while ! pgrep -x sleep >/dev/null; do
-		kill -0 $pid || { cat "$WORK/log"; return 1; }
-		read -r -t 0.1 <> <(:) || true
-	done
-	kill -TERM $pid
-	wait $pid && return 1
-	is 143 $? 'exit status'
-	is '' "$(pgrep -x sleep || true)" 'processes'
-	is '' "$(v images -q i)"
-	nothing_runs
-}
-
 prune() {
 	context <<-'END'
 		FROM debian:12
@@ -379,7 +333,4 @@ case_build 'with SOURCE_DATE_EPOCH two builds are the same image' reproducible
 case_build 'a layer is what its tar says, and nothing else' only_the_tar
 case_build 'a mounted context is what COPY would take' mounted_context
 case_build 'ADD takes files from a web server' from_the_web
-case_build 'a step that fills the pool fails, and the space comes back' full_pool
-case_build 'a step that forks without end is stopped' fork_bomb
-case_build 'a signal stops the step and the build' interrupted
 case_build 'builder prune gives back what no image has' prune

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # VENEER, WORK: lib.sh; base: the image that stays, of the script
+# shellcheck disable=SC2154 # VENEER, WORK: lib.sh; base, used: the image that stays and the pool
+# bytes with it alone, of the script
 #
 # lib-build.sh - what scripts that build images share, after lib.sh
 
@@ -35,3 +36,16 @@ nothing_runs() {
 }
 
 cached() { grep -c CACHED "$WORK/log" || true; }
+
+# without_last_line STEPS - the last step failed: of the others, these many come from the cache,
+# nothing runs, and without the cache the pool has all back, but for what $used says
+without_last_line() {
+	nothing_runs || return 1
+	sed -i '$d' "$ctx/Dockerfile"
+	v build "$ctx" 2>"$WORK/log" || return 1
+	is "$1" "$(cached)" 'steps from the cache' || return 1
+	v image prune -f >/dev/null
+	v builder prune -a -f >/dev/null
+	is "$used" "$(pool_used)" 'pool bytes' || return 1
+	nothing_runs
+}
