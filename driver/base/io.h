@@ -18,6 +18,7 @@
 ssize_t io_read(int fd, void *data, size_t len, struct error *err);
 /* Fails with ERR_CORRUPT when the file ends before len bytes at offset. */
 int io_pread(int fd, void *data, size_t len, uint64_t offset, struct error *err);
+/* Waits for room also where write(2) would not. */
 int io_write(int fd, const void *data, size_t len, struct error *err);
 int io_pwrite(int fd, const void *data, size_t len, uint64_t offset, struct error *err);
 

@@ -304,21 +304,24 @@ static int run_attached(struct start *start, struct streams *streams, int *ret_s
 {
 	struct pump *pump = &streams->pump;
 	struct error ignored;
-	bool unread;
-	int status;
+	int status, lost;
 
 	pump->pid = start->row.process.pid;
 	pump->stop_ms = stop_seconds(start->document, -1) * 1000;
 	pump->stop_signal = stop_signal(start->document, &ignored);
 	if (pump->stop_signal < 0)
 		pump->stop_signal = SIGTERM;
-	if (pump_run(pump, &status, &unread, err) < 0) {
+	if (pump_run(pump, &status, &lost, err) < 0) {
 		kill(start->row.process.pid, SIGKILL);
 		finish_attached(start, FORGOTTEN_EXIT, &ignored);
 		return -1;
 	}
-	*ret_status = unread ? PUMP_UNREAD : status;
-	return finish_attached(start, status, err);
+	if (finish_attached(start, status, err) < 0)
+		return -1;
+	if (lost && lost != EPIPE)
+		return err_sys(err, lost, "pass on what container %s prints", start->row.name);
+	*ret_status = lost ? PUMP_UNREAD : status;
+	return 0;
 }
 
 static int start_it(struct start *start, struct streams *streams, int *status, struct error *err)

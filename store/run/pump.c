@@ -29,7 +29,7 @@ struct state {
 	bool ended;
 	int status;
 	int nr_interrupts;
-	bool unread;
+	int lost;	    /* errno: nothing is passed on any more */
 	int64_t kill_at_ms; /* 0: not at all */
 	bool raw;
 	struct termios before;
@@ -125,11 +125,9 @@ static void hear_signals(struct state *state)
 }
 
 /* A first process may ignore its stop signal, and most do not heed a broken pipe as others do. */
-static void stop_unread(struct state *state)
+static void stop_unread(struct state *state, int why)
 {
-	if (state->unread)
-		return;
-	state->unread = true;
+	state->lost = why;
 	state->kill_at_ms = clock_ms() + state->pump->stop_ms;
 	kill(state->pump->pid, state->pump->stop_signal);
 }
@@ -158,10 +156,9 @@ static int pass_output(struct state *state, int *fd, int to_fd, enum log_stream 
 	if (state->pump->log &&
 	    logfile_write(state->pump->log, stream, chunk, (size_t)got, err) < 0)
 		return -1;
-	if (!state->unread && io_write(to_fd, chunk, (size_t)got, &lost) < 0 &&
-	    lost.sys_errno == EPIPE) {
+	if (!state->lost && io_write(to_fd, chunk, (size_t)got, &lost) < 0) {
 		close_fd(fd);
-		stop_unread(state);
+		stop_unread(state, lost.sys_errno);
 	}
 	return 0;
 }
@@ -241,7 +238,7 @@ static int serve(struct state *state, struct error *err)
 	return 0;
 }
 
-int pump_run(struct pump *pump, int *ret_status, bool *ret_unread, struct error *err)
+int pump_run(struct pump *pump, int *ret_status, int *ret_lost, struct error *err)
 {
 	struct state state = { .pump = pump };
 	int result = 0;
@@ -261,6 +258,6 @@ int pump_run(struct pump *pump, int *ret_status, bool *ret_unread, struct error 
 	close_fd(&pump->output_fds[1]);
 	buf_done(&state.input);
 	*ret_status = state.status;
-	*ret_unread = state.unread;
+	*ret_lost = state.lost;
 	return result;
 }

@@ -6,7 +6,7 @@
  * runs, signals that reach us go to the container's first process; the third
  * interrupt that it does not heed kills it.
  *
- * When nobody reads our output any more, nobody is there for the container: its
+ * When our output goes nowhere any more, nobody is there for the container: its
  * pipe breaks, too, and it is stopped. Docker's client would end alone, but here
  * there is no daemon that the container could stay with.
  */
@@ -40,11 +40,12 @@ int pump_catch_signals(struct error *err);
 /**
  * pump_run - until the process has ended and its output is through
  * @ret_status: its exit status, 128+n for a signal
- * @ret_unread: nobody read the output to its end
+ * @ret_lost:   why not all of the output could be passed on, as an errno; EPIPE:
+ *		nobody read it to its end. 0: it was
  *
  * The process is still there as one that has ended: the caller writes the
  * status down, then waits for it. Closes the descriptors.
  */
-int pump_run(struct pump *pump, int *ret_status, bool *ret_unread, struct error *err);
+int pump_run(struct pump *pump, int *ret_status, int *ret_lost, struct error *err);
 
 #endif

@@ -52,6 +52,7 @@ one_line() {
 
 # Nobody reads on: the container ends, and with it the command.
 unread() {
+	local got=0
 	one_line run --rm debian:12 yes
 	is y "$(cat "$WORK/out")"
 	is '' "$(cat "$WORK/err")"
@@ -64,6 +65,9 @@ unread() {
 	contains 'Exited (3)' "$(v ps -a --format '{{.Status}}')"
 	is asked "$(v logs asked 2>&1 >/dev/null | tail -n 1)" 'what it said when it was asked to stop'
 	v rm asked >/dev/null
+	timeout 60 "$VENEER" run --rm debian:12 yes 2>"$WORK/err" >/dev/full || got=$?
+	is 125 $got
+	contains 'No space left on device' "$(cat "$WORK/err")"
 	v run -d --name talks debian:12 sh -c 'while :; do echo x; sleep 0.1; done' >/dev/null
 	one_line logs -f talks
 	is talks "$(v ps --format '{{.Names}}')" 'what runs on, as it is not ours'
