@@ -16,6 +16,7 @@
 #include "listing.h"
 #include "poolview.h"
 #include "run/container.h"
+#include "run/localvolume.h"
 #include "store.h"
 
 struct df_opts {
@@ -61,8 +62,20 @@ static const struct listing_kind df_image_listing = {
 		 "{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
 };
 
-/* A table of what there is nothing of yet: its header alone. */
-static const struct gotmpl_type nothing_type = { .kind = GOTMPL_MAP, .name = "map[string]string" };
+static const struct gotmpl_type volume_type = {
+	.kind = GOTMPL_STRUCT,
+	.name = "*formatter.volumeContext",
+	.fields =
+		(const struct gotmpl_field[]){
+			{ "Driver", &gotmpl_string },
+			{ "Links", &gotmpl_string },
+			{ "Name", &gotmpl_string },
+			{ "Size", &gotmpl_string },
+			{ 0 },
+		},
+	.is_row = true,
+};
+
 static const struct listing_kind containers_listing = {
 	.type = &container_type,
 	.headers = container_headers,
@@ -70,9 +83,16 @@ static const struct listing_kind containers_listing = {
 		 "{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
 };
 static const struct listing_kind volumes_listing = {
-	.type = &nothing_type,
-	.headers = (const struct listing_header[]){ { 0 } },
-	.table = "VOLUME NAME\tLINKS\tSIZE",
+	.type = &volume_type,
+	.headers =
+		(const struct listing_header[]){
+			{ "Driver", "DRIVER" },
+			{ "Links", "LINKS" },
+			{ "Name", "VOLUME NAME" },
+			{ "Size", "SIZE" },
+			{ 0 },
+		},
+	.table = "{{.Name}}\t{{.Links}}\t{{.Size}}",
 };
 static const struct gotmpl_type view_type = {
 	.kind = GOTMPL_STRUCT,
@@ -112,6 +132,7 @@ struct df {
 	int64_t total_bytes;	   /* each layer once */
 	struct container_rows containers;
 	int64_t *own_bytes; /* one for each container */
+	struct local_volume_list volumes;
 	struct build_cache_list cache;
 };
 
@@ -121,6 +142,7 @@ static void df_done(struct df *df)
 	free(df->usage);
 	container_rows_done(&df->containers);
 	free(df->own_bytes);
+	local_volume_list_done(&df->volumes);
 	build_cache_list_done(&df->cache);
 	*df = (struct df){ 0 };
 }
@@ -134,6 +156,7 @@ static int df_read(struct store *store, struct df *ret, struct error *err)
 	if (usage_images(store, &ret->images, ret->usage, err) < 0 ||
 	    usage_total(store, &ret->total_bytes, err) < 0 ||
 	    container_list(store, &ret->containers, err) < 0 ||
+	    local_volume_list(store, &ret->volumes, err) < 0 ||
 	    build_cache_list(store, &ret->cache, err) < 0)
 		return -1;
 	ret->own_bytes = xcalloc(ret->containers.nr, sizeof(*ret->own_bytes));
@@ -162,12 +185,22 @@ static json_t *type_json(const char *type, size_t total, size_t active, int64_t 
 			 "TotalCount", total_text, "Type", type);
 }
 
+/* "11.63MB (70%)"; nothing is no part of nothing. */
+static char *reclaimable(int64_t free_bytes, int64_t total_bytes)
+{
+	struct human_text size = human_size(free_bytes, HUMAN_TOTAL);
+
+	if (total_bytes <= 0)
+		return xstrdup(size.text);
+	return xasprintf("%s (%" PRId64 "%%)", size.text,
+			 (int64_t)((__int128)free_bytes * 100 / total_bytes));
+}
+
 static json_t *images_json(const struct df *df)
 {
 	size_t total = 0, active = 0;
+	auto_free char *text = NULL;
 	int64_t free_bytes = 0;
-	char text[64];
-	int len;
 
 	for (size_t i = 0; i < df->images.nr; i++) {
 		if (!is_shown(&df->images.items[i]))
@@ -178,19 +211,15 @@ static json_t *images_json(const struct df *df)
 		else
 			free_bytes += df->usage[i].size_bytes - df->usage[i].shared_bytes;
 	}
-	len = snprintf(text, sizeof(text), "%s", human_size(free_bytes, HUMAN_TOTAL).text);
-	if (df->total_bytes > 0)
-		snprintf(text + len, sizeof(text) - (size_t)len, " (%" PRId64 "%%)",
-			 (int64_t)((__int128)free_bytes * 100 / df->total_bytes));
+	text = reclaimable(free_bytes, df->total_bytes);
 	return type_json("Images", total, active, df->total_bytes, text);
 }
 
 static json_t *containers_json(const struct df *df)
 {
 	int64_t total_bytes = 0, free_bytes = 0;
+	auto_free char *text = NULL;
 	size_t active = 0;
-	char text[128];
-	int len;
 
 	for (size_t i = 0; i < df->containers.nr; i++) {
 		bool running = df->containers.items[i].state == CONTAINER_RUNNING;
@@ -199,11 +228,25 @@ static json_t *containers_json(const struct df *df)
 		total_bytes += df->own_bytes[i];
 		free_bytes += running ? 0 : df->own_bytes[i];
 	}
-	len = snprintf(text, sizeof(text), "%s", human_size(free_bytes, HUMAN_TOTAL).text);
-	if (total_bytes > 0)
-		snprintf(text + len, sizeof(text) - (size_t)len, " (%" PRId64 "%%)",
-			 (int64_t)((__int128)free_bytes * 100 / total_bytes));
+	text = reclaimable(free_bytes, total_bytes);
 	return type_json("Containers", df->containers.nr, active, total_bytes, text);
+}
+
+static json_t *volumes_json(const struct df *df)
+{
+	int64_t total_bytes = 0, free_bytes = 0;
+	auto_free char *text = NULL;
+	size_t active = 0;
+
+	for (size_t i = 0; i < df->volumes.nr; i++) {
+		const struct local_volume *volume = &df->volumes.items[i];
+
+		active += volume->nr_containers > 0;
+		total_bytes += volume->size_bytes;
+		free_bytes += volume->nr_containers > 0 ? 0 : volume->size_bytes;
+	}
+	text = reclaimable(free_bytes, total_bytes);
+	return type_json("Local Volumes", df->volumes.nr, active, total_bytes, text);
 }
 
 /* Docker's "active" is what a build uses at this moment. */
@@ -222,7 +265,7 @@ static int print_summary(const struct df *df, const char *format, struct error *
 	if (listing_open(&df_listing, format, false, &output, err) < 0 ||
 	    listing_row(output, images_json(df), err) < 0 ||
 	    listing_row(output, containers_json(df), err) < 0 ||
-	    listing_row(output, type_json("Local Volumes", 0, 0, 0, "0B"), err) < 0 ||
+	    listing_row(output, volumes_json(df), err) < 0 ||
 	    listing_row(output, cache_json(df), err) < 0)
 		return -1;
 	listing_print(output);
@@ -277,6 +320,22 @@ static json_t *image_rows_json(const struct df *df, bool no_trunc)
 		if (is_shown(&df->images.items[i]))
 			json_array_append_new(
 				rows, image_json(&df->images.items[i], &df->usage[i], no_trunc));
+	return rows;
+}
+
+static json_t *volume_rows_json(const struct df *df)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < df->volumes.nr; i++) {
+		const struct local_volume *volume = &df->volumes.items[i];
+		auto_free char *links = xasprintf("%" PRId64, volume->nr_containers);
+		json_t *row = json_pack("{s:s, s:s, s:s}", "Driver", "local", "Links", links,
+					"Name", volume->name);
+
+		put_size(row, "Size", volume->size_bytes);
+		json_array_append_new(rows, row);
+	}
 	return rows;
 }
 
@@ -370,7 +429,8 @@ static int print_verbose(struct store *store, const struct df *df, struct error 
 	if (print_table("Images space usage:", &df_image_listing, image_rows_json(df, false), err) <
 		    0 ||
 	    print_containers(store, df, err) < 0 ||
-	    print_table("\nLocal Volumes space usage:", &volumes_listing, json_array(), err) < 0 ||
+	    print_table("\nLocal Volumes space usage:", &volumes_listing, volume_rows_json(df),
+			err) < 0 ||
 	    print_cache(df, err) < 0 || print_views(store, err) < 0)
 		return -1;
 	return print_pool(store, err);
@@ -413,9 +473,10 @@ static int run_df(struct cli *cli, const void *values, struct error *err)
 	if (container_rows_json(store, &df, true, &containers, err) < 0)
 		return -1;
 	return inspection_one(opts->format,
-			      json_pack("{s:o, s:o, s:[], s:o}", "Images",
+			      json_pack("{s:o, s:o, s:o, s:o}", "Images",
 					image_rows_json(&df, true), "Containers", containers,
-					"Volumes", "BuildCache", cache_rows_json(&df.cache, true)),
+					"Volumes", volume_rows_json(&df), "BuildCache",
+					cache_rows_json(&df.cache, true)),
 			      &verbose_type, err);
 }
 

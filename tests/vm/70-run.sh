@@ -259,12 +259,19 @@ volumes() {
 	check 'written to the host' test -e "$WORK/host/mine"
 	v run --rm -v named:/etc/apt debian:12 sh -c 'test -e /etc/apt/trusted.gpg.d && echo kept >/etc/apt/mine'
 	is kept "$(v run --rm -v named:/other debian:12 cat /other/mine)"
+	echo 12345 | v run --rm -i -v sized:/s debian:12 sh -c 'cat >/s/a; ln /s/a /s/b'
+	v create --name uses -v sized:/s debian:12 true >/dev/null
+	is 'sized 1 6B' "$(v system df -v | awk '/^VOLUME NAME/ { on = 1 } on && $1 == "sized" { print $1, $2, $3; exit }')"
+	contains 'Local Volumes 2 1 ' "$(v system df --format '{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}}')"
+	v rm uses >/dev/null
+	contains 'Local Volumes 2 0 ' "$(v system df --format '{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}}')"
+	is 'sized 0 6B' "$(v system df -v --format '{{range .Volumes}}{{.Name}} {{.Links}} {{.Size}}{{"\n"}}{{end}}' | grep sized)"
 	v run --name anon -v /etc/apt debian:12 sh -c 'test -d /etc/apt/trusted.gpg.d'
-	is 2 "$(find "$VENEER_ROOT/volumes" -mindepth 1 -maxdepth 1 | wc -l)"
+	is 3 "$(find "$VENEER_ROOT/volumes" -mindepth 1 -maxdepth 1 | wc -l)"
 	v rm -v anon
-	is named "$(ls "$VENEER_ROOT/volumes")"
+	is 'named sized' "$(cd "$VENEER_ROOT/volumes" && echo *)"
 	v run --rm -v /cache debian:12 true
-	is named "$(ls "$VENEER_ROOT/volumes")" 'anonymous volumes go with --rm'
+	is 'named sized' "$(cd "$VENEER_ROOT/volumes" && echo *)" 'anonymous volumes go with --rm'
 	fails 125 "$VENEER" run --rm --mount type=bind,src=/does/not/exist,dst=/x debian:12 true
 	contains 'bind source path does not exist: /does/not/exist' "$stderr"
 	nothing_runs
