@@ -2,6 +2,7 @@
 #include "registry/auth.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -10,13 +11,22 @@
 
 #define RENEWAL_SECONDS 10 /* before the end of a token */
 
+/* What was got for one set of rights. */
+struct pass {
+	char *more;   /* NULL: none besides the common ones */
+	char *line;   /* secret; NULL: none */
+	time_t ends;  /* monotonic; 0: never */
+	bool too_few; /* what our own scope gave was not enough */
+};
+
 struct auth {
 	const struct curllib *lib;
 	char *scope;
 	struct credentials credentials;
 	struct http_limits limits;
-	char *line;	    /* secret; NULL: none */
-	time_t ends;	    /* monotonic; 0: never */
+	struct pass *passes;
+	size_t nr_passes;
+	bool insists;	    /* on its own scope */
 	bool basic_refused; /* the credentials are wrong */
 };
 
@@ -45,48 +55,82 @@ void auth_free(struct auth *auth)
 {
 	if (!auth)
 		return;
+	for (size_t i = 0; i < auth->nr_passes; i++) {
+		secret_free(auth->passes[i].line);
+		free(auth->passes[i].more);
+	}
+	free(auth->passes);
 	credentials_done(&auth->credentials);
-	secret_free(auth->line);
 	free(auth->scope);
 	free(auth);
 }
 
-static void set_line(struct auth *auth, char *line, time_t ends)
+void auth_insist(struct auth *auth)
 {
-	secret_free(auth->line);
-	auth->line = line;
-	auth->ends = ends;
+	auth->insists = true;
 }
 
-const char *auth_line(struct auth *auth)
+static bool is_same(const char *a, const char *b)
 {
-	if (auth->ends && now() >= auth->ends)
-		set_line(auth, NULL, 0); /* the registry will ask again */
-	return auth->line;
+	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static int answer_bearer(struct auth *auth, const struct challenge *bearer, bool secure,
-			 struct error *err)
+/* There are few. */
+static struct pass *pass_for(struct auth *auth, const char *more)
 {
+	for (size_t i = 0; i < auth->nr_passes; i++)
+		if (is_same(auth->passes[i].more, more))
+			return &auth->passes[i];
+	auth->passes = xrealloc(auth->passes, (auth->nr_passes + 1) * sizeof(*auth->passes));
+	auth->passes[auth->nr_passes] = (struct pass){ .more = more ? xstrdup(more) : NULL };
+	return &auth->passes[auth->nr_passes++];
+}
+
+static void set_line(struct pass *pass, char *line, time_t ends)
+{
+	secret_free(pass->line);
+	pass->line = line;
+	pass->ends = ends;
+}
+
+const char *auth_line(struct auth *auth, const char *more)
+{
+	struct pass *pass = pass_for(auth, more);
+
+	if (pass->ends && now() >= pass->ends)
+		set_line(pass, NULL, 0); /* the registry will ask again */
+	if (!pass->line && auth->basic_refused)
+		pass = pass_for(auth, NULL);
+	return pass->line;
+}
+
+static int answer_bearer(struct auth *auth, struct pass *pass, const struct challenge *bearer,
+			 bool secure, struct error *err)
+{
+	auto_free char *scope =
+		pass->more ? xasprintf("%s %s", auth->scope, pass->more) : xstrdup(auth->scope);
 	const struct token_request request = {
 		.lib = auth->lib,
 		.limits = &auth->limits,
 		.challenge = bearer,
 		.credentials = &auth->credentials,
-		.scope = auth->scope,
+		.scope = scope,
+		.own_scope = (auth->insists || pass->more) && !pass->too_few,
 		.secure = secure,
 	};
 	auto_token struct token token = { 0 };
 
 	if (token_get(&request, &token, err) < 0)
 		return -1;
-	set_line(auth, xasprintf("Authorization: Bearer %s", token.text),
+	pass->too_few = request.own_scope; /* if this is not accepted */
+	set_line(pass, xasprintf("Authorization: Bearer %s", token.text),
 		 now() + (token.seconds > 2 * RENEWAL_SECONDS ? token.seconds - RENEWAL_SECONDS
 							      : token.seconds));
 	return 1;
 }
 
-int auth_answer(struct auth *auth, const struct http_head *head, bool secure, struct error *err)
+int auth_answer(struct auth *auth, const char *more, const struct http_head *head, bool secure,
+		struct error *err)
 {
 	const struct challenge *bearer = challenge_find(&head->challenges, CHALLENGE_BEARER);
 	const struct challenge *basic = challenge_find(&head->challenges, CHALLENGE_BASIC);
@@ -94,11 +138,11 @@ int auth_answer(struct auth *auth, const struct http_head *head, bool secure, st
 	if (head->redirected)
 		return 0; /* that is not who our credentials are for */
 	if (bearer)
-		return answer_bearer(auth, bearer, secure, err);
+		return answer_bearer(auth, pass_for(auth, more), bearer, secure, err);
 	if (!basic || !auth->credentials.username || !auth->credentials.password ||
 	    auth->basic_refused)
 		return 0;
 	auth->basic_refused = true; /* unless this is accepted, we are not asked again */
-	set_line(auth, token_basic_line(&auth->credentials), 0);
+	set_line(pass_for(auth, NULL), token_basic_line(&auth->credentials), 0);
 	return 1;
 }

@@ -16,16 +16,20 @@
 #define REDIRECTS_MAX	10L
 #define PROTOCOLS	"http,https"
 #define RECEIVE_BYTES	(256L * 1024)
+#define SEND_BYTES	(256L * 1024)
 
 /* ---- headers ---- */
 
 static void head_done(struct http_head *head)
 {
 	free(head->content_type);
+	free(head->location);
 	challenge_list_done(&head->challenges);
 	*head = (struct http_head){ .retry_after_seconds = -1,
 				    .range_start = -1,
-				    .content_length = -1 };
+				    .content_length = -1,
+				    .taken_end = -1,
+				    .chunk_min = -1 };
 }
 
 /* The value when the line is this header, else NULL. */
@@ -47,6 +51,17 @@ static int64_t number_of(const char *text)
 	return digits && digits < 19 ? strtoll(text, NULL, 10) : -1;
 }
 
+/* "0-99", and "bytes=0-99": 99. */
+static int64_t end_of_range(const char *value)
+{
+	const char *digits = strncasecmp(value, "bytes=", 6) == 0 ? value + 6 : value;
+
+	if (number_of(digits) != 0)
+		return -1;
+	digits += strspn(digits, "0123456789");
+	return *digits == '-' ? number_of(digits + 1) : -1;
+}
+
 /* Seconds, or a date. */
 static int64_t retry_after_of(const struct curllib *lib, const char *value)
 {
@@ -59,6 +74,21 @@ static int64_t retry_after_of(const struct curllib *lib, const char *value)
 		return -1;
 	at -= time(NULL);
 	return at > 0 ? at : 0;
+}
+
+/* Of an answer to something that was sent. */
+static void take_upload_header(struct http_head *head, const char *line)
+{
+	const char *value;
+
+	if ((value = value_of(line, "location"))) {
+		free(head->location);
+		head->location = xstrdup(value);
+	} else if ((value = value_of(line, "range"))) {
+		head->taken_end = end_of_range(value);
+	} else if ((value = value_of(line, "oci-chunk-min-length"))) {
+		head->chunk_min = number_of(value);
+	}
 }
 
 static void take_header(struct http_transfer *transfer, const char *line)
@@ -80,6 +110,8 @@ static void take_header(struct http_transfer *transfer, const char *line)
 	} else if ((value = value_of(line, "content-range"))) {
 		if (strncasecmp(value, "bytes ", 6) == 0)
 			head->range_start = number_of(value + 6);
+	} else {
+		take_upload_header(head, line);
 	}
 }
 
@@ -118,6 +150,33 @@ static int on_progress(void *ctx, curl_off_t total, curl_off_t done, curl_off_t 
 	(void)up_total;
 	(void)up_done;
 	return cancel_check(&err) < 0;
+}
+
+/* ---- what is sent ---- */
+
+static size_t on_read(char *data, size_t one, size_t size, void *ctx)
+{
+	struct http_transfer *transfer = ctx;
+	uint64_t left = transfer->body.bytes - transfer->body_at;
+
+	size *= one;
+	if (left < size)
+		size = (size_t)left;
+	if (size && transfer->body.read(transfer->body.ctx, transfer->body_at, data, size) < 0)
+		return CURL_READFUNC_ABORT;
+	transfer->body_at += size;
+	return size;
+}
+
+/* A connection that was kept turned out to be closed. */
+static int on_seek(void *ctx, curl_off_t offset, int origin)
+{
+	struct http_transfer *transfer = ctx;
+
+	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > transfer->body.bytes)
+		return CURL_SEEKFUNC_FAIL;
+	transfer->body_at = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
 }
 
 /* ---- the request ---- */
@@ -161,6 +220,32 @@ static char *no_proxy(void)
 			 others ?: "");
 }
 
+static bool is_reading(const struct http_request *request)
+{
+	const char *method = request->method;
+
+	return !request->form &&
+	       (!method || strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
+}
+
+static int set_method(struct http_transfer *transfer, const struct http_request *request)
+{
+	__typeof__(transfer->lib->easy_setopt) set = transfer->lib->easy_setopt;
+	CURL *curl = transfer->curl;
+
+	if (is_reading(request))
+		return request->method && strcmp(request->method, "HEAD") == 0 &&
+		       set(curl, CURLOPT_NOBODY, 1L);
+	if (request->form)
+		return 0;
+	transfer->body = request->body;
+	return set(curl, CURLOPT_UPLOAD, 1L) || set(curl, CURLOPT_CUSTOMREQUEST, request->method) ||
+	       set(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body.bytes) ||
+	       set(curl, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BYTES) ||
+	       set(curl, CURLOPT_READFUNCTION, on_read) || set(curl, CURLOPT_READDATA, transfer) ||
+	       set(curl, CURLOPT_SEEKFUNCTION, on_seek) || set(curl, CURLOPT_SEEKDATA, transfer);
+}
+
 /* Whatever is posted is secret, and stays with whom it was meant for. */
 static int set_special(struct http_transfer *transfer, const struct http_request *request)
 {
@@ -181,7 +266,10 @@ static int set_special(struct http_transfer *transfer, const struct http_request
 	}
 	return set(curl, CURLOPT_HTTPHEADER, transfer->lines) ||
 	       set(curl, CURLOPT_NOPROXY, direct) ||
-	       set(curl, CURLOPT_FOLLOWLOCATION, request->form ? 0L : 1L) ||
+	       set(curl, CURLOPT_FOLLOWLOCATION, is_reading(request) ? 1L : 0L) ||
+	       (request->last &&
+		(set(curl, CURLOPT_NOPROGRESS, 1L) ||
+		 set(curl, CURLOPT_TIMEOUT, (long)request->limits.stall_seconds))) ||
 	       (request->form && set(curl, CURLOPT_POSTFIELDS, request->form)) ||
 	       (request->range_start && set(curl, CURLOPT_RANGE, range));
 }
@@ -195,6 +283,7 @@ int http_transfer_init(struct http_transfer *transfer, const struct curllib *lib
 		return err_set(err, ERR_IO, "libcurl cannot begin a transfer");
 	head_done(&transfer->head);
 	if (set_common(transfer, request) || set_special(transfer, request) ||
+	    set_method(transfer, request) ||
 	    lib->easy_setopt(transfer->curl, CURLOPT_WRITEFUNCTION, write) ||
 	    lib->easy_setopt(transfer->curl, CURLOPT_WRITEDATA, write_ctx)) {
 		http_transfer_done(transfer);

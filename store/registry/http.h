@@ -23,15 +23,26 @@ struct http_limits {
 	unsigned connect_seconds, stall_seconds;
 };
 
+/* What is sent along. */
+struct http_body {
+	uint64_t bytes;
+	/* Fills data with the len bytes from `at` on; returns 0, or -1. NULL when there are none. */
+	int (*read)(void *ctx, uint64_t at, void *data, size_t len);
+	void *ctx;
+};
+
 /* Everything borrowed. */
 struct http_request {
 	const char *url;
+	const char *method; /* NULL: GET, or POST of a form; redirects are for GET and HEAD only */
+	struct http_body body;	    /* of a method that is neither */
 	const char *const *headers; /* whole lines; NULL among them is none */
 	size_t nr_headers;
 	const char *form;     /* posted; NULL: GET */
 	uint64_t range_start; /* bytes from here on; 0: all */
 	bool unverified;      /* any certificate will do */
 	bool secret;	      /* the answer is one: wiped, and never asked for over http by https */
+	bool last; /* goes on after a signal, for so many seconds as may pass without data */
 	struct http_limits limits;
 };
 
@@ -43,9 +54,12 @@ struct http_head {
 	int64_t retry_after_seconds; /* -1: not said */
 	int64_t range_start;	     /* of a 206; -1: not said */
 	int64_t content_length;	     /* -1: not said */
-	bool chunked;		     /* so its end is told, too */
-	bool redirected;	     /* somebody else may have said it */
-	size_t bytes;		     /* of its lines so far */
+	int64_t taken_end; /* last byte of an upload that is there ("Range"); -1: not said */
+	int64_t chunk_min; /* bytes ("OCI-Chunk-Min-Length"); -1: not said */
+	char *location;	   /* as it came; NULL: not said */
+	bool chunked;	   /* so its end is told, too */
+	bool redirected;   /* somebody else may have said it */
+	size_t bytes;	   /* of its lines so far */
 };
 
 struct http_transfer {
@@ -53,6 +67,8 @@ struct http_transfer {
 	CURL *curl; /* NULL: nothing to release */
 	struct curl_slist *lines;
 	struct http_head head;
+	struct http_body body;
+	uint64_t body_at; /* so much of it was handed over */
 	char detail[CURL_ERROR_SIZE];
 };
 

@@ -13,6 +13,7 @@
 #include "oci/reference.h"
 #include "registry/auth.h"
 #include "registry/endpoint.h"
+#include "registry/location.h"
 
 #define PAUSE_MS 5000
 #define ACCEPT                                                                          \
@@ -34,7 +35,8 @@ int registry_open(const struct registry_options *options, const struct reference
 		  struct registry **ret, struct error *err)
 {
 	auto_registry struct registry *registry = xcalloc(1, sizeof(*registry));
-	auto_free char *scope = xasprintf("repository:%s:pull", ref->path);
+	auto_free char *scope =
+		xasprintf("repository:%s:pull%s", ref->path, options->push ? ",push" : "");
 	auto_credentials struct credentials credentials = { 0 };
 
 	registry->options = *options;
@@ -47,6 +49,8 @@ int registry_open(const struct registry_options *options, const struct reference
 	registry->path = xstrdup(ref->path);
 	registry->loopback = endpoint_is_loopback(registry->host);
 	registry->auth = auth_new(registry->lib, scope, &credentials, &options->limits);
+	if (options->push)
+		auth_insist(registry->auth);
 	*ret = take_ptr(registry);
 	return 0;
 }
@@ -66,10 +70,20 @@ const struct curllib *registry_lib(const struct registry *registry)
 	return registry->lib;
 }
 
+#define MEETING "" /* the kind of what is no document */
+
 static char *url_of(const struct registry *registry, const char *kind, const char *what)
 {
-	return xasprintf("%s://%s/v2/%s/%s/%s", registry->plain ? "http" : "https", registry->host,
-			 registry->path, kind, what);
+	const char *scheme = registry->plain ? "http" : "https";
+
+	if (!*kind)
+		return xasprintf("%s://%s/v2/", scheme, registry->host);
+	return xasprintf("%s://%s/v2/%s/%s/%s", scheme, registry->host, registry->path, kind, what);
+}
+
+char *registry_url(const struct registry *registry, const char *kind, const char *what)
+{
+	return url_of(registry, kind, what);
 }
 
 char *registry_blob_url(const struct registry *registry, const struct digest *digest)
@@ -90,7 +104,7 @@ static int get_once(struct registry *registry, const char *kind, const char *wha
 		    const char *accept, struct http_answer *ret, struct error *err)
 {
 	auto_free char *url = url_of(registry, kind, what);
-	const char *headers[] = { accept, auth_line(registry->auth) };
+	const char *headers[] = { accept, auth_line(registry->auth, NULL) };
 	const struct http_request request = {
 		.url = url,
 		.headers = headers,
@@ -140,7 +154,7 @@ static int get_authenticated(struct registry *registry, const char *kind, const 
 	return again < 0 ? -1 : 0;
 }
 
-static bool is_passing(long status)
+bool registry_is_passing(long status)
 {
 	return status == 408 || status == 429 || status / 100 == 5;
 }
@@ -159,7 +173,7 @@ int64_t registry_pause_ms(const struct registry *registry, unsigned try,
 	return head->retry_after_seconds ? head->retry_after_seconds * 1000 : 1;
 }
 
-static int wait_ms(int64_t ms, struct error *err)
+int registry_wait_ms(int64_t ms, struct error *err)
 {
 	for (; ms > 0; ms -= 100) {
 		const struct timespec moment = { .tv_nsec = (ms < 100 ? ms : 100) * 1000000 };
@@ -187,7 +201,7 @@ static int get_patiently(struct registry *registry, const char *kind, const char
 		int result = get_authenticated(registry, kind, what, accept, ret, err);
 		int64_t pause;
 
-		if (result == 0 && !is_passing(ret->head.status))
+		if (result == 0 && !registry_is_passing(ret->head.status))
 			return 0;
 		if (result < 0 && (err->kind != ERR_REMOTE || !may_get_better(registry, ret->code)))
 			return -1;
@@ -195,7 +209,7 @@ static int get_patiently(struct registry *registry, const char *kind, const char
 		if (pause < 0)
 			return result;
 		log_debug("%s %s: asking again in %jd ms", kind, what, (intmax_t)pause);
-		if (wait_ms(pause, err) < 0)
+		if (registry_wait_ms(pause, err) < 0)
 			return -1;
 	}
 }
@@ -245,7 +259,7 @@ int registry_transfer(struct registry *registry, const char *url, bool foreign,
 		      uint64_t range_start, http_write_fn *write, void *write_ctx,
 		      struct http_transfer *ret, struct error *err)
 {
-	const char *headers[] = { foreign ? NULL : auth_line(registry->auth) };
+	const char *headers[] = { foreign ? NULL : auth_line(registry->auth, NULL) };
 	const struct http_request request = {
 		.url = url,
 		.headers = headers,
@@ -261,5 +275,48 @@ int registry_transfer(struct registry *registry, const char *url, bool foreign,
 int registry_authenticate(struct registry *registry, const struct http_head *head,
 			  struct error *err)
 {
-	return auth_answer(registry->auth, head, !registry->plain, err);
+	return auth_answer(registry->auth, NULL, head, !registry->plain, err);
+}
+
+int registry_meet(struct registry *registry, struct error *err)
+{
+	auto_http_answer struct http_answer answer = { 0 };
+
+	return get_patiently(registry, MEETING, "", NULL, &answer, err);
+}
+
+bool registry_owns(const struct registry *registry, const char *url)
+{
+	auto_free char *own = url_of(registry, MEETING, "");
+
+	return location_same_origin(own, url);
+}
+
+int registry_request(struct registry *registry, const struct registry_request *request,
+		     http_write_fn *write, void *write_ctx, struct http_transfer *ret,
+		     struct error *err)
+{
+	bool own = registry_owns(registry, request->url);
+	const char *headers[] = { request->headers[0], request->headers[1], request->headers[2],
+				  own ? auth_line(registry->auth, request->more_scope) : NULL };
+	struct http_request http = {
+		.url = request->url,
+		.method = request->method,
+		.headers = headers,
+		.nr_headers = 4,
+		.body = request->body,
+		.unverified = registry->loopback && own,
+		.last = request->last,
+		.limits = registry->options.limits,
+	};
+
+	if (request->stall_seconds)
+		http.limits.stall_seconds = request->stall_seconds;
+	return http_transfer_init(ret, registry->lib, &http, write, write_ctx, err);
+}
+
+int registry_authenticate_for(struct registry *registry, const char *more_scope,
+			      const struct http_head *head, struct error *err)
+{
+	return auth_answer(registry->auth, more_scope, head, !registry->plain, err);
 }

@@ -21,6 +21,7 @@ struct registry_options {
 	const char *docker_config_dir; /* of the credentials; NULL: anonymous */
 	struct http_limits limits;
 	unsigned pause_ms; /* before the first of all tries that follow; 0: 5 seconds */
+	bool push;	   /* the right to write is wanted, too */
 };
 
 #define REGISTRY_TRIES 5 /* as Docker */
@@ -41,6 +42,16 @@ const struct curllib *registry_lib(const struct registry *registry);
 
 /* "https://host/v2/PATH/blobs/sha256:…". Returns new. */
 char *registry_blob_url(const struct registry *registry, const struct digest *digest);
+
+/* "https://host/v2/PATH/KIND/WHAT": of the registry's own, once it is known. Returns new. */
+char *registry_url(const struct registry *registry, const char *kind, const char *what);
+
+/**
+ * registry_meet - the first request, which finds out how it speaks and who we are to it
+ *
+ * What it answers does not matter. ERR_REMOTE when it is not there, ERR_DENIED, ERR_CANCELLED.
+ */
+int registry_meet(struct registry *registry, struct error *err);
 
 /* A document that came with status 2xx. */
 struct registry_document {
@@ -75,6 +86,30 @@ int registry_transfer(struct registry *registry, const char *url, bool foreign,
 /* As auth_answer(). */
 int registry_authenticate(struct registry *registry, const struct http_head *head,
 			  struct error *err);
+
+/* Everything borrowed. */
+struct registry_request {
+	const char *method;
+	const char *url;	/* anybody else's gets no Authorization */
+	const char *more_scope; /* rights besides those of the repository; NULL: none */
+	const char *headers[3]; /* NULL: none */
+	struct http_body body;	/* the limits below count for the answer, too */
+	unsigned stall_seconds; /* 0: as the options say */
+	bool last;		/* as in http.h */
+};
+
+/* The same of any kind; a 401 of the registry's own is for registry_authenticate_for(). */
+int registry_request(struct registry *registry, const struct registry_request *request,
+		     http_write_fn *write, void *write_ctx, struct http_transfer *ret,
+		     struct error *err);
+int registry_authenticate_for(struct registry *registry, const char *more_scope,
+			      const struct http_head *head, struct error *err);
+/* Is that an address of the registry's own? Nobody else is told who we are. */
+bool registry_owns(const struct registry *registry, const char *url);
+/* 408, 429, 5xx: it may be asked again. */
+bool registry_is_passing(long status);
+/* Waits; ERR_CANCELLED. */
+int registry_wait_ms(int64_t ms, struct error *err);
 /**
  * registry_pause_ms - how long to wait before a try, the second is number 1
  * @head: of the answer that asked for patience, or NULL

@@ -158,7 +158,20 @@ static const char *scope_of(const struct token_request *request)
 {
 	const char *asked = request->challenge->scope;
 
-	return request->scope && asked && *asked ? asked : request->scope;
+	return request->scope && !request->own_scope && asked && *asked ? asked : request->scope;
+}
+
+/* Each of them by itself, as distribution's server wants it. */
+static void put_scopes(struct buf *ret, const char *scopes)
+{
+	while (scopes && *scopes) {
+		size_t len = strcspn(scopes, " ");
+		auto_free char *scope = xasprintf("%.*s", (int)len, scopes);
+
+		if (len)
+			put(ret, "scope", scope);
+		scopes += len + (scopes[len] == ' ');
+	}
 }
 
 /* With the refresh token. Returns 1 when the server does not know this way. */
@@ -190,7 +203,7 @@ static int get(const struct token_request *request, struct token *ret, struct er
 	auto_free char *url = NULL;
 
 	put(&query, "service", request->challenge->service);
-	put(&query, "scope", scope_of(request));
+	put_scopes(&query, scope_of(request));
 	put(&query, "account", line ? credentials->username : NULL);
 	if (request->offline) {
 		put(&query, "client_id", CLIENT_ID);

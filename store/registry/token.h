@@ -20,9 +20,11 @@ struct token_request {
 	const struct http_limits *limits;
 	const struct challenge *challenge;     /* CHALLENGE_BEARER */
 	const struct credentials *credentials; /* all NULL: anonymous */
-	const char *scope;		       /* "repository:library/debian:pull"; NULL: none */
-	bool secure;			       /* the registry is asked over https */
-	bool offline;			       /* a refresh token is wanted, too */
+	/* "repository:library/debian:pull"; several with blanks between; NULL: none. */
+	const char *scope;
+	bool own_scope; /* that, whatever the challenge says */
+	bool secure;	/* the registry is asked over https */
+	bool offline;	/* a refresh token is wanted, too */
 };
 
 struct token {

@@ -414,7 +414,7 @@ static void test_secrets(void)
 		auto_auth struct auth *auth =
 			auth_new(curllib_get(&err), "scope", &credentials, &limits);
 
-		CU_ASSERT_EQUAL(auth_answer(auth, &head, secure, &err), -1);
+		CU_ASSERT_EQUAL(auth_answer(auth, NULL, &head, secure, &err), -1);
 		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, secure ? "unencrypted" : "307"));
 		CU_ASSERT_PTR_NULL(strstr(err.text, "secret"));
 		CU_ASSERT_EQUAL(realm.seen->hits[0], 1);
