@@ -212,5 +212,28 @@ static const char version_5[] =
  */
 static const char version_6[] = "ALTER TABLE build_step ADD COLUMN last_key TEXT;";
 
+/*
+ * What registries have: the blob of a layer in a repository, and the manifest that an image came
+ * with. They are of use as long as the layer, or the image, is here.
+ */
+static const char version_7[] =
+	"CREATE TABLE remote_blob ("
+	"  diff_id TEXT NOT NULL,"
+	"  repository TEXT NOT NULL," /* domain/path */
+	"  digest TEXT NOT NULL,"
+	"  size_bytes INTEGER NOT NULL,"
+	"  media_type TEXT NOT NULL,"
+	"  seen_ns INTEGER NOT NULL,"
+	"  PRIMARY KEY (diff_id, repository)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX layer_diff ON layer (diff_id);"
+	"CREATE TRIGGER layer_last AFTER DELETE ON layer"
+	"  BEGIN DELETE FROM remote_blob WHERE diff_id = OLD.diff_id"
+	"    AND NOT EXISTS (SELECT 1 FROM layer WHERE diff_id = OLD.diff_id); END;"
+	"CREATE TABLE manifest ("
+	"  image TEXT PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE,"
+	"  document TEXT NOT NULL" /* its exact bytes */
+	") STRICT, WITHOUT ROWID;";
+
 const char *const schema_migrations[] = { version_1, version_2, version_3, version_4,
-					  version_5, version_6, NULL };
+					  version_5, version_6, version_7, NULL };

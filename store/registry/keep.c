@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/keep.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "base/crash.h"
 #include "base/log.h"
@@ -56,18 +58,62 @@ static int put_name(struct db *db, const struct reference *ref, const struct dig
 	return named ? 0 : rows_reference_set(db, &row, id, &moved_from, err);
 }
 
-static int put_names(struct db *db, const struct keep_args *args, bool *ret_news, struct error *err)
+static int put_digest(struct db *db, const struct reference *ref, const struct digest *digest,
+		      const struct digest *id, bool *ret_news, struct error *err)
 {
-	struct reference by_digest = *args->ref;
-	bool unused;
+	struct reference by_digest = *ref;
 
 	by_digest.tag = NULL;
-	by_digest.digest = *args->digest;
+	by_digest.digest = *digest;
+	return put_name(db, &by_digest, id, ret_news, err);
+}
+
+/* @replace: of the manifest */
+static int put_remote(struct db *db, const struct digest *id, const struct buf *manifest,
+		      bool replace, const struct remote_blob *blobs, size_t nr, struct error *err)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (rows_remote_put(db, &blobs[i], err) < 0)
+			return -1;
+	if (memchr(manifest->data, '\0', manifest->len))
+		return 0; /* no text; it can be made anew */
+	return rows_manifest_put(db, id, manifest, replace, err);
+}
+
+/* What the registry has of the image, for a push. */
+static int put_origin(struct db *db, const struct keep_args *args, struct error *err)
+{
+	const struct manifest *manifest = args->manifest;
+	auto_free struct remote_blob *blobs = xcalloc(manifest->nr_layers + 1, sizeof(*blobs));
+	auto_free char *repository = reference_canonical_name(args->ref);
+	size_t nr = 0;
+
+	for (size_t i = 0; i < manifest->nr_layers; i++) {
+		const struct descriptor *desc = &manifest->layers[i];
+
+		if (media_kind(desc->media_type) == MEDIA_FOREIGN_LAYER)
+			continue;
+		blobs[nr++] = (struct remote_blob){
+			.diff_id = args->diff_ids[i],
+			.digest = desc->digest,
+			.size_bytes = desc->size_bytes,
+			.media_type = desc->media_type,
+			.repository = repository,
+		};
+	}
+	return put_remote(db, args->id, args->manifest_bytes, true, blobs, nr, err);
+}
+
+static int put_names(struct db *db, const struct keep_args *args, bool *ret_news, struct error *err)
+{
+	bool fresh = false;
+
 	if (put_name(db, args->ref, args->id, ret_news, err) < 0)
 		return -1;
-	if (digest_is_set(&args->ref->digest))
-		return 0;
-	return put_name(db, &by_digest, args->id, &unused, err);
+	if (!digest_is_set(&args->ref->digest) &&
+	    put_digest(db, args->ref, args->digest, args->id, &fresh, err) < 0)
+		return -1;
+	return *ret_news || fresh ? put_origin(db, args, err) : 0;
 }
 
 static int put_rows(struct store *store, const struct keep_args *args, bool *ret_news,
@@ -113,6 +159,24 @@ int keep_image(struct store *store, const struct keep_args *args, bool *ret_news
 		return -1;
 	crash_point("pull-published");
 	return put_rows(store, args, ret_news, err);
+}
+
+int keep_pushed(struct store *store, const struct keep_pushed *pushed, struct error *err)
+{
+	auto_tx struct db_tx tx = { 0 };
+	bool unused;
+	int got;
+
+	if (db_begin(&tx, store->db, err) < 0)
+		return -1;
+	got = keep_has_image(store, pushed->id, err);
+	if (got <= 0)
+		return got;
+	if (put_digest(store->db, pushed->ref, pushed->digest, pushed->id, &unused, err) < 0 ||
+	    put_remote(store->db, pushed->id, pushed->manifest_bytes, false, pushed->blobs,
+		       pushed->nr_blobs, err) < 0)
+		return -1;
+	return db_commit(&tx, err);
 }
 
 void keep_finished(struct store *store, const struct reference *ref, const struct digest *chain_id)

@@ -11,7 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "db/rows_remote.h"
 #include "oci/config.h"
+#include "oci/manifest.h"
 #include "oci/reference.h"
 
 struct store;
@@ -25,6 +27,10 @@ struct keep_args {
 	const struct buf *config_bytes;
 	const struct digest *chain_ids;
 	int64_t size_bytes; /* content of all layers */
+	/* Of that image, and as it came: for a push. */
+	const struct manifest *manifest;
+	const struct buf *manifest_bytes;
+	const struct digest *diff_ids;
 };
 
 /* Returns 1 when the store has the image, 0, or -1. */
@@ -36,6 +42,19 @@ int keep_has_image(struct store *store, const struct digest *id, struct error *e
  */
 int keep_image(struct store *store, const struct keep_args *args, bool *ret_news,
 	       struct error *err);
+
+/* Everything borrowed. */
+struct keep_pushed {
+	const struct reference *ref; /* the repository */
+	const struct digest *id;     /* of the image */
+	const struct digest *digest; /* of its manifest there */
+	const struct buf *manifest_bytes;
+	const struct remote_blob *blobs; /* that the repository has now */
+	size_t nr_blobs;
+};
+
+/* An image was pushed: it has the digest, too. One that is gone meanwhile is fine. */
+int keep_pushed(struct store *store, const struct keep_pushed *pushed, struct error *err);
 
 /*
  * What is finished of an image that cannot be, up to this layer, stays in the build cache, so

@@ -232,6 +232,9 @@ static int keep(struct pull *pull, bool there, bool *ret_news, struct error *err
 		.config_bytes = &pull->resolved->config_bytes,
 		.chain_ids = pull->chain_ids,
 		.size_bytes = pull->size_bytes,
+		.manifest = &pull->resolved->manifest,
+		.manifest_bytes = &pull->resolved->manifest_bytes,
+		.diff_ids = pull->resolved->config.diff_ids,
 	};
 
 	return keep_image(pull->store, &args, ret_news, err);
