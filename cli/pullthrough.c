@@ -1,126 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pullthrough.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/cancel.h"
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "cmd.h"
-#include "inside.h"
 #include "oci/reference.h"
 #include "registry/relay.h"
 #include "store.h"
+#include "through.h"
 
-static void fill_words(const struct cli *cli, const struct pull_args *args, struct strlist *ret)
+struct service {
+	const struct pull_args *args;
+	int folder_fd;
+	struct pull_result *result;
+};
+
+static int serve(void *ctx, int in_fd, int out_fd, struct error *err)
 {
-	const struct global_opts *global = cli->global;
+	struct service *service = ctx;
 
-	strlist_add(ret, PROGRAM);
-	if (global->config)
-		strlist_take(ret, xasprintf("--config=%s", global->config));
-	if (global->debug)
-		strlist_add(ret, "--debug");
-	strlist_take(ret, xasprintf("--log-level=%s", global->log_level));
-	strlist_add(ret, "image");
-	strlist_add(ret, cmd_image_receive.name);
-	strlist_take(ret, reference_canonical(args->ref));
-	if (args->platform && *args->platform)
-		strlist_add(ret, args->platform);
-}
-
-/* The process that has the appliance; its standard streams are the two pipes. */
-static int run_inside(const struct cli *cli, const struct pull_args *args, int in_fd, int out_fd)
-{
-	auto_strlist struct strlist words = { 0 };
-	struct cli inner = {
-		.command = &cmd_image_receive,
-		.global = cli->global,
-		.settings = cli->settings,
-	};
-	struct error err;
-	int status;
-
-	if (dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0)
-		return 1;
-	fill_words(cli, args, &words);
-	status = inside_run(&inner, NULL, words.items, &err);
-	if (status < 0) {
-		if (err.kind != ERR_CANCELLED)
-			cli_say_error(err.text);
-		status = cli_exit_status(&err);
-	}
-	return status;
-}
-
-static int exit_status_of(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return 1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static int open_folder(const char *root, struct error *err)
-{
-	int fd;
-
-	if (io_make_dirs(root, 0711, err) < 0)
-		return -1;
-	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, errno, "open '%s'", root) : fd;
-}
-
-static int serve(pid_t pid, const struct pull_args *args, int folder_fd, int in_fd, int out_fd,
-		 struct pull_result *ret, struct error *err)
-{
-	cancel_catch_signals();
-	if (relay_serve(args, folder_fd, in_fd, out_fd, ret, err) == 0)
-		return 0;
-	/* It may be waiting for us; a terminal has told it as well. */
-	if (cancel_signal())
-		kill(pid, cancel_signal());
-	return -1;
+	return relay_serve(service->args, service->folder_fd, in_fd, out_fd, service->result, err);
 }
 
 int pull_through(struct cli *cli, const struct pull_args *args, struct pull_result *ret,
 		 struct error *err)
 {
-	auto_fd int folder_fd = open_folder(cli->settings->root, err);
-	int down[2], up[2], result, status;
-	pid_t pid;
+	auto_fd int folder_fd = through_open_root(cli, err);
+	struct service service = { args, folder_fd, ret };
+	auto_strlist struct strlist words = { 0 };
 
 	if (folder_fd < 0)
 		return -1;
-	if (pipe2(down, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "make a pipe");
-	if (pipe2(up, O_CLOEXEC) < 0) {
-		close(down[0]);
-		close(down[1]);
-		return err_sys(err, errno, "make a pipe");
-	}
-	cli_flush();
-	pid = fork();
-	if (pid == 0) {
-		close(down[1]);
-		close(up[0]);
-		_exit(run_inside(cli, args, down[0], up[1]));
-	}
-	close(down[0]);
-	close(up[1]);
-	result = pid < 0 ? err_sys(err, errno, "start a process")
-			 : serve(pid, args, folder_fd, up[0], down[1], ret, err);
-	close(down[1]);
-	close(up[0]);
-	status = pid < 0 ? 0 : exit_status_of(pid);
-	return status ? status : result;
+	through_words(cli, &cmd_image_receive, &words);
+	strlist_take(&words, reference_canonical(args->ref));
+	if (args->platform && *args->platform)
+		strlist_add(&words, args->platform);
+	return through_run(cli, &cmd_image_receive, &words, serve, &service, err);
 }
 
 /* ---- inside ---- */
