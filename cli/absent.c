@@ -10,18 +10,16 @@
 
 /* How to come to the same end. */
 #define NO_CONTAINERS "see '" PROGRAM " container --help' for what there is of containers"
-#define NO_REGISTRY                                                                              \
-	"it does not talk to registries for that yet; '" PROGRAM " save' makes an archive that " \
-	"'skopeo copy' pushes"
-#define NO_VERIFY "'" PROGRAM " check' compares catalogue, pool and labels"
-#define NO_VOLUME "'" PROGRAM " attach --rw' makes a writable volume of an image"
+#define NO_SEARCH     "'skopeo list-tags docker://NAME' shows the tags of a repository"
+#define NO_VERIFY     "'" PROGRAM " check' compares catalogue, pool and labels"
+#define NO_VOLUME     "'" PROGRAM " attach --rw' makes a writable volume of an image"
 
 static const struct {
 	const char *names; /* "build|image build" */
 	const char *instead;
 } rows[] = {
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
-	{ "push|search|image push", NO_REGISTRY },
+	{ "search", NO_SEARCH },
 	{ "verify", NO_VERIFY },
 	{ "volume", NO_VOLUME },
 };

@@ -102,7 +102,7 @@ static const struct {
 } advice[] = {
 	{ "cache-to", "the image carries the keys of its steps: name it with --cache-from" },
 	{ "output", "the image goes into the store, where '" PROGRAM " mount' shows its files" },
-	{ "push", "it talks to no registry" },
+	{ "push", "'" PROGRAM " push' takes the image to its registry" },
 };
 
 static int refuse(const char *option, struct error *err)

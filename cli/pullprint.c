@@ -49,7 +49,18 @@ static bool begins(struct pullprint *print, const char *id, const char *phase)
 
 static bool has_bar(const char *phase)
 {
-	return strcmp(phase, "Downloading") == 0 || strcmp(phase, "Extracting") == 0;
+	return strcmp(phase, "Downloading") == 0 || strcmp(phase, "Extracting") == 0 ||
+	       strcmp(phase, "Pushing") == 0;
+}
+
+/* The same text, which stays until the end. */
+static const char *lasting(struct pullprint *print, const char *phase)
+{
+	for (size_t i = 0; i < print->phases.nr; i++)
+		if (strcmp(print->phases.items[i], phase) == 0)
+			return print->phases.items[i];
+	strlist_add(&print->phases, phase);
+	return print->phases.items[print->phases.nr - 1];
 }
 
 static void on_phase(struct pull_report *self, const char *id, const char *phase,
@@ -60,7 +71,8 @@ static void on_phase(struct pull_report *self, const char *id, const char *phase
 	if (!print->out)
 		return;
 	if (print->tty.out) {
-		progress_update(ttyprogress_sink(&print->tty), id, phase, done_bytes, total_bytes);
+		progress_update(ttyprogress_sink(&print->tty), id, lasting(print, phase),
+				done_bytes, total_bytes);
 		return;
 	}
 	if (!begins(print, id, phase) || has_bar(phase))
@@ -83,6 +95,8 @@ void pullprint_done(struct pullprint *print)
 	ttyprogress_done(&print->tty);
 	strlist_done(&print->retrying);
 	print->retrying = (struct strlist){ 0 };
+	strlist_done(&print->phases);
+	print->phases = (struct strlist){ 0 };
 }
 
 void pullprint_result(FILE *out, const struct reference *ref, const struct pull_result *result)

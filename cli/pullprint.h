@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pullprint - what a pull does, drawn on a terminal or printed line by line
+ * pullprint - what a pull or a push does, drawn on a terminal or printed line by line
  *
  * Source: spec/cli.md, "pull".
  */
@@ -21,6 +21,7 @@ struct pullprint {
 	FILE *out; /* NULL: quiet */
 	struct ttyprogress tty;
 	struct strlist retrying; /* layers that wait to be tried again */
+	struct strlist phases;	 /* that were drawn */
 };
 
 /* Draws when out is a terminal. */

@@ -24,8 +24,8 @@ struct pull_report {
 	/* "latest: Pulling from library/debian" */
 	void (*say)(struct pull_report *self, const char *text);
 	/*
-	 * @id: 12 hex digits of the layer's blob; valid during the call
-	 * @phase: Docker's word; a static string
+	 * @id: 12 hex digits of the layer's blob; @phase: Docker's word
+	 * Both are valid during the call.
 	 */
 	void (*phase)(struct pull_report *self, const char *id, const char *phase,
 		      uint64_t done_bytes, uint64_t total_bytes);

@@ -81,8 +81,7 @@ absent() {
 		"$(head -n 1 "$work/err" | grep -o '^.* is not in this version: ')"
 	same "stdout of: ${*:3}" '' "$(cat "$work/out")"
 }
-absent push 1 push debian
-absent 'image push' 1 image push x
+absent search 1 search debian
 cp='veneer cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-
 	veneer cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH'
 says 1 "$(hint "veneer: 'veneer cp' requires 2 arguments" "$cp" 'veneer cp')" cp x
@@ -98,6 +97,12 @@ says 1 "$(hint "veneer: 'veneer container export' requires 1 argument" \
 	'veneer container export [OPTIONS] CONTAINER' 'veneer container export')" container export
 says 1 "failed to export container: invalid output path: directory \"$work/none\" does not exist" \
 	export -o "$work/none/x" c
+push='veneer push [OPTIONS] NAME[:TAG]'
+says 1 "$(hint "veneer: 'veneer push' requires 1 argument" "$push" 'veneer push')" push
+says 1 "cannot push a digest reference" push "me/app@sha256:$(printf '%064d' 0)"
+says 1 "tag can't be used with --all-tags/-a" push -a me/app:1
+says 1 '--platform is not supported: an image here has one platform' push --platform linux/arm64 me/app
+says 1 "invalid reference format: repository name (library/App) must be lowercase" push App
 says 1 "$(hint "veneer: 'veneer commit' requires at least 1 and at most 2 arguments" \
 	'veneer commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]' 'veneer commit')" commit
 build='veneer build [OPTIONS] PATH | URL | -'
@@ -110,14 +115,14 @@ says 1 "$(hint "veneer: 'veneer builder build' requires 1 argument" \
 says 1 "unable to prepare context: path \"$work/none\" not found" build "$work/none"
 says 1 "invalid argument: can't use stdin for both build context and dockerfile" build -f - -
 says 1 'invalid tag "a:b:c": invalid reference format' image build -t a:b:c "$work"
-says 1 '--push is not supported: it talks to no registry' build --push "$work"
+says 1 '--push is not supported: '\''veneer push'\'' takes the image to its registry' build --push "$work"
 says 1 '--cpuset-cpus is not supported' builder build --cpuset-cpus 0 "$work"
 says 1 "--keep-storage is not supported: '--filter until=24h' keeps what was used in the last day" \
 	builder prune -f --keep-storage 1G
 says 1 '--volumes is not supported' system prune -f --volumes
 says 1 'progress=plain and quiet cannot be used together' build -q --progress plain "$work"
 
-same 'help of what is absent' "$("$veneer" push 2>&1 | head -n 1)" "$("$veneer" help push 2>&1)"
+same 'help of what is absent' "$("$veneer" search 2>&1 | head -n 1)" "$("$veneer" help search 2>&1)"
 says 1 'unknown help topic: foo bar' help foo bar
 says 1 'unable to parse logging level: loud' -l loud version
 says 64 'template parsing error: template: :1: unclosed action' version -f '{{'
