@@ -591,6 +591,34 @@ pulls() {
 	is '' "$(find /tmp -maxdepth 1 -name 'veneer-fetch.*')"
 	"$VENEER" check
 	nothing_left
+	pushes "${name%/*}"
+}
+
+# The same registry: what came goes back as it was, what was made here is compressed out here.
+pushes() {
+	local to=$1/pushed id
+	"$VENEER" tag "$1/debian:12" "$to:1"
+	status 0 "$VENEER" push "$to:1"
+	has ': Mounted from debian' "$out"
+	has "1: digest: $("$VENEER" images --format '{{.Digest}}' "$1/debian" | head -n 1) size: " "$out"
+	status 0 "$VENEER" push -q "$to:1"
+	is "$to:1" "$out"
+	mkdir "$tmp/push"
+	printf 'FROM %s\nCOPY Dockerfile /\n' "$to:1" >"$tmp/push/Dockerfile"
+	"$VENEER" build -q -t "$to:2" "$tmp/push" >/dev/null
+	rm -rf "$tmp/registry/docker"
+	timeout -s TERM 0.7 "$VENEER" push "$to:2" >/dev/null 2>&1 || true
+	status 0 "$VENEER" push -a "$to"
+	has ': Pushed' "$out"
+	has '2: digest: sha256:' "$out"
+	id=$("$VENEER" images -q --no-trunc "$to:2")
+	is "$id" "$(skopeo inspect --raw --tls-verify=false "docker://$to:2" | jq -r .config.digest)"
+	skopeo copy -q --insecure-policy --src-tls-verify=false "docker://$to:2" "oci:$tmp/push/oci:2"
+	has "$to@sha256:" "$("$VENEER" inspect -f '{{.RepoDigests}}' "$to:2")"
+	status 1 "$VENEER" push "$to:none"
+	is "tag does not exist: $to:none" "$errors"
+	"$VENEER" check
+	nothing_left
 }
 
 with_registry() {
@@ -661,7 +689,7 @@ case_ 'a pool on a further disk is found again' further_disks
 case_ 'room comes back to the host' room_comes_back
 case_ 'an odd folder of the store does no harm' odd_folders
 case_ 'a missing kernel is told of' no_kernel
-with_registry 'an image is pulled from the network outside' pulls
+with_registry 'an image is pulled from the network outside, and pushed' pulls
 as_root 'a command reads files below /run' input_file_in_run
 as_root 'an ordinary user has the rights it has outside' ordinary_user
 as_root 'a read-only place is told of' read_only
