@@ -4,9 +4,9 @@
 # run.sh VENEER IMAGES - the main job on a real image, step by step
 #
 # Loads a Debian that debootstrap, umoci and skopeo made, looks at it, mounts
-# it, builds an application on it, runs and changes that, and takes everything
-# away again. In the host's kernel where it has dm-thin, otherwise in the
-# appliance; the commands are the same.
+# it, builds an application on it, runs and changes that, takes it to a registry
+# and back, and removes everything again. In the host's kernel where it has
+# dm-thin, otherwise in the appliance; the commands are the same.
 set -euo pipefail
 
 veneer=$1
@@ -17,8 +17,10 @@ app=$work/app
 mkdir "$mnt" "$app"
 export VENEER_ROOT=$work/root
 
+registry=
 # The appliance keeps running while something is mounted in it; nothing may outlive the demo.
 finish() {
+	[ -z "$registry" ] || kill "$registry"
 	"$veneer" appliance stop >/dev/null 2>&1 || true
 	rm -rf --one-file-system "$work"
 }
@@ -37,6 +39,27 @@ inside() {
 	else
 		"$@"
 	fi
+}
+
+# Of our own, on the loopback, at $host; `make deps` has unpacked it.
+start_registry() {
+	local port
+	port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+	host=localhost:$port
+	cat >"$work/registry.yml" <<-END
+		version: 0.1
+		storage: { filesystem: { rootdirectory: $work/registry } }
+		http: { addr: 127.0.0.1:$port }
+	END
+	PATH=$PATH:$(dirname "$images")/peers/usr/bin docker-registry serve "$work/registry.yml" \
+		>"$work/registry.log" 2>&1 &
+	registry=$!
+	for _ in $(seq 100); do
+		! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+		sleep 0.1
+	done
+	cat "$work/registry.log"
+	return 1
 }
 
 show load -i "$images/docker.tar"
@@ -80,7 +103,15 @@ show layers app:changed
 show images
 show rm changed
 show system df -v
-show rmi app:changed app:latest demo:latest debian:12
+start_registry
+printf '\nA registry runs at %s. The image goes there, is removed here, and is run from there.\n' "$host"
+show tag app:latest "$host/app:1"
+show push "$host/app:1"
+show rmi app:changed app:latest "$host/app:1"
+show builder prune -a -f
+show run --rm --hostname demo "$host/app:1"
+show pull "$host/app:1"
+show rmi "$host/app:1" demo:latest debian:12
 show builder prune -a -f
 show check
 show pool destroy --force
