@@ -13,6 +13,7 @@
 #include "dockerconf.h"
 #include "format/utf8.h"
 #include "inside.h"
+#include "registry/registry.h"
 #include "store.h"
 
 /*
@@ -64,6 +65,14 @@ int cli_open_store(struct cli *cli, struct store **ret, struct error *err)
 int cli_open_lost_store(struct cli *cli, struct store **ret, struct error *err)
 {
 	return open_store(cli, true, ret, err);
+}
+
+struct registry_options cli_registry_options(const struct cli *cli)
+{
+	return (struct registry_options){
+		.docker_config_dir = cli->settings->docker_dir,
+		.table = &cli->settings->registries,
+	};
 }
 
 void cli_read_dockerconf(const struct cli *cli, struct dockerconf *ret)

@@ -15,6 +15,7 @@
 #include "table.h"
 
 struct dockerconf;
+struct registry_options; /* registry/registry.h */
 struct store;
 
 struct cli {
@@ -32,6 +33,9 @@ struct cli {
 int cli_open_store(struct cli *cli, struct store **ret, struct error *err);
 /* For check --rebuild: the catalogue, which may be damaged, stays closed. */
 int cli_open_lost_store(struct cli *cli, struct store **ret, struct error *err);
+
+/* Credentials, mirrors and certificates as the settings have them; borrowed from those. */
+struct registry_options cli_registry_options(const struct cli *cli);
 
 /* Docker's client configuration; empty, with a warning on stderr, when it is malformed. */
 void cli_read_dockerconf(const struct cli *cli, struct dockerconf *ret);

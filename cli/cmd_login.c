@@ -214,7 +214,8 @@ static int check_and_store(const struct cli *cli, struct credentials *credential
 	bool plain;
 
 	secret_free(take_ptr(credentials->identity_token));
-	if (login_check(server, credentials, &credentials->identity_token, err) < 0)
+	if (login_check(server, credentials, &cli->settings->registries,
+			&credentials->identity_token, err) < 0)
 		return -1;
 	if (credentials->identity_token)
 		secret_free(take_ptr(credentials->password));

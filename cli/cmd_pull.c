@@ -66,7 +66,7 @@ static int run_pull(struct cli *cli, const void *values, struct error *err)
 	const struct pull_args args = {
 		.ref = &ref,
 		.platform = platform_of(opts),
-		.options = { .docker_config_dir = cli->settings->docker_dir },
+		.options = cli_registry_options(cli),
 		.report = &printer.report,
 	};
 
@@ -89,7 +89,7 @@ static int pull_outside(struct cli *cli, const void *values, struct error *err)
 	const struct pull_args args = {
 		.ref = &ref,
 		.platform = platform_of(opts),
-		.options = { .docker_config_dir = cli->settings->docker_dir },
+		.options = cli_registry_options(cli),
 		.report = &printer.report,
 	};
 	int status;

@@ -41,13 +41,14 @@ static int push_with(push_fn *push, struct cli *cli, const struct push_opts *opt
 	auto_reference struct reference ref = { 0 };
 	auto_pullprint struct pullprint printer = { 0 };
 	auto_free char *canonical = NULL;
-	const struct push_args args = {
+	struct push_args args = {
 		.ref = &ref,
-		.options = { .docker_config_dir = cli->settings->docker_dir, .push = true },
+		.options = cli_registry_options(cli),
 		.report = &printer.report,
 	};
 	int result;
 
+	args.options.push = true;
 	if (parse_name(cli->words[0], opts, &ref, err) < 0)
 		return -1;
 	if (!opts->quiet && !opts->all_tags && !ref.tag)

@@ -44,7 +44,7 @@ static int pull(struct cli *cli, struct store *store, const struct reference *re
 	const struct pull_args args = {
 		.ref = ref,
 		.platform = platform_of(platform),
-		.options = { .docker_config_dir = cli->settings->docker_dir },
+		.options = cli_registry_options(cli),
 		.report = &printer.report,
 	};
 	int done;
@@ -122,7 +122,7 @@ static void answer(struct cli *cli, int root_fd, char *request)
 	const struct pull_args args = {
 		.ref = &ref,
 		.platform = platform_of(platform),
-		.options = { .docker_config_dir = cli->settings->docker_dir },
+		.options = cli_registry_options(cli),
 		.report = &printer.report,
 	};
 	struct error err;

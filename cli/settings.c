@@ -23,6 +23,7 @@ enum key_kind {
 	KEY_KERNEL, /* enum settings_kernel */
 	KEY_FS,	    /* char * */
 	KEY_PATHS,  /* struct strlist of absolute paths */
+	KEY_REGISTRIES,
 	KEY_OBJECT, /* more keys below */
 };
 
@@ -58,6 +59,7 @@ static const struct key top_keys[] = {
 	{ "keep_blobs", KEY_BOOL, AT(keep_blobs) },
 	{ "kernel", KEY_KERNEL, AT(kernel) },
 	{ .name = "pool", .kind = KEY_OBJECT, .keys = pool_keys },
+	{ "registries", KEY_REGISTRIES, AT(registries) },
 	{ "root", KEY_PATH, AT(root) },
 	{ 0 },
 };
@@ -70,6 +72,7 @@ void settings_done(struct settings *settings)
 	free(settings->appliance_modules);
 	free(settings->docker_dir);
 	strlist_done(&settings->appliance_disks);
+	registry_table_done(&settings->registries);
 	*settings = (struct settings){ 0 };
 }
 
@@ -213,6 +216,8 @@ static int set_key(const struct key *key, const json_t *value, struct settings *
 		return set_fs(value, at, err);
 	case KEY_PATHS:
 		return set_paths(value, at, err);
+	case KEY_REGISTRIES:
+		return registry_table_read((json_t *)(uintptr_t)value, at, err);
 	case KEY_OBJECT:
 		break;
 	}

@@ -11,6 +11,8 @@
  *	  "kernel": "auto",
  *	  "keep_blobs": true,
  *	  "pool": { "block_size": "64K", "fs": "ext4", "volume_size": "10G", "files_size": "100G" },
+ *	  "registries": { "docker.io": { "mirrors": [ "mirror.example:5000" ] },
+ *			  "mirror.example:5000": { "ca": "/…", "insecure": false } },
  *	  "appliance": { "memory": "1G", "kernel": "/usr/bin/linux.uml", "modules": "/…", "disks": [] }
  *	}
  */
@@ -22,6 +24,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "registry/transport.h"
 #include "table.h"
 
 #define SETTINGS_PATH	   "/etc/veneer/veneer.json"
@@ -43,6 +46,7 @@ struct settings {
 	char *pool_fs; /* "ext4" or "xfs" */
 	uint64_t pool_volume_bytes;
 	uint64_t pool_files_bytes; /* 0: by the free space */
+	struct registry_table registries;
 	/* NULL and 0: the appliance's own choice. */
 	uint64_t appliance_memory_bytes;
 	char *appliance_kernel;

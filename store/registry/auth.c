@@ -24,6 +24,8 @@ struct auth {
 	char *scope;
 	struct credentials credentials;
 	struct http_limits limits;
+	const struct registry_table *table;
+	const struct transport *transport; /* NULL: nothing special */
 	struct pass *passes;
 	size_t nr_passes;
 	bool insists;	    /* on its own scope */
@@ -49,6 +51,13 @@ struct auth *auth_new(const struct curllib *lib, const char *scope, struct crede
 	auth->limits = *limits;
 	*credentials = (struct credentials){ 0 };
 	return auth;
+}
+
+void auth_set_transport(struct auth *auth, const struct registry_table *table,
+			const struct transport *transport)
+{
+	auth->table = table;
+	auth->transport = transport;
 }
 
 void auth_free(struct auth *auth)
@@ -117,6 +126,8 @@ static int answer_bearer(struct auth *auth, struct pass *pass, const struct chal
 		.scope = scope,
 		.own_scope = (auth->insists || pass->more) && !pass->too_few,
 		.secure = secure,
+		.table = auth->table,
+		.registry = auth->transport,
 	};
 	auto_token struct token token = { 0 };
 

@@ -15,10 +15,15 @@
 #include "registry/http.h"
 
 struct auth;
+struct registry_table; /* registry/transport.h */
+struct transport;
 
 /* @scope: "repository:library/debian:pull"; takes what credentials hold. The caller owns it. */
 struct auth *auth_new(const struct curllib *lib, const char *scope, struct credentials *credentials,
 		      const struct http_limits *limits);
+/* How the registry is spoken to, and where to look for its token server. Borrowed. */
+void auth_set_transport(struct auth *auth, const struct registry_table *table,
+			const struct transport *transport);
 void auth_free(struct auth *auth);
 static inline void auth_free_(struct auth **auth)
 {

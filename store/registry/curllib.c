@@ -29,6 +29,7 @@ static int load(struct curllib *lib, struct error *err)
 		{ "curl_easy_init", &lib->easy_init },
 		{ "curl_easy_cleanup", &lib->easy_cleanup },
 		{ "curl_easy_setopt", &lib->easy_setopt },
+		{ "curl_easy_reset", &lib->easy_reset },
 		{ "curl_easy_perform", &lib->easy_perform },
 		{ "curl_easy_getinfo", &lib->easy_getinfo },
 		{ "curl_easy_strerror", &lib->easy_strerror },

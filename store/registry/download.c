@@ -23,9 +23,9 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "limits.h"
+#include "registry/ring.h"
 
 #define AT_ONCE	   3u /* as Docker */
-#define RING_BYTES ((size_t)4 * 1024 * 1024)
 #define POLL_MS	   100
 #define NOBODY	   SIZE_MAX
 #define GAIN_BYTES (1024u * 1024) /* who has got so much since the last cut begins to count anew */
@@ -53,6 +53,8 @@ struct part {
 	unsigned tries, logins;
 	uint64_t received_before; /* at the last failure */
 	bool no_range;
+	bool distrusted; /* by its reader: from somebody else, if there is one */
+	unsigned turn;	 /* of the registry, when it was asked last */
 	int64_t due_ms;
 	int64_t shown_seconds;
 	struct error err; /* when failed */
@@ -78,8 +80,7 @@ struct download {
 	bool stopping;
 	size_t turn;
 	uint64_t reserved; /* by all parts */
-	uint8_t *ring;
-	size_t ring_at, ring_len;
+	struct ring ring;
 };
 
 static int64_t now_ms(void)
@@ -96,17 +97,6 @@ static void tell(const struct part *part, const char *phase, uint64_t done)
 
 	if (args->on_phase)
 		args->on_phase(args->ctx, part->index, phase, done, done ? part->size : 0);
-}
-
-/* A static string for each number of seconds. */
-static const char *retry_phase(int64_t seconds)
-{
-	static char texts[LIMIT_RETRY_AFTER + 1][48];
-	char *text = texts[seconds < LIMIT_RETRY_AFTER ? seconds : LIMIT_RETRY_AFTER];
-
-	snprintf(text, sizeof(texts[0]), "Retrying in %jd second%s", (intmax_t)seconds,
-		 seconds == 1 ? "" : "s");
-	return text;
 }
 
 /* ---- data that comes ---- */
@@ -165,17 +155,6 @@ static int put_spool(struct part *part, const char *data, size_t len)
 	return 0;
 }
 
-static void put_ring(struct download *download, const char *data, size_t len)
-{
-	size_t to = (download->ring_at + download->ring_len) % RING_BYTES;
-	size_t first = len < RING_BYTES - to ? len : RING_BYTES - to;
-
-	memcpy(download->ring + to, data, first);
-	memcpy(download->ring, data + first, len - first);
-	download->ring_len += len;
-	pthread_cond_signal(&download->changed);
-}
-
 /* Under the lock. Returns 1 when it was taken, 0 when it must wait, -1. */
 static int put_data(struct part *part, const char *data, size_t len)
 {
@@ -185,11 +164,12 @@ static int put_data(struct part *part, const char *data, size_t len)
 		return -1;
 	if (download->turn != part->index)
 		return put_spool(part, data, len) < 0 ? -1 : 1;
-	if (RING_BYTES - download->ring_len < len) {
+	if (RING_BYTES - download->ring.len < len) {
 		part->paused = true;
 		return 0;
 	}
-	put_ring(download, data, len);
+	ring_put(&download->ring, data, len);
+	pthread_cond_signal(&download->changed);
 	return 1;
 }
 
@@ -252,8 +232,31 @@ static void fail(struct part *part)
 	set_state(part, PART_FAILED);
 }
 
+static void at_once(struct part *part)
+{
+	part->due_ms = 0;
+	set_state(part, PART_WAITING);
+}
+
+/* A mirror has failed: what is missing comes from the next one. */
+static bool fall_back(struct part *part, const struct error *err)
+{
+	struct registry *registry = part->download->args.registry;
+
+	if (part->url > 0 || err->kind == ERR_CANCELLED ||
+	    (part->turn == registry_turn(registry) && !registry_fall_back(registry)))
+		return false;
+	log_debug("layer %s: %s: from another registry", part->desc->digest.text, err->text);
+	part->tries = part->logins = 0;
+	part->no_range = false;
+	at_once(part);
+	return true;
+}
+
 static void fail_with(struct part *part, const struct error *err)
 {
+	if (fall_back(part, err))
+		return;
 	part->err = *err;
 	if (err->kind != ERR_CANCELLED)
 		err_add(&part->err, "download layer %.12s", digest_hex(&part->desc->digest));
@@ -281,18 +284,16 @@ static void try_again(struct part *part, const struct http_head *head, const str
 	set_state(part, PART_WAITING);
 }
 
-static void at_once(struct part *part)
-{
-	part->due_ms = 0;
-	set_state(part, PART_WAITING);
-}
-
 static void log_in(struct part *part)
 {
 	struct registry *registry = part->download->args.registry;
 	struct error err;
 	int again = 0;
 
+	if (part->url == 0 && part->turn != registry_turn(registry)) {
+		at_once(part); /* that one is not asked any more, nor told who we are */
+		return;
+	}
 	if (part->url == 0 && part->logins++ < LOGINS_MAX)
 		again = registry_authenticate(registry, &part->transfer.head, &err);
 	if (again > 0) {
@@ -318,7 +319,8 @@ static void finish_body(struct part *part)
 	}
 	if (head->chunked || head->content_length >= 0) {
 		wrong_length(part, &part->err);
-		fail(part);
+		if (!fall_back(part, &part->err))
+			fail(part);
 		return;
 	}
 	err_set(&err, ERR_REMOTE, "unexpected EOF");
@@ -346,6 +348,8 @@ static void finish_answer(struct part *part)
 	} else if (passing || (head->status == 403 && head->redirected && part->received)) {
 		/* The address of a redirect is good for a while only. */
 		try_again(part, head, &err);
+	} else if (fall_back(part, &err)) {
+		return;
 	} else if (part->url < part->desc->urls.nr) {
 		part->url++;
 		at_once(part);
@@ -361,7 +365,8 @@ static void finish_transfer(struct part *part, CURLcode code)
 
 	download->lib->multi_remove_handle(download->multi, part->transfer.curl);
 	if (part->broken) {
-		fail(part);
+		if (part->err.kind != ERR_CORRUPT || !fall_back(part, &part->err))
+			fail(part);
 	} else if (part->misplaced) {
 		part->no_range = true;
 		err_set(&err, ERR_REMOTE, "the answer is another range than was asked for");
@@ -385,10 +390,15 @@ static void start(struct part *part)
 {
 	struct download *download = part->download;
 	struct registry *registry = download->args.registry;
-	auto_free char *url = part->url ? xstrdup(part->desc->urls.items[part->url - 1])
-					: registry_blob_url(registry, &part->desc->digest);
+	auto_free char *url = NULL;
 	struct error err;
 
+	if (part->distrusted && part->turn == registry_turn(registry))
+		registry_fall_back(registry);
+	part->distrusted = false;
+	part->turn = registry_turn(registry);
+	url = part->url ? xstrdup(part->desc->urls.items[part->url - 1])
+			: registry_blob_url(registry, &part->desc->digest);
 	part->checked = part->broken = part->misplaced = false;
 	part->resumed |= part->received > 0;
 	if (registry_transfer(registry, url, part->url > 0, part->no_range ? 0 : part->received,
@@ -495,7 +505,7 @@ static void count_down(struct download *download)
 		if (left <= 0 || left == part->shown_seconds)
 			continue;
 		part->shown_seconds = left;
-		tell(part, retry_phase(left), 0);
+		tell(part, registry_retry_phase(left), 0);
 	}
 }
 
@@ -589,7 +599,7 @@ int download_new(const struct download_args *args, struct download **ret, struct
 	download->lib = registry_lib(args->registry);
 	download->nr = args->nr_layers;
 	download->turn = NOBODY;
-	download->ring = xmalloc(RING_BYTES);
+	download->ring.bytes = xmalloc(RING_BYTES);
 	download->parts = xcalloc(download->nr, sizeof(*download->parts));
 	pthread_mutex_init(&download->lock, NULL);
 	pthread_cond_init(&download->changed, NULL);
@@ -632,7 +642,7 @@ void download_free(struct download *download)
 	pthread_cond_destroy(&download->changed);
 	pthread_mutex_destroy(&download->lock);
 	free(download->parts);
-	free(download->ring);
+	free(download->ring.bytes);
 	free(download);
 }
 
@@ -640,7 +650,7 @@ void download_begin(struct download *download, size_t layer)
 {
 	pthread_mutex_lock(&download->lock);
 	if (download->turn != layer)
-		download->ring_at = download->ring_len = 0;
+		download->ring.at = download->ring.len = 0;
 	download->turn = layer;
 	pthread_mutex_unlock(&download->lock);
 	download->lib->multi_wakeup(download->multi);
@@ -649,14 +659,8 @@ void download_begin(struct download *download, size_t layer)
 /* Under the lock. */
 static int take_ring(struct download *download, struct part *part, void *data, size_t len)
 {
-	size_t first = RING_BYTES - download->ring_at;
-
-	len = len < download->ring_len ? len : download->ring_len;
-	len = len < first ? len : first;
-	memcpy(data, download->ring + download->ring_at, len);
-	download->ring_at = (download->ring_at + len) % RING_BYTES;
-	download->ring_len -= len;
-	if (part->paused && download->ring_len <= RING_BYTES / 2) {
+	len = ring_take(&download->ring, data, len);
+	if (part->paused && download->ring.len <= RING_BYTES / 2) {
 		part->paused = false;
 		part->unpause = true;
 		download->lib->multi_wakeup(download->multi);
@@ -694,7 +698,7 @@ static int take(struct download *download, struct part *part, void *data, size_t
 			part->read += len;
 			return (int)len;
 		}
-		if (download->ring_len)
+		if (download->ring.len)
 			return take_ring(download, part, data, len);
 		if (part->state == PART_COMPLETE)
 			return 0;
@@ -741,10 +745,12 @@ void download_end(struct download *download, size_t layer)
 
 bool download_was_resumed(struct download *download, size_t layer)
 {
+	const struct part *part = &download->parts[layer];
 	bool ret;
 
 	pthread_mutex_lock(&download->lock);
-	ret = download->parts[layer].state == PART_COMPLETE && download->parts[layer].resumed;
+	ret = part->state == PART_COMPLETE &&
+	      (part->resumed || registry_is_mirror(download->args.registry, part->turn));
 	pthread_mutex_unlock(&download->lock);
 	return ret;
 }
@@ -756,6 +762,7 @@ void download_restart(struct download *download, size_t layer)
 	pthread_mutex_lock(&download->lock);
 	part->state = PART_WAITING;
 	part->received = part->spooled = part->read = part->received_before = 0;
+	part->distrusted = !part->resumed;
 	part->resumed = part->no_range = false;
 	part->tries = 0;
 	part->due_ms = 0;

@@ -54,7 +54,7 @@ void download_begin(struct download *download, size_t layer);
 int download_read(void *ctx, void *data, size_t len, struct error *err);
 /* Nobody needs more of it. */
 void download_end(struct download *download, size_t layer);
-/* Was it put together of several answers? Then it may be fetched anew, whole. */
+/* Was it put together of several answers, or is it a mirror's? Then it may be fetched anew, whole. */
 bool download_was_resumed(struct download *download, size_t layer);
 void download_restart(struct download *download, size_t layer);
 /* Why it could not be fetched; returns false when that was not so. */

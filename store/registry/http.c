@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/http.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -8,6 +9,7 @@
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/secret.h"
 #include "limits.h"
 
@@ -246,6 +248,36 @@ static int set_method(struct http_transfer *transfer, const struct http_request 
 	       set(curl, CURLOPT_SEEKFUNCTION, on_seek) || set(curl, CURLOPT_SEEKDATA, transfer);
 }
 
+/* Roots of the caller's take the place of the system's file; its folder, if it has one, stays. */
+static int set_roots(struct http_transfer *transfer, const struct http_tls *tls)
+{
+	const struct curllib *lib = transfer->lib;
+	auto_buf struct buf all = { 0 };
+	const char *file = NULL, *folder = NULL;
+	struct curl_blob blob = { .flags = CURL_BLOB_COPY };
+	struct error ignored;
+
+	lib->easy_getinfo(transfer->curl, CURLINFO_CAPATH, &folder);
+	lib->easy_getinfo(transfer->curl, CURLINFO_CAINFO, &file);
+	if (!folder && file)
+		io_read_file(AT_FDCWD, file, LIMIT_CERTIFICATE_BYTES, &all, &ignored);
+	buf_append(&all, "\n", 1);
+	buf_append(&all, tls->roots, tls->roots_len);
+	blob.data = all.data;
+	blob.len = all.len;
+	return lib->easy_setopt(transfer->curl, CURLOPT_CAINFO_BLOB, &blob);
+}
+
+static int set_tls(struct http_transfer *transfer, const struct http_request *request)
+{
+	__typeof__(transfer->lib->easy_setopt) set = transfer->lib->easy_setopt;
+	const struct http_tls *tls = &request->tls;
+
+	return (tls->roots && tls->roots_len && set_roots(transfer, tls)) ||
+	       (tls->cert && set(transfer->curl, CURLOPT_SSLCERT, tls->cert)) ||
+	       (tls->key && set(transfer->curl, CURLOPT_SSLKEY, tls->key));
+}
+
 /* Whatever is posted is secret, and stays with whom it was meant for. */
 static int set_special(struct http_transfer *transfer, const struct http_request *request)
 {
@@ -274,16 +306,46 @@ static int set_special(struct http_transfer *transfer, const struct http_request
 	       (request->range_start && set(curl, CURLOPT_RANGE, range));
 }
 
+static CURL *take_kept(struct http_keep *keep)
+{
+	CURL *curl = keep ? take_ptr(keep->curl) : NULL;
+
+	if (curl)
+		keep->lib->easy_reset(curl); /* but for its connection */
+	return curl;
+}
+
+static void give_back(struct http_transfer *transfer)
+{
+	struct http_keep *keep = transfer->keep;
+
+	if (!keep || keep->curl) {
+		transfer->lib->easy_cleanup(transfer->curl);
+		return;
+	}
+	transfer->lib->easy_reset(transfer->curl); /* forgets headers, which are secret */
+	keep->lib = transfer->lib;
+	keep->curl = transfer->curl;
+}
+
+void http_keep_done(struct http_keep *keep)
+{
+	if (keep->curl)
+		keep->lib->easy_cleanup(keep->curl);
+	keep->curl = NULL;
+}
+
 int http_transfer_init(struct http_transfer *transfer, const struct curllib *lib,
 		       const struct http_request *request, http_write_fn *write, void *write_ctx,
 		       struct error *err)
 {
-	*transfer = (struct http_transfer){ .lib = lib, .curl = lib->easy_init() };
+	*transfer = (struct http_transfer){ .lib = lib, .keep = request->keep };
+	transfer->curl = take_kept(request->keep) ?: lib->easy_init();
 	if (!transfer->curl)
 		return err_set(err, ERR_IO, "libcurl cannot begin a transfer");
 	head_done(&transfer->head);
 	if (set_common(transfer, request) || set_special(transfer, request) ||
-	    set_method(transfer, request) ||
+	    set_method(transfer, request) || set_tls(transfer, request) ||
 	    lib->easy_setopt(transfer->curl, CURLOPT_WRITEFUNCTION, write) ||
 	    lib->easy_setopt(transfer->curl, CURLOPT_WRITEDATA, write_ctx)) {
 		http_transfer_done(transfer);
@@ -296,7 +358,7 @@ void http_transfer_done(struct http_transfer *transfer)
 {
 	if (!transfer->curl)
 		return;
-	transfer->lib->easy_cleanup(transfer->curl);
+	give_back(transfer);
 	transfer->lib->slist_free_all(transfer->lines);
 	head_done(&transfer->head);
 	transfer->curl = NULL;
@@ -329,6 +391,11 @@ bool http_may_retry(CURLcode code)
 	default:
 		return true;
 	}
+}
+
+bool http_is_distrust(CURLcode code)
+{
+	return code == CURLE_PEER_FAILED_VERIFICATION;
 }
 
 bool http_is_no_tls(CURLcode code)

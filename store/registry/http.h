@@ -31,6 +31,21 @@ struct http_body {
 	void *ctx;
 };
 
+/* Beside what the system has. */
+struct http_tls {
+	const char *roots; /* PEM; NULL: none */
+	size_t roots_len;
+	const char *cert, *key; /* files of our own certificate; or NULL */
+};
+
+/* A connection that requests after each other use again. Starts as { 0 }. */
+struct http_keep {
+	const struct curllib *lib;
+	CURL *curl; /* NULL: none, or in use */
+};
+
+void http_keep_done(struct http_keep *keep);
+
 /* Everything borrowed. */
 struct http_request {
 	const char *url;
@@ -43,6 +58,8 @@ struct http_request {
 	bool unverified;      /* any certificate will do */
 	bool secret;	      /* the answer is one: wiped, and never asked for over http by https */
 	bool last; /* goes on after a signal, for so many seconds as may pass without data */
+	struct http_tls tls;
+	struct http_keep *keep; /* or NULL */
 	struct http_limits limits;
 };
 
@@ -65,6 +82,7 @@ struct http_head {
 struct http_transfer {
 	const struct curllib *lib;
 	CURL *curl; /* NULL: nothing to release */
+	struct http_keep *keep;
 	struct curl_slist *lines;
 	struct http_head head;
 	struct http_body body;
@@ -86,6 +104,8 @@ void http_transfer_done(struct http_transfer *transfer);
 int http_transfer_failed(const struct http_transfer *transfer, CURLcode code, struct error *err);
 /* Is it of use to try again what ended so? */
 bool http_may_retry(CURLcode code);
+/* Did it end so because the other side's certificate is not believed? */
+bool http_is_distrust(CURLcode code);
 /* Did it end so because the other side does not speak TLS, or is not there? */
 bool http_is_no_tls(CURLcode code);
 

@@ -7,16 +7,18 @@
 #include "base/cleanup.h"
 #include "base/secret.h"
 #include "limits.h"
-#include "registry/endpoint.h"
 #include "registry/http.h"
 #include "registry/token.h"
+#include "registry/transport.h"
 
 #define HUB_HOST "registry-1.docker.io"
 
 struct login {
 	const struct curllib *lib;
 	const char *host;
-	bool loopback, plain;
+	const struct registry_table *table;
+	struct transport transport;
+	bool plain;
 	char *base; /* "https://HOST/v2/" */
 };
 
@@ -68,14 +70,14 @@ static void set_base(struct login *login, bool plain)
 static int ask(const struct login *login, const char *line, struct http_answer *ret,
 	       struct error *err)
 {
-	const struct http_request request = {
+	struct http_request request = {
 		.url = login->base,
 		.headers = &line,
 		.nr_headers = 1,
-		.unverified = login->loopback,
 		.secret = true,
 	};
 
+	transport_apply(&login->transport, &request);
 	if (http_get(login->lib, &request, LIMIT_AUTH_ANSWER_BYTES, ret, err) < 0)
 		return err_add(err, "Get \"%.512s\"", login->base);
 	return 0;
@@ -87,7 +89,7 @@ static int ping(struct login *login, struct http_answer *ret, struct error *err)
 	struct error no_tls;
 
 	if (ask(login, NULL, ret, &no_tls) < 0) {
-		if (!login->loopback || !http_is_no_tls(ret->code)) {
+		if (!login->transport.plain_allowed || !http_is_no_tls(ret->code)) {
 			*err = no_tls;
 			return -1;
 		}
@@ -117,6 +119,8 @@ static int get_token(const struct login *login, const struct challenge *bearer,
 		.credentials = &asked,
 		.secure = !login->plain,
 		.offline = true,
+		.table = login->table,
+		.registry = &login->transport,
 	};
 
 	return token_get(&request, ret, err);
@@ -161,23 +165,26 @@ static int check_host(const char *host, struct error *err)
 }
 
 int login_check(const char *server, const struct credentials *credentials,
-		char **ret_identity_token, struct error *err)
+		const struct registry_table *table, char **ret_identity_token, struct error *err)
 {
 	auto_http_answer struct http_answer wants = { 0 };
 	auto_free char *host = credentials_host(server);
-	struct login login = { .lib = curllib_get(err) };
+	struct login login = { .lib = curllib_get(err), .table = table };
 	int result;
 
 	*ret_identity_token = NULL;
 	if (!login.lib || check_host(host, err) < 0)
 		return -1;
 	login.host = credentials_is_hub(host) ? HUB_HOST : host;
-	login.loopback = endpoint_is_loopback(login.host);
 	set_base(&login, false);
-	result = ping(&login, &wants, err);
+	result = transport_open(table, credentials_is_hub(host) ? "docker.io" : host,
+				&login.transport, err);
+	if (result == 0)
+		result = ping(&login, &wants, err);
 	if (result == 0)
 		result = log_in(&login, &wants.head.challenges, credentials, ret_identity_token,
 				err);
+	transport_done(&login.transport);
 	free(login.base);
 	return result;
 }

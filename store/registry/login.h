@@ -16,16 +16,19 @@
 #include "base/err.h"
 #include "registry/credentials.h"
 
+struct registry_table; /* registry/transport.h */
+
 /**
  * login_check - ask
  * @server:             a registry's host, or a URL of it; one of Docker Hub's names
  * @credentials:        a user's name and a password
+ * @table:              "registries" of the configuration; or NULL
  * @ret_identity_token: new, for secret_free(); NULL when the server gave none
  *
  * Returns 0, or -1: ERR_DENIED (they are not accepted), ERR_USAGE (no such server), ERR_REMOTE,
  * ERR_LIMIT, ERR_UNSUPPORTED, ERR_CANCELLED. No secret is in the text.
  */
 int login_check(const char *server, const struct credentials *credentials,
-		char **ret_identity_token, struct error *err);
+		const struct registry_table *table, char **ret_identity_token, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,8 +15,10 @@
 #include "registry/auth.h"
 #include "registry/endpoint.h"
 #include "registry/location.h"
+#include "registry/transport.h"
 
-#define PAUSE_MS 5000
+#define PAUSE_MS	       5000
+#define MIRROR_CONNECT_SECONDS 10
 #define ACCEPT                                                                          \
 	"Accept: " MEDIA_DOCKER_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST \
 	", " MEDIA_OCI_INDEX ", " MEDIA_DOCKER_SIGNED1 ";q=0.5, application/json;q=0.4, */*;q=0.1"
@@ -23,34 +26,78 @@
 struct registry {
 	struct registry_options options;
 	const struct curllib *lib;
-	char *host; /* with a port, if any */
 	char *path;
-	bool loopback;
+	struct strlist hosts; /* as in references: mirrors, then the registry's own */
+	unsigned turn;	      /* which of them is asked; what follows is of that one */
+	char *host;	      /* with a port, if any */
+	struct transport transport;
 	bool plain; /* it speaks http */
 	bool known; /* one of both was answered */
 	struct auth *auth;
+	struct http_keep keep;
 };
+
+static void list_hosts(const struct registry_options *options, const char *domain,
+		       struct strlist *ret)
+{
+	const struct registry_row *row = registry_table_find(options->table, domain);
+
+	/* What is pushed goes to the registry itself. */
+	for (size_t i = 0; row && !options->push && i < row->mirrors.nr; i++)
+		strlist_add(ret, row->mirrors.items[i]);
+	strlist_add(ret, domain);
+}
+
+/* Whose turn it was, is forgotten with what was its own. */
+static void leave_host(struct registry *registry)
+{
+	auth_free(registry->auth);
+	registry->auth = NULL;
+	transport_done(&registry->transport);
+	free(registry->host);
+	registry->host = NULL;
+	registry->plain = registry->known = false;
+}
+
+/* Each has credentials of its own; nobody's are for another. */
+static int turn_to(struct registry *registry, unsigned turn, struct error *err)
+{
+	const struct registry_options *options = &registry->options;
+	const char *domain = registry->hosts.items[turn];
+	auto_free char *scope =
+		xasprintf("repository:%s:pull%s", registry->path, options->push ? ",push" : "");
+	auto_credentials struct credentials credentials = { 0 };
+
+	leave_host(registry);
+	__atomic_store_n(&registry->turn, turn, __ATOMIC_SEQ_CST);
+	registry->host = xstrdup(endpoint_host(domain));
+	if ((options->docker_config_dir &&
+	     credentials_find(options->docker_config_dir, domain, &credentials, err) < 0) ||
+	    transport_open(options->table, domain, &registry->transport, err) < 0)
+		return -1;
+	registry->auth = auth_new(registry->lib, scope, &credentials, &options->limits);
+	auth_set_transport(registry->auth, options->table, &registry->transport);
+	if (options->push)
+		auth_insist(registry->auth);
+	return 0;
+}
 
 int registry_open(const struct registry_options *options, const struct reference *ref,
 		  struct registry **ret, struct error *err)
 {
 	auto_registry struct registry *registry = xcalloc(1, sizeof(*registry));
-	auto_free char *scope =
-		xasprintf("repository:%s:pull%s", ref->path, options->push ? ",push" : "");
-	auto_credentials struct credentials credentials = { 0 };
 
 	registry->options = *options;
 	registry->lib = curllib_get(err);
-	if (!registry->lib ||
-	    (options->docker_config_dir &&
-	     credentials_find(options->docker_config_dir, ref->domain, &credentials, err) < 0))
+	if (!registry->lib)
 		return -1;
-	registry->host = xstrdup(endpoint_host(ref->domain));
 	registry->path = xstrdup(ref->path);
-	registry->loopback = endpoint_is_loopback(registry->host);
-	registry->auth = auth_new(registry->lib, scope, &credentials, &options->limits);
-	if (options->push)
-		auth_insist(registry->auth);
+	list_hosts(options, ref->domain, &registry->hosts);
+	if (turn_to(registry, 0, err) < 0) {
+		log_debug("%s", err->text);
+		if (!registry_fall_back(registry))
+			return -1;
+	}
 	*ret = take_ptr(registry);
 	return 0;
 }
@@ -59,10 +106,39 @@ void registry_free(struct registry *registry)
 {
 	if (!registry)
 		return;
-	auth_free(registry->auth);
-	free(registry->host);
+	leave_host(registry);
+	http_keep_done(&registry->keep);
+	strlist_done(&registry->hosts);
 	free(registry->path);
 	free(registry);
+}
+
+unsigned registry_turn(const struct registry *registry)
+{
+	return __atomic_load_n(&registry->turn, __ATOMIC_SEQ_CST);
+}
+
+bool registry_is_mirror(const struct registry *registry, unsigned turn)
+{
+	return turn + 1 < registry->hosts.nr;
+}
+
+bool registry_has_other(const struct registry *registry)
+{
+	return registry_is_mirror(registry, registry_turn(registry));
+}
+
+bool registry_fall_back(struct registry *registry)
+{
+	struct error err;
+
+	while (registry_has_other(registry)) {
+		log_debug("mirror %s: not asked again", registry->hosts.items[registry->turn]);
+		if (turn_to(registry, registry->turn + 1, &err) == 0)
+			return true;
+		log_debug("%s", err.text);
+	}
+	return false;
 }
 
 const struct curllib *registry_lib(const struct registry *registry)
@@ -100,21 +176,47 @@ void registry_document_done(struct registry_document *document)
 
 /* ---- documents ---- */
 
+/* Somebody else stands in for a mirror that is not there: it is not waited for as long. */
+static struct http_limits limits_of(const struct registry *registry)
+{
+	struct http_limits limits = registry->options.limits;
+
+	if (registry_has_other(registry) && !limits.connect_seconds)
+		limits.connect_seconds = MIRROR_CONNECT_SECONDS;
+	return limits;
+}
+
+/* What to do about it. */
+static int distrusted(const struct registry *registry, struct error *err)
+{
+	auto_free char *why = xstrdup(err->text);
+
+	return err_set(err, ERR_REMOTE,
+		       "%s; to trust it, put its CA's certificate into "
+		       "/etc/docker/certs.d/%s/ca.crt, or name it as \"ca\" in \"registries\" of "
+		       "the configuration",
+		       why, registry->host);
+}
+
 static int get_once(struct registry *registry, const char *kind, const char *what,
 		    const char *accept, struct http_answer *ret, struct error *err)
 {
 	auto_free char *url = url_of(registry, kind, what);
 	const char *headers[] = { accept, auth_line(registry->auth, NULL) };
-	const struct http_request request = {
+	struct http_request request = {
 		.url = url,
 		.headers = headers,
 		.nr_headers = 2,
-		.unverified = registry->loopback,
-		.limits = registry->options.limits,
+		.keep = &registry->keep,
+		.limits = limits_of(registry),
 	};
 
-	if (http_get(registry->lib, &request, LIMIT_JSON_BYTES, ret, err) < 0)
+	transport_apply(&registry->transport, &request);
+	if (http_get(registry->lib, &request, LIMIT_JSON_BYTES, ret, err) < 0) {
+		if (http_is_distrust(ret->code))
+			distrusted(registry, err);
 		return err_add(err, "Get \"%.512s\"", url);
+	}
 	registry->known = true;
 	return 0;
 }
@@ -127,7 +229,7 @@ static int get(struct registry *registry, const char *kind, const char *what, co
 
 	if (get_once(registry, kind, what, accept, ret, err) == 0)
 		return 0;
-	if (registry->known || !registry->loopback || !http_is_no_tls(ret->code))
+	if (registry->known || !registry->transport.plain_allowed || !http_is_no_tls(ret->code))
 		return -1;
 	http_answer_done(ret);
 	registry->plain = true;
@@ -164,7 +266,7 @@ int64_t registry_pause_ms(const struct registry *registry, unsigned try,
 {
 	int64_t pause = (int64_t)(registry->options.pause_ms ?: PAUSE_MS) * try;
 
-	if (try >= REGISTRY_TRIES)
+	if (try >= REGISTRY_TRIES || registry_has_other(registry))
 		return -1;
 	if (!head || head->retry_after_seconds < 0)
 		return pause;
@@ -214,6 +316,20 @@ static int get_patiently(struct registry *registry, const char *kind, const char
 	}
 }
 
+static int get_somewhere(struct registry *registry, const char *kind, const char *what,
+			 const char *accept, struct http_answer *ret, struct error *err)
+{
+	for (;;) {
+		int result = get_patiently(registry, kind, what, accept, ret, err);
+
+		if (result == 0 && ret->head.status / 100 == 2 && !ret->too_long)
+			return 0;
+		if ((result < 0 && err->kind == ERR_CANCELLED) || !registry_fall_back(registry))
+			return result;
+		http_answer_done(ret);
+	}
+}
+
 static int get_document(struct registry *registry, const char *kind, const char *what,
 			const char *accept, struct registry_document *ret,
 			enum refusal *ret_refusal, struct error *err)
@@ -224,7 +340,7 @@ static int get_document(struct registry *registry, const char *kind, const char 
 	*ret = (struct registry_document){ 0 };
 	if (ret_refusal)
 		*ret_refusal = REFUSAL_OTHER;
-	if (get_patiently(registry, kind, what, accept, &answer, err) < 0)
+	if (get_somewhere(registry, kind, what, accept, &answer, err) < 0)
 		return -1;
 	if (answer.head.status / 100 != 2) {
 		refusal = refusal_read(&answer.head, &answer.body, err);
@@ -260,15 +376,16 @@ int registry_transfer(struct registry *registry, const char *url, bool foreign,
 		      struct http_transfer *ret, struct error *err)
 {
 	const char *headers[] = { foreign ? NULL : auth_line(registry->auth, NULL) };
-	const struct http_request request = {
+	struct http_request request = {
 		.url = url,
 		.headers = headers,
 		.nr_headers = 1,
 		.range_start = range_start,
-		.unverified = registry->loopback && !foreign,
-		.limits = registry->options.limits,
+		.limits = limits_of(registry),
 	};
 
+	if (!foreign)
+		transport_apply(&registry->transport, &request);
 	return http_transfer_init(ret, registry->lib, &request, write, write_ctx, err);
 }
 
@@ -305,11 +422,12 @@ int registry_request(struct registry *registry, const struct registry_request *r
 		.headers = headers,
 		.nr_headers = 4,
 		.body = request->body,
-		.unverified = registry->loopback && own,
 		.last = request->last,
 		.limits = registry->options.limits,
 	};
 
+	if (own)
+		transport_apply(&registry->transport, &http);
 	if (request->stall_seconds)
 		http.limits.stall_seconds = request->stall_seconds;
 	return http_transfer_init(ret, registry->lib, &http, write, write_ctx, err);
@@ -319,4 +437,14 @@ int registry_authenticate_for(struct registry *registry, const char *more_scope,
 			      const struct http_head *head, struct error *err)
 {
 	return auth_answer(registry->auth, more_scope, head, !registry->plain, err);
+}
+
+const char *registry_retry_phase(int64_t seconds)
+{
+	static char texts[LIMIT_RETRY_AFTER + 1][48];
+	char *text = texts[seconds < LIMIT_RETRY_AFTER ? seconds : LIMIT_RETRY_AFTER];
+
+	snprintf(text, sizeof(texts[0]), "Retrying in %jd second%s", (intmax_t)seconds,
+		 seconds == 1 ? "" : "s");
+	return text;
 }

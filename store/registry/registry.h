@@ -2,9 +2,11 @@
 /*
  * registry - one repository at its registry: addresses, authentication, documents
  *
- * https; a registry on the loopback may also speak http, or have any certificate, which the
- * first request finds out. Documents that do not come are asked for again, with growing pauses.
- * Not for two threads at once.
+ * https; a registry that transport.h says so of may also speak http, or have any certificate,
+ * which the first request finds out. Documents that do not come are asked for again, with growing
+ * pauses. Mirrors are asked first, once each, with credentials of their own; after a failure of
+ * one it is the next one's turn for good, and at last the registry's own.
+ * Not for two threads at once, but for the questions whose turn it is.
  * Source: OCI distribution-spec; spec/registry-and-archive.md sections 5 and 6.
  */
 #ifndef REGISTRY_REGISTRY_H
@@ -15,10 +17,12 @@
 #include "registry/http.h"
 #include "registry/refusal.h"
 
-struct reference; /* oci/reference.h */
+struct reference;      /* oci/reference.h */
+struct registry_table; /* registry/transport.h */
 
 struct registry_options {
-	const char *docker_config_dir; /* of the credentials; NULL: anonymous */
+	const char *docker_config_dir;	    /* of the credentials; NULL: anonymous */
+	const struct registry_table *table; /* "registries" of the configuration; or NULL */
 	struct http_limits limits;
 	unsigned pause_ms; /* before the first of all tries that follow; 0: 5 seconds */
 	bool push;	   /* the right to write is wanted, too */
@@ -39,6 +43,14 @@ static inline void registry_free_(struct registry **registry)
 #define auto_registry __attribute__((cleanup(registry_free_)))
 
 const struct curllib *registry_lib(const struct registry *registry);
+
+/* Is this a mirror, whom somebody else can stand in for? */
+bool registry_has_other(const struct registry *registry);
+/* Now it is the next one's turn. Returns false when there is none. */
+bool registry_fall_back(struct registry *registry);
+bool registry_is_mirror(const struct registry *registry, unsigned turn);
+/* Which one's turn it is. An answer of another one is not for registry_authenticate(). */
+unsigned registry_turn(const struct registry *registry);
 
 /* "https://host/v2/PATH/blobs/sha256:…". Returns new. */
 char *registry_blob_url(const struct registry *registry, const struct digest *digest);
@@ -118,5 +130,7 @@ int registry_wait_ms(int64_t ms, struct error *err);
  */
 int64_t registry_pause_ms(const struct registry *registry, unsigned try,
 			  const struct http_head *head);
+/* "Retrying in 5 seconds": a static string for each number of seconds. */
+const char *registry_retry_phase(int64_t seconds);
 
 #endif

@@ -66,19 +66,32 @@ static int refused(const struct reference *ref, enum refusal refusal, struct err
 }
 
 /* @digest: set when it is known beforehand; filled otherwise */
+static int verify_document(const struct registry_document *document, struct digest *digest,
+			   struct error *err)
+{
+	if (check_json(document, err) < 0)
+		return -1;
+	if (digest_is_set(digest))
+		return verify(&document->bytes, digest, "manifest", err);
+	digest_of(document->bytes.data, document->bytes.len, digest);
+	return 0;
+}
+
+/* What a mirror has that is not it, is asked for at the next one. */
 static int get_verified(struct registry *registry, const struct reference *ref, const char *what,
 			struct digest *digest, struct registry_document *ret, struct error *err)
 {
 	enum refusal refusal;
 
-	if (registry_manifest(registry, what, ret, &refusal, err) < 0)
-		return refused(ref, refusal, err);
-	if (check_json(ret, err) < 0)
-		return -1;
-	if (digest_is_set(digest))
-		return verify(&ret->bytes, digest, "manifest", err);
-	digest_of(ret->bytes.data, ret->bytes.len, digest);
-	return 0;
+	for (;;) {
+		if (registry_manifest(registry, what, ret, &refusal, err) < 0)
+			return refused(ref, refusal, err);
+		if (verify_document(ret, digest, err) == 0)
+			return 0;
+		if (!registry_fall_back(registry))
+			return -1;
+		registry_document_done(ret);
+	}
 }
 
 int resolve_manifest(struct registry *registry, const struct reference *ref,
@@ -134,9 +147,14 @@ int resolve_use_config(struct resolved *resolved, struct buf *bytes, struct erro
 
 int resolve_config(struct registry *registry, struct resolved *resolved, struct error *err)
 {
-	auto_registry_document struct registry_document document = { 0 };
+	for (;;) {
+		auto_registry_document struct registry_document document = { 0 };
 
-	if (registry_blob(registry, &resolved->manifest.config.digest, &document, err) < 0)
-		return err_add(err, "error pulling image configuration");
-	return resolve_use_config(resolved, &document.bytes, err);
+		if (registry_blob(registry, &resolved->manifest.config.digest, &document, err) < 0)
+			return err_add(err, "error pulling image configuration");
+		if (verify(&document.bytes, &resolved->manifest.config.digest, "image config",
+			   err) == 0 ||
+		    !registry_fall_back(registry))
+			return resolve_use_config(resolved, &document.bytes, err);
+	}
 }

@@ -47,6 +47,22 @@ static bool has_scheme(const char *url, const char *scheme)
 	return strncasecmp(url, scheme, strlen(scheme)) == 0;
 }
 
+/* Host and port of the realm; new. */
+static char *realm_host(const char *realm)
+{
+	const char *host = strstr(realm, "://") + 3;
+
+	return xasprintf("%.*s", (int)strcspn(host, "/?"), host);
+}
+
+static bool is_trusted_plain(const struct token_request *request, const char *realm)
+{
+	auto_free char *host = realm_host(realm);
+	const struct registry_row *row = registry_table_find(request->table, host);
+
+	return endpoint_is_loopback(host) || (row && row->insecure);
+}
+
 static int check_realm(const struct token_request *request, struct error *err)
 {
 	const char *realm = request->challenge->realm;
@@ -61,7 +77,7 @@ static int check_realm(const struct token_request *request, struct error *err)
 				       "the registry names a malformed token server");
 	if (!plain || (!has_password(credentials) && !credentials->identity_token))
 		return 0;
-	if (request->secure || !endpoint_is_loopback(realm + strlen("http://")))
+	if (request->secure || !is_trusted_plain(request, realm))
 		return err_set(err, ERR_DENIED,
 			       "the registry wants the credentials to be sent unencrypted to "
 			       "'%.256s'",
@@ -128,10 +144,31 @@ static int read_answer(const struct token_request *request, const struct http_an
 
 /* ---- the request ---- */
 
+/*
+ * What holds for the realm's host; and the registry's roots, as Docker has it. Only an
+ * insecure host may have any certificate: the loopback alone is no reason here.
+ */
+static int set_transport(const struct token_request *request, struct transport *ret,
+			 struct http_request *http, struct error *err)
+{
+	auto_free char *host = realm_host(request->challenge->realm);
+	const struct registry_row *row = registry_table_find(request->table, host);
+	const struct transport *registry = request->registry;
+
+	if (transport_open(request->table, host, ret, err) < 0)
+		return -1;
+	if (registry && registry->roots.len)
+		buf_append(&ret->roots, registry->roots.data, registry->roots.len);
+	ret->unverified = row && row->insecure;
+	transport_apply(ret, http);
+	return 0;
+}
+
 static int ask(const struct token_request *request, const char *url, const char *form,
 	       const char *line, struct http_answer *ret, struct error *err)
 {
-	const struct http_request http = {
+	auto_transport struct transport transport = { 0 };
+	struct http_request http = {
 		.url = url,
 		.headers = &line,
 		.nr_headers = 1,
@@ -141,6 +178,8 @@ static int ask(const struct token_request *request, const char *url, const char 
 	};
 	int shown = (int)strcspn(url, "?");
 
+	if (set_transport(request, &transport, &http, err) < 0)
+		return -1;
 	if (http_get(request->lib, &http, LIMIT_AUTH_ANSWER_BYTES, ret, err) < 0)
 		return err_add(err, "Get \"%.*s\"", shown < 512 ? shown : 512, url);
 	return 0;

@@ -3,7 +3,7 @@
  * token - what a token server gives for credentials
  *
  * They go to a realm over http only when the registry is asked over http too, and the realm is
- * this machine. A server that says a secret back is not quoted.
+ * this machine, or insecure by the configuration. A server that says a secret back is not quoted.
  * Source: distribution's token authentication (auth/token, auth/oauth).
  */
 #ifndef REGISTRY_TOKEN_H
@@ -13,6 +13,7 @@
 
 #include "registry/credentials.h"
 #include "registry/http.h"
+#include "registry/transport.h"
 
 /* Everything borrowed. */
 struct token_request {
@@ -22,9 +23,11 @@ struct token_request {
 	const struct credentials *credentials; /* all NULL: anonymous */
 	/* "repository:library/debian:pull"; several with blanks between; NULL: none. */
 	const char *scope;
-	bool own_scope; /* that, whatever the challenge says */
-	bool secure;	/* the registry is asked over https */
-	bool offline;	/* a refresh token is wanted, too */
+	bool own_scope;			    /* that, whatever the challenge says */
+	bool secure;			    /* the registry is asked over https */
+	bool offline;			    /* a refresh token is wanted, too */
+	const struct registry_table *table; /* what holds for the realm's host; or NULL */
+	const struct transport *registry;   /* whose roots are good for the realm, too; or NULL */
 };
 
 struct token {

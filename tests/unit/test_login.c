@@ -129,7 +129,7 @@ static int try_login(const struct registry *registry, char **ret_token, struct e
 	const struct credentials ann = { (char *)"ann", (char *)"c2Vj!ret", NULL };
 
 	*ret_token = NULL;
-	return login_check(registry->host, &ann, ret_token, err);
+	return login_check(registry->host, &ann, NULL, ret_token, err);
 }
 
 /* @token: NULL: the server gives none */
@@ -344,7 +344,7 @@ static void test_names_of_servers(void)
 		struct error err = { 0 };
 		char *token;
 
-		CU_ASSERT_EQUAL(login_check(bad[i], &ann, &token, &err), -1);
+		CU_ASSERT_EQUAL(login_check(bad[i], &ann, NULL, &token, &err), -1);
 		CU_ASSERT_EQUAL(err.kind, ERR_USAGE);
 		CU_ASSERT_PTR_NULL(strstr(err.text, "c2Vj"));
 	}

@@ -8,6 +8,7 @@
 #include "registry/auth.h"
 #include "registry/endpoint.h"
 #include "registry/resolve.h"
+#include "registry/transport.h"
 #include "registrybox.h"
 
 #define MANIFEST	 "/v2/x/manifests/1"
@@ -437,6 +438,71 @@ static void test_redirect_loop(void)
 	       ERR_REMOTE, "file");
 }
 
+/* ---- mirrors ---- */
+
+/* What becomes of a pull when a mirror answers so, and how often the registry itself is asked. */
+static void check_mirror(const struct page *mirror_page, int wanted, unsigned wanted_hits)
+{
+	const struct page mirror_pages[] = { *mirror_page, { NULL } };
+	struct page page = good;
+
+	page.authorization = "\r\nAuthorization: Basic bWU6c2VjcmV0\r\n";
+	page.challenge = "WWW-Authenticate: Basic realm=\"x\"";
+	const struct page pages[] = { page, { NULL } };
+	struct registrybox mirror = registry_start(mirror_pages);
+	auto_client struct client client = client_of(pages, NULL);
+	auto_box struct box box = config_for(client.box.server.port, "");
+	auto_free char *host = xasprintf("127.0.0.1:%d", mirror.server.port);
+	struct registry_row row = { .host = client.ref.domain };
+	const struct registry_table table = { .rows = &row, .nr = 1 };
+	const struct registry_options options = { .docker_config_dir = box.path,
+						  .table = &table,
+						  .pause_ms = 60000, /* nobody waits for a mirror */
+						  .limits.stall_seconds = 2 };
+	auto_resolved struct resolved resolved = { 0 };
+
+	strlist_add(&row.mirrors, host);
+	registry_free(client.registry);
+	CU_ASSERT_EQUAL_FATAL(registry_open(&options, &client.ref, &client.registry, &client.err),
+			      0);
+	CU_ASSERT_EQUAL(get(&client, &resolved), wanted);
+	CU_ASSERT_EQUAL(client.box.seen->hits[0], wanted_hits);
+	CU_ASSERT_EQUAL(mirror.seen->hits[0] > 0, mirror_page->body != NULL);
+	CU_ASSERT_PTR_NULL(strcasestr(mirror.seen->request[0], "authorization"));
+	strlist_done(&row.mirrors);
+	registry_stop(&mirror);
+}
+
+static void test_mirror(void)
+{
+	struct page page = good;
+
+	check_mirror(&page, 0, 0);
+	page.mischief = STATUS;
+	page.status = 404;
+	check_mirror(&page, 0, 2);
+	page.status = 429;
+	page.extra = "Retry-After: 50";
+	check_mirror(&page, 0, 2);
+	page.extra = NULL;
+	page.mischief = CUT;
+	page.at = 10;
+	check_mirror(&page, 0, 2);
+	page.mischief = ENDLESS;
+	check_mirror(&page, 0, 2);
+	page.mischief = NO_MISCHIEF;
+	page.type = "text/html";
+	page.body = "<html>";
+	check_mirror(&page, 0, 2);
+	page = good;
+	page.authorization = "\r\nAuthorization: Basic bWU6c2VjcmV0\r\n";
+	page.challenge = "WWW-Authenticate: Basic realm=\"x\"";
+	check_mirror(&page, 0, 2);
+	page.path = "/elsewhere";
+	page.body = NULL;
+	check_mirror(&page, 0, 2);
+}
+
 static void test_endpoint(void)
 {
 	static const char *const near[] = { "localhost",      "localhost:5000", "LOCALHOST:1",
@@ -463,4 +529,5 @@ UNIT_SUITE(registry, { "a manifest comes with its digest", test_manifest },
 	   { "Bearer: anonymous, with a password, with an identity token", test_bearer },
 	   { "credentials stay with their host", test_redirect },
 	   { "secrets stay with their server", test_secrets },
+	   { "a mirror is asked first, the registry after it", test_mirror },
 	   { "redirects end", test_redirect_loop }, { "where a registry is", test_endpoint });

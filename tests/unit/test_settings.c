@@ -40,6 +40,7 @@ static void test_all_keys_are_taken_over(void)
 {
 	static const char text[] =
 		"{ \"root\": \"/srv/v\", \"kernel\": \"appliance\", \"keep_blobs\": false,"
+		"  \"registries\": { \"docker.io\": { \"mirrors\": [ \"m.example\" ] } },"
 		"  \"pool\": { \"block_size\": \"128K\", \"fs\": \"xfs\","
 		"    \"volume_size\": \"20G\", \"files_size\": 1073741824 },"
 		"  \"appliance\": { \"memory\": \"512M\", \"kernel\": \"/k\", \"modules\": \"/m\","
@@ -52,6 +53,8 @@ static void test_all_keys_are_taken_over(void)
 	CU_ASSERT_STRING_EQUAL(got.root, "/srv/v");
 	CU_ASSERT_EQUAL(got.kernel, SETTINGS_KERNEL_APPLIANCE);
 	CU_ASSERT_FALSE(got.keep_blobs);
+	CU_ASSERT_EQUAL_FATAL(got.registries.nr, 1);
+	CU_ASSERT_STRING_EQUAL(got.registries.rows[0].mirrors.items[0], "m.example");
 	CU_ASSERT_EQUAL(got.pool_block_bytes, 128 * KIB);
 	CU_ASSERT_STRING_EQUAL(got.pool_fs, "xfs");
 	CU_ASSERT_EQUAL(got.pool_volume_bytes, 20 * GIB);
