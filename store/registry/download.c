@@ -358,6 +358,15 @@ static void finish_answer(struct part *part)
 	}
 }
 
+/* Only of one who took over from a mirror it is not known yet. */
+static bool needs_plain(const struct part *part, CURLcode code)
+{
+	struct registry *registry = part->download->args.registry;
+
+	return part->url == 0 && code == CURLE_SSL_CONNECT_ERROR &&
+	       part->turn == registry_turn(registry) && registry_try_plain(registry);
+}
+
 static void finish_transfer(struct part *part, CURLcode code)
 {
 	struct download *download = part->download;
@@ -375,7 +384,9 @@ static void finish_transfer(struct part *part, CURLcode code)
 		finish_answer(part);
 	} else {
 		http_transfer_failed(&part->transfer, code, &err);
-		if (err.kind == ERR_REMOTE && http_may_retry(code))
+		if (needs_plain(part, code))
+			at_once(part);
+		else if (err.kind == ERR_REMOTE && http_may_retry(code))
 			try_again(part, NULL, &err);
 		else
 			fail_with(part, &err);
@@ -526,22 +537,12 @@ static void reap(struct download *download)
 	}
 }
 
-static bool is_stopping(struct download *download)
-{
-	bool ret;
-
-	pthread_mutex_lock(&download->lock);
-	ret = download->stopping;
-	pthread_mutex_unlock(&download->lock);
-	return ret;
-}
-
 static void *thread_main(void *arg)
 {
 	struct download *download = arg;
 	int running, ready;
 
-	while (!is_stopping(download)) {
+	while (!__atomic_load_n(&download->stopping, __ATOMIC_SEQ_CST)) {
 		serve_reader(download);
 		start_parts(download);
 		download->lib->multi_perform(download->multi, &running);
@@ -626,9 +627,7 @@ void download_free(struct download *download)
 	if (!download)
 		return;
 	if (download->has_thread) {
-		pthread_mutex_lock(&download->lock);
-		download->stopping = true;
-		pthread_mutex_unlock(&download->lock);
+		__atomic_store_n(&download->stopping, true, __ATOMIC_SEQ_CST);
 		download->lib->multi_wakeup(download->multi);
 		pthread_join(download->thread, NULL);
 	}

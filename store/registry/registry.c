@@ -118,6 +118,12 @@ unsigned registry_turn(const struct registry *registry)
 	return __atomic_load_n(&registry->turn, __ATOMIC_SEQ_CST);
 }
 
+bool registry_try_plain(struct registry *registry)
+{
+	registry->plain |= !registry->known && registry->transport.plain_allowed;
+	return registry->plain;
+}
+
 bool registry_is_mirror(const struct registry *registry, unsigned turn)
 {
 	return turn + 1 < registry->hosts.nr;

@@ -49,6 +49,8 @@ bool registry_has_other(const struct registry *registry);
 /* Now it is the next one's turn. Returns false when there is none. */
 bool registry_fall_back(struct registry *registry);
 bool registry_is_mirror(const struct registry *registry, unsigned turn);
+/* https is not spoken: may it be http? Then it is from now on. */
+bool registry_try_plain(struct registry *registry);
 /* Which one's turn it is. An answer of another one is not for registry_authenticate(). */
 unsigned registry_turn(const struct registry *registry);
 
