@@ -45,64 +45,58 @@ static void print_result(const struct reference *ref, const struct pull_result *
 	printf("%s\n", canonical);
 }
 
-/* Prints what the options want to be printed; the rest is said by whoever failed. */
-static void begin_output(const struct pull_opts *opts, struct reference *ref,
-			 struct pullprint *printer)
+/* What is said before the rest, which is said by whoever fails. */
+static int begin_output(const struct cli *cli, const struct pull_opts *opts, struct reference *ref,
+			struct error *err)
 {
+	if (parse_name(cli->words[0], ref, err) < 0)
+		return -1;
 	if (!opts->quiet && !ref->tag && !digest_is_set(&ref->digest))
 		printf("Using default tag: %s\n", REFERENCE_DEFAULT_TAG);
 	cli_flush();
 	reference_default_tag(ref);
-	pullprint_init(printer, stdout, opts->quiet);
-}
-
-static int run_pull(struct cli *cli, const void *values, struct error *err)
-{
-	const struct pull_opts *opts = values;
-	auto_reference struct reference ref = { 0 };
-	auto_store struct store *store = NULL;
-	auto_pullprint struct pullprint printer = { 0 };
-	struct pull_result result;
-	const struct pull_args args = {
-		.ref = &ref,
-		.platform = platform_of(opts),
-		.options = cli_registry_options(cli),
-		.report = &printer.report,
-	};
-
-	if (parse_name(cli->words[0], &ref, err) < 0)
-		return -1;
-	begin_output(opts, &ref, &printer);
-	if (cli_open_store(cli, &store, err) < 0 || registry_pull(store, &args, &result, err) < 0)
-		return -1;
-	pullprint_done(&printer);
-	print_result(&ref, &result, opts->quiet);
 	return 0;
 }
 
-static int pull_outside(struct cli *cli, const void *values, struct error *err)
+/* @store: NULL: the one in the appliance. Returns 0, an exit status, or -1. */
+static int pull(struct cli *cli, struct store *store, const struct reference *ref,
+		const struct pull_opts *opts, struct error *err)
 {
-	const struct pull_opts *opts = values;
-	auto_reference struct reference ref = { 0 };
 	auto_pullprint struct pullprint printer = { 0 };
 	struct pull_result result;
 	const struct pull_args args = {
-		.ref = &ref,
+		.ref = ref,
 		.platform = platform_of(opts),
 		.options = cli_registry_options(cli),
 		.report = &printer.report,
 	};
 	int status;
 
-	if (parse_name(cli->words[0], &ref, err) < 0)
-		return -1;
-	begin_output(opts, &ref, &printer);
-	status = pull_through(cli, &args, &result, err);
+	pullprint_init(&printer, stdout, opts->quiet);
+	status = store ? registry_pull(store, &args, &result, err)
+		       : pull_through(cli, &args, &result, err);
 	if (status)
 		return status;
 	pullprint_done(&printer);
-	print_result(&ref, &result, opts->quiet);
+	print_result(ref, &result, opts->quiet);
 	return 0;
+}
+
+static int run_pull(struct cli *cli, const void *values, struct error *err)
+{
+	auto_reference struct reference ref = { 0 };
+	auto_store struct store *store = NULL;
+
+	if (begin_output(cli, values, &ref, err) < 0 || cli_open_store(cli, &store, err) < 0)
+		return -1;
+	return pull(cli, store, &ref, values, err);
+}
+
+static int pull_outside(struct cli *cli, const void *values, struct error *err)
+{
+	auto_reference struct reference ref = { 0 };
+
+	return begin_output(cli, values, &ref, err) < 0 ? -1 : pull(cli, NULL, &ref, values, err);
 }
 
 static int check_pull(const struct cli *cli, const void *values, struct error *err)

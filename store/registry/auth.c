@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/secret.h"
 #include "registry/token.h"
 
@@ -31,14 +32,6 @@ struct auth {
 	bool insists;	    /* on its own scope */
 	bool basic_refused; /* the credentials are wrong */
 };
-
-static time_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
 
 struct auth *auth_new(const struct curllib *lib, const char *scope, struct credentials *credentials,
 		      const struct http_limits *limits)
@@ -106,7 +99,7 @@ const char *auth_line(struct auth *auth, const char *more)
 {
 	struct pass *pass = pass_for(auth, more);
 
-	if (pass->ends && now() >= pass->ends)
+	if (pass->ends && clock_ms() / 1000 >= pass->ends)
 		set_line(pass, NULL, 0); /* the registry will ask again */
 	if (!pass->line && auth->basic_refused)
 		pass = pass_for(auth, NULL);
@@ -135,8 +128,9 @@ static int answer_bearer(struct auth *auth, struct pass *pass, const struct chal
 		return -1;
 	pass->too_few = request.own_scope; /* if this is not accepted */
 	set_line(pass, xasprintf("Authorization: Bearer %s", token.text),
-		 now() + (token.seconds > 2 * RENEWAL_SECONDS ? token.seconds - RENEWAL_SECONDS
-							      : token.seconds));
+		 clock_ms() / 1000 + (token.seconds > 2 * RENEWAL_SECONDS
+					      ? token.seconds - RENEWAL_SECONDS
+					      : token.seconds));
 	return 1;
 }
 

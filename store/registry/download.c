@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "limits.h"
@@ -82,14 +83,6 @@ struct download {
 	uint64_t reserved; /* by all parts */
 	struct ring ring;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void tell(const struct part *part, const char *phase, uint64_t done)
 {
@@ -279,7 +272,7 @@ static void try_again(struct part *part, const struct http_head *head, const str
 	}
 	log_debug("layer %s: %s: again in %jd ms, from byte %ju", part->desc->digest.text,
 		  err->text, (intmax_t)pause, (uintmax_t)part->received);
-	part->due_ms = now_ms() + pause;
+	part->due_ms = clock_ms() + pause;
 	part->shown_seconds = -1;
 	set_state(part, PART_WAITING);
 }
@@ -437,7 +430,7 @@ static bool is_twin(const struct download *download, size_t index)
 /* Under the lock: whether it may be fetched now; what it needs of the disk is then its own. */
 static bool may_start(struct download *download, struct part *part, size_t nr_active)
 {
-	if (part->state != PART_WAITING || now_ms() < part->due_ms)
+	if (part->state != PART_WAITING || clock_ms() < part->due_ms)
 		return false;
 	if (part->index == download->turn)
 		return true;
@@ -511,7 +504,7 @@ static void count_down(struct download *download)
 		int64_t left;
 
 		pthread_mutex_lock(&download->lock);
-		left = part->state == PART_WAITING ? (part->due_ms - now_ms() + 999) / 1000 : 0;
+		left = part->state == PART_WAITING ? (part->due_ms - clock_ms() + 999) / 1000 : 0;
 		pthread_mutex_unlock(&download->lock);
 		if (left <= 0 || left == part->shown_seconds)
 			continue;

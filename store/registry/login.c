@@ -7,11 +7,11 @@
 #include "base/cleanup.h"
 #include "base/secret.h"
 #include "limits.h"
+#include "oci/reference.h"
+#include "registry/endpoint.h"
 #include "registry/http.h"
 #include "registry/token.h"
 #include "registry/transport.h"
-
-#define HUB_HOST "registry-1.docker.io"
 
 struct login {
 	const struct curllib *lib;
@@ -169,16 +169,16 @@ int login_check(const char *server, const struct credentials *credentials,
 {
 	auto_http_answer struct http_answer wants = { 0 };
 	auto_free char *host = credentials_host(server);
+	const char *domain = credentials_is_hub(host) ? REFERENCE_DEFAULT_DOMAIN : host;
 	struct login login = { .lib = curllib_get(err), .table = table };
 	int result;
 
 	*ret_identity_token = NULL;
 	if (!login.lib || check_host(host, err) < 0)
 		return -1;
-	login.host = credentials_is_hub(host) ? HUB_HOST : host;
+	login.host = endpoint_host(domain);
 	set_base(&login, false);
-	result = transport_open(table, credentials_is_hub(host) ? "docker.io" : host,
-				&login.transport, err);
+	result = transport_open(table, domain, &login.transport, err);
 	if (result == 0)
 		result = ping(&login, &wants, err);
 	if (result == 0)

@@ -2,28 +2,16 @@
 #include "registry/upload.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
-#include "limits.h"
+#include "base/clock.h"
 #include "registry/upload_part.h"
 
 #define AT_ONCE 5u /* as Docker */
 #define POLL_MS 100
-
-/* A static string for each number of seconds. */
-static const char *retry_phase(int64_t seconds)
-{
-	static char texts[LIMIT_RETRY_AFTER + 1][48];
-	char *text = texts[seconds < LIMIT_RETRY_AFTER ? seconds : LIMIT_RETRY_AFTER];
-
-	snprintf(text, sizeof(texts[0]), "Retrying in %jd second%s", (intmax_t)seconds,
-		 seconds == 1 ? "" : "s");
-	return text;
-}
 
 /* ---- the thread ---- */
 
@@ -50,7 +38,7 @@ static void start_parts(struct upload *upload)
 	for (size_t i = 0; i < upload->nr && nr_active < AT_ONCE; i++) {
 		struct upload_part *part = &upload->parts[i];
 
-		if (state_of(part) != STATE_DUE || upload_part_now_ms() < part->due_ms)
+		if (state_of(part) != STATE_DUE || clock_ms() < part->due_ms)
 			continue;
 		upload_part_set_state(part, STATE_ACTIVE);
 		nr_active++;
@@ -63,12 +51,12 @@ static void count_down(struct upload *upload)
 {
 	for (size_t i = 0; i < upload->nr; i++) {
 		struct upload_part *part = &upload->parts[i];
-		int64_t left = (part->due_ms - upload_part_now_ms() + 999) / 1000;
+		int64_t left = (part->due_ms - clock_ms() + 999) / 1000;
 
 		if (state_of(part) != STATE_DUE || left <= 0 || left == part->shown_seconds)
 			continue;
 		part->shown_seconds = left;
-		upload_part_tell(part, retry_phase(left), 0);
+		upload_part_tell(part, registry_retry_phase(left), 0);
 	}
 }
 

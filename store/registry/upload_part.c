@@ -2,10 +2,10 @@
 #include "registry/upload_part.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "limits.h"
@@ -17,14 +17,6 @@
 #define GAIN_BYTES	 (1024u * 1024) /* who has sent so much since the last cut counts anew */
 #define COMMIT_STALL	 600u		/* seconds that a registry may take to verify what came */
 #define FAREWELL_SECONDS 2u
-
-int64_t upload_part_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void upload_part_tell(const struct upload_part *part, const char *phase, uint64_t done)
 {
@@ -123,7 +115,7 @@ static void try_again(struct upload_part *part, enum upload_step step, const str
 	log_debug("upload %zu: %s: again in %jd ms", part->index, err->text, (intmax_t)pause);
 	part->step = step;
 	part->logins = 0;
-	part->due_ms = upload_part_now_ms() + pause;
+	part->due_ms = clock_ms() + pause;
 	part->shown_seconds = -1;
 	upload_part_set_state(part, STATE_DUE);
 }

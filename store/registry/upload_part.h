@@ -78,7 +78,6 @@ struct upload {
 	bool stopping;
 };
 
-int64_t upload_part_now_ms(void);
 void upload_part_tell(const struct upload_part *part, const char *phase, uint64_t done_bytes);
 void upload_part_set_state(struct upload_part *part, enum upload_state state);
 void upload_part_fail(struct upload_part *part, const struct error *err);

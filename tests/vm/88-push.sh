@@ -7,37 +7,13 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-if ! command -v docker-registry >/dev/null; then
-	echo 'skip push: no docker-registry'
-	exit 0
-fi
-ip link set lo up
-export DOCKER_CONFIG=$WORK/docker
-host=localhost:5000
-
 v() { "$VENEER" "$@"; }
 
-cat >"$WORK/registry.yml" <<END
-version: 0.1
-storage: { filesystem: { rootdirectory: $WORK/registry }, delete: { enabled: true } }
-http: { addr: 127.0.0.1:5000 }
-END
-mkdir -p "$WORK/registry"
-docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
-registry=$!
-trap 'kill $registry' EXIT
-for _ in $(seq 100); do
-	(: </dev/tcp/127.0.0.1/5000) 2>/dev/null && break
-	sleep 0.1
-done
+start_registry
 
 # It remembers nothing but what is in its folder.
 empty_registry() {
 	rm -rf "$WORK/registry/docker"
-}
-
-copy() {
-	skopeo copy -q --insecure-policy --src-tls-verify=false --dest-tls-verify=false "$@"
 }
 
 raw() {
@@ -46,11 +22,11 @@ raw() {
 
 # How often the registry was asked so since the log had so many lines.
 asked() {
-	tail -n "+$(($2 + 1))" "$WORK/registry.log" | grep -c "\"$1 /v2/" || true
+	tail -n "+$(($2 + 1))" "$registry_log" | grep -c "\"$1 /v2/" || true
 }
 
 lines() {
-	wc -l <"$WORK/registry.log"
+	wc -l <"$registry_log"
 }
 
 # The 12 digits of each different layer of an image, top first.
@@ -131,7 +107,7 @@ mounts_from_the_other() {
 # A pulled image goes back with the very same manifest, to its registry and to an empty one.
 pushes_what_was_pulled() {
 	for archive in oci oci-zstd docker; do
-		copy "$([ $archive = docker ] && echo docker || echo oci)-archive:$IMAGES/$archive.tar" \
+		copy_image "$([ $archive = docker ] && echo docker || echo oci)-archive:$IMAGES/$archive.tar" \
 			"docker://$host/$archive:1"
 		digest=$(raw "$archive:1" | sha256sum | cut -d ' ' -f 1)
 		fresh_store 2G
@@ -152,7 +128,7 @@ pushes_what_was_pulled() {
 
 # Without its blobs a layer that came can be mounted or is there, or it is told what is missing.
 pushes_what_is_not_kept() {
-	copy "oci-archive:$IMAGES/oci.tar" "docker://$host/kept/debian:1"
+	copy_image "oci-archive:$IMAGES/oci.tar" "docker://$host/kept/debian:1"
 	fresh_store 2G
 	printf '{ "root": "%s", "keep_blobs": false }' "$VENEER_ROOT" >"$WORK/conf.json"
 	"$VENEER" --config "$WORK/conf.json" pull -q "$host/kept/debian:1" >/dev/null
@@ -173,8 +149,8 @@ pushes_what_is_not_kept() {
 # Others read it, and so do we: layers unpack to their DiffIDs, which skopeo verifies.
 reads() {
 	rm -rf "$WORK/read" "$WORK/layout"
-	copy "docker://$1" "oci:$WORK/layout:1"
-	copy "docker://$1" "dir:$WORK/read"
+	copy_image "docker://$1" "oci:$WORK/layout:1"
+	copy_image "docker://$1" "dir:$WORK/read"
 	is "$2" "$(jq -r .config.digest "$WORK/read/manifest.json")" 'id of what skopeo has'
 	n=0
 	for blob in $(jq -r '.layers[].digest' "$WORK/read/manifest.json"); do
