@@ -22,6 +22,7 @@
 #include "pullprint.h"
 #include "registry/pull.h"
 #include "registry/relay.h"
+#include "through.h"
 
 #define REQUEST	   "request"
 #define UP	   "up"
@@ -141,14 +142,13 @@ static void answer(struct cli *cli, int root_fd, char *request)
 }
 
 /* Until it is killed. */
-static void serve(struct cli *cli, int watch_fd, const char *folder)
+static void serve(struct cli *cli, int root_fd, int watch_fd, const char *folder)
 {
-	auto_fd int root_fd = open(cli->settings->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_free char *path = xasprintf("%s/" REQUEST, folder);
 	char event[EVENT_ROOM];
 
 	cancel_catch_signals();
-	while (root_fd >= 0 && read(watch_fd, event, sizeof(event)) > 0 && !cancel_signal()) {
+	while (read(watch_fd, event, sizeof(event)) > 0 && !cancel_signal()) {
 		auto_buf struct buf text = { 0 };
 		struct error err;
 
@@ -162,8 +162,11 @@ int fetcher_start(struct cli *cli, struct fetcher *ret, struct error *err)
 {
 	auto_free char *folder = xstrdup("/tmp/" PROGRAM "-fetch.XXXXXX");
 	auto_fd int watch_fd = inotify_init1(IN_CLOEXEC);
+	auto_fd int root_fd = through_open_root(cli, err);
 	pid_t parent = getpid();
 
+	if (root_fd < 0)
+		return -1;
 	if (watch_fd < 0 || !mkdtemp(folder))
 		return err_sys(err, errno, "make a folder '%s'", folder);
 	if (inotify_add_watch(watch_fd, folder, IN_MOVED_TO) < 0) {
@@ -179,7 +182,8 @@ int fetcher_start(struct cli *cli, struct fetcher *ret, struct error *err)
 	if (ret->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() == parent)
-			serve(cli, watch_fd, folder);
+			serve(cli, root_fd, watch_fd, folder);
+		remove_tree(folder); /* who asks now sees that nobody is there */
 		_exit(0);
 	}
 	ret->folder = take_ptr(folder);

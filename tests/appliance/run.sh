@@ -621,6 +621,19 @@ pushes() {
 	nothing_left
 }
 
+# In a store that no command has made yet; more than one, as two processes look for its folder.
+first_command() {
+	local n
+	for n in 1 2 3 4 5; do
+		export VENEER_ROOT=$tmp/first/$n/root
+		status 125 timeout 30 "$VENEER" run --rm localhost:1/x true
+		has "Unable to find image 'localhost:1/x:latest' locally" "$errors"
+		has 'Get "http://localhost:1/v2/x/manifests/latest"' "$errors"
+		nothing_left
+	done
+	is '' "$(find /tmp -maxdepth 1 -name 'veneer-fetch.*')"
+}
+
 with_registry() {
 	if command -v docker-registry >/dev/null && [ -e "$top/build/images/oci.tar" ]; then
 		case_ "$@"
@@ -689,6 +702,7 @@ case_ 'a pool on a further disk is found again' further_disks
 case_ 'room comes back to the host' room_comes_back
 case_ 'an odd folder of the store does no harm' odd_folders
 case_ 'a missing kernel is told of' no_kernel
+case_ 'the first command of a store may need an image' first_command
 with_registry 'an image is pulled from the network outside, and pushed' pulls
 as_root 'a command reads files below /run' input_file_in_run
 as_root 'an ordinary user has the rights it has outside' ordinary_user
