@@ -12,11 +12,12 @@
 #include "pullprint.h"
 #include "pullthrough.h"
 #include "registry/pull.h"
+#include "registry/resolve.h"
 #include "store.h"
 
 struct pull_opts {
 	const char *platform;
-	bool quiet;
+	bool all_tags, quiet;
 };
 
 /* The name in full; a reference to a tag or a digest. */
@@ -51,6 +52,8 @@ static int begin_output(const struct cli *cli, const struct pull_opts *opts, str
 {
 	if (parse_name(cli->words[0], ref, err) < 0)
 		return -1;
+	if (opts->all_tags)
+		return 0;
 	if (!opts->quiet && !ref->tag && !digest_is_set(&ref->digest))
 		printf("Using default tag: %s\n", REFERENCE_DEFAULT_TAG);
 	cli_flush();
@@ -59,11 +62,10 @@ static int begin_output(const struct cli *cli, const struct pull_opts *opts, str
 }
 
 /* @store: NULL: the one in the appliance. Returns 0, an exit status, or -1. */
-static int pull(struct cli *cli, struct store *store, const struct reference *ref,
-		const struct pull_opts *opts, struct error *err)
+static int pull_image(struct cli *cli, struct store *store, const struct reference *ref,
+		      const struct pull_opts *opts, struct pull_result *ret, struct error *err)
 {
 	auto_pullprint struct pullprint printer = { 0 };
-	struct pull_result result;
 	const struct pull_args args = {
 		.ref = ref,
 		.platform = platform_of(opts),
@@ -73,13 +75,55 @@ static int pull(struct cli *cli, struct store *store, const struct reference *re
 	int status;
 
 	pullprint_init(&printer, stdout, opts->quiet);
-	status = store ? registry_pull(store, &args, &result, err)
-		       : pull_through(cli, &args, &result, err);
-	if (status)
-		return status;
-	pullprint_done(&printer);
-	print_result(ref, &result, opts->quiet);
+	status = store ? registry_pull(store, &args, ret, err) : pull_through(cli, &args, ret, err);
+	if (!status)
+		pullprint_done(&printer);
+	return status;
+}
+
+/* Each tag of the repository, until one fails. */
+static int pull_all(struct cli *cli, struct store *store, struct reference *ref,
+		    const struct pull_opts *opts, struct error *err)
+{
+	auto_strlist struct strlist tags = { 0 };
+	auto_free char *name = reference_canonical_name(ref), *familiar = reference_familiar(ref);
+	const struct registry_options options = cli_registry_options(cli);
+	bool news = false;
+
+	if (resolve_tags(&options, ref, &tags, err) < 0)
+		return -1;
+	for (size_t i = 0; i < tags.nr; i++) {
+		struct pull_result result;
+		int status;
+
+		free(ref->tag);
+		ref->tag = xstrdup(tags.items[i]);
+		status = pull_image(cli, store, ref, opts, &result, err);
+		if (status)
+			return status;
+		news |= result.news;
+		if (!opts->quiet)
+			printf("Digest: %s\n", result.digest.text);
+	}
+	if (!opts->quiet)
+		printf("Status: %s for %s\n",
+		       news ? "Downloaded newer image" : "Image is up to date", familiar);
+	printf("%s\n", name);
 	return 0;
+}
+
+static int pull(struct cli *cli, struct store *store, struct reference *ref,
+		const struct pull_opts *opts, struct error *err)
+{
+	struct pull_result result;
+	int status;
+
+	if (opts->all_tags)
+		return pull_all(cli, store, ref, opts, err);
+	status = pull_image(cli, store, ref, opts, &result, err);
+	if (!status)
+		print_result(ref, &result, opts->quiet);
+	return status;
 }
 
 static int run_pull(struct cli *cli, const void *values, struct error *err)
@@ -102,14 +146,20 @@ static int pull_outside(struct cli *cli, const void *values, struct error *err)
 static int check_pull(const struct cli *cli, const void *values, struct error *err)
 {
 	auto_reference struct reference ref = { 0 };
+	const struct pull_opts *opts = values;
 	struct platform platform;
 
-	if (platform_parse(platform_of(values), &platform, err) < 0)
+	if (platform_parse(platform_of(opts), &platform, err) < 0 ||
+	    parse_name(cli->words[0], &ref, err) < 0)
 		return -1;
-	return parse_name(cli->words[0], &ref, err);
+	if (opts->all_tags && (ref.tag || digest_is_set(&ref.digest)))
+		return err_set(err, ERR_USAGE, "tag can't be used with --all-tags/-a");
+	return 0;
 }
 
 static const struct opt pull_options[] = {
+	OPT_FLAG("all-tags", 'a', pull_opts, all_tags,
+		 "Download all tagged images in the repository"),
 	OPT_VALUE(OPT_STRING, "platform", 0, pull_opts, platform, "string",
 		  "Pull this platform of an image that has several, as\n"
 		  "os[/arch[/variant]] (DOCKER_DEFAULT_PLATFORM)"),

@@ -26,6 +26,7 @@ static void head_done(struct http_head *head)
 {
 	free(head->content_type);
 	free(head->location);
+	free(head->link);
 	challenge_list_done(&head->challenges);
 	*head = (struct http_head){ .retry_after_seconds = -1,
 				    .range_start = -1,
@@ -101,6 +102,9 @@ static void take_header(struct http_transfer *transfer, const char *line)
 	if ((value = value_of(line, "content-type"))) {
 		free(head->content_type);
 		head->content_type = xstrdup(value);
+	} else if ((value = value_of(line, "link"))) {
+		free(head->link);
+		head->link = xstrdup(value);
 	} else if ((value = value_of(line, "www-authenticate"))) {
 		challenge_parse(value, &head->challenges);
 	} else if ((value = value_of(line, "retry-after"))) {

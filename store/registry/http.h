@@ -67,6 +67,7 @@ struct http_request {
 struct http_head {
 	long status; /* 0: none came */
 	char *content_type;
+	char *link; /* the value of the last Link; NULL: none */
 	struct challenge_list challenges;
 	int64_t retry_after_seconds; /* -1: not said */
 	int64_t range_start;	     /* of a 206; -1: not said */

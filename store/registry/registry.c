@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/registry.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +9,14 @@
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/jsonfield.h"
 #include "base/log.h"
 #include "limits.h"
 #include "oci/descriptor.h"
 #include "oci/reference.h"
 #include "registry/auth.h"
 #include "registry/endpoint.h"
+#include "registry/link.h"
 #include "registry/location.h"
 #include "registry/transport.h"
 
@@ -177,7 +180,8 @@ void registry_document_done(struct registry_document *document)
 {
 	buf_done(&document->bytes);
 	free(document->content_type);
-	document->content_type = NULL;
+	free(document->link);
+	document->content_type = document->link = NULL;
 }
 
 /* ---- documents ---- */
@@ -359,6 +363,7 @@ static int get_document(struct registry *registry, const char *kind, const char 
 			       LIMIT_JSON_BYTES);
 	ret->bytes = answer.body;
 	ret->content_type = take_ptr(answer.head.content_type);
+	ret->link = take_ptr(answer.head.link);
 	answer.body = (struct buf){ 0 };
 	return 0;
 }
@@ -373,6 +378,71 @@ int registry_blob(struct registry *registry, const struct digest *digest,
 		  struct registry_document *ret, struct error *err)
 {
 	return get_document(registry, "blobs", digest->text, NULL, ret, NULL, err);
+}
+
+static int add_tags(const struct registry_document *document, struct strlist *ret,
+		    struct error *err)
+{
+	auto_json json_t *json = NULL;
+	const json_t *tags;
+
+	if (jsonfield_load(document->bytes.data ?: "", document->bytes.len, LIMIT_JSON_BYTES, &json,
+			   err) < 0)
+		return err_add(err, "list of tags");
+	tags = json_object_get(json, "tags");
+	if (tags && !json_is_array(tags) && !json_is_null(tags))
+		return err_set(err, ERR_REMOTE, "list of tags: \"tags\" is no list");
+	if (ret->nr + json_array_size(tags) > LIMIT_TAGS)
+		return err_set(err, ERR_LIMIT, "more than %u tags", LIMIT_TAGS);
+	for (size_t i = 0; i < json_array_size(tags); i++) {
+		const char *text = json_string_value(json_array_get(tags, i));
+		auto_free char *name = xasprintf("x:%s", text ? text : "");
+		auto_reference struct reference ref = { 0 };
+		struct error ignored;
+
+		if (reference_parse(name, &ref, &ignored) == 0 && ref.tag &&
+		    strcmp(ref.tag, text) == 0)
+			strlist_add(ret, text);
+	}
+	return 0;
+}
+
+/* Returns new, or NULL at the end or with *ret_elsewhere. */
+static char *next_page(const struct registry *registry, const struct registry_document *document,
+		       bool *ret_elsewhere)
+{
+	auto_free char *target = document->link ? link_next(document->link) : NULL;
+	char *page = target ? link_tags(target, registry->host, registry->path) : NULL;
+
+	*ret_elsewhere = target && !page;
+	return page;
+}
+
+int registry_tags(struct registry *registry, struct strlist *ret, enum refusal *ret_refusal,
+		  struct error *err)
+{
+	auto_free char *page = xstrdup("list");
+
+	while (registry_fall_back(registry))
+		;
+	for (unsigned nr = 0; page; nr++) {
+		auto_registry_document struct registry_document document = { 0 };
+		bool elsewhere;
+
+		if (get_document(registry, "tags", page, NULL, &document, ret_refusal, err) < 0)
+			return -1;
+		*ret_refusal = REFUSAL_OTHER;
+		if (add_tags(&document, ret, err) < 0)
+			return -1;
+		free(page);
+		page = next_page(registry, &document, &elsewhere);
+		if (elsewhere)
+			return err_set(err, ERR_REMOTE, "the list of tags goes on elsewhere");
+		if (nr >= LIMIT_TAG_PAGES)
+			return err_set(err, ERR_LIMIT, "the list of tags has more than %u pages",
+				       LIMIT_TAG_PAGES);
+	}
+	return 0;
 }
 
 /* ---- for transfers that are made elsewhere ---- */

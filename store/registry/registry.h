@@ -71,6 +71,7 @@ int registry_meet(struct registry *registry, struct error *err);
 struct registry_document {
 	struct buf bytes;
 	char *content_type; /* NULL: not said */
+	char *link;	    /* likewise */
 };
 
 void registry_document_done(struct registry_document *document);
@@ -90,6 +91,15 @@ int registry_manifest(struct registry *registry, const char *what, struct regist
 /* A small blob; likewise. */
 int registry_blob(struct registry *registry, const struct digest *digest,
 		  struct registry_document *ret, struct error *err);
+
+/**
+ * registry_tags - the names of all tags of the repository, those that are none left out
+ *
+ * Mirrors are not asked, now and later: they may have some of them only. ERR_LIMIT for a list
+ * without an end, ERR_REMOTE for one that goes on elsewhere; else as registry_manifest().
+ */
+int registry_tags(struct registry *registry, struct strlist *ret, enum refusal *ret_refusal,
+		  struct error *err);
 
 /* ---- for transfers that are made elsewhere ---- */
 

@@ -128,6 +128,21 @@ int resolve_manifest(struct registry *registry, const struct reference *ref,
 	return err_set(err, ERR_LIMIT, "indexes are nested more than %d deep", LIMIT_INDEX_DEPTH);
 }
 
+int resolve_tags(const struct registry_options *options, const struct reference *ref,
+		 struct strlist *ret, struct error *err)
+{
+	auto_registry struct registry *registry = NULL;
+	enum refusal refusal = REFUSAL_OTHER;
+
+	if (registry_open(options, ref, &registry, err) < 0)
+		return -1;
+	if (registry_tags(registry, ret, &refusal, err) == 0)
+		return 0;
+	if (refusal == REFUSAL_OTHER || refusal == REFUSAL_NO_MANIFEST)
+		return err_add(err, "tags of %s", ref->path);
+	return refused(ref, refusal, err);
+}
+
 int resolve_use_config(struct resolved *resolved, struct buf *bytes, struct error *err)
 {
 	const struct manifest *manifest = &resolved->manifest;

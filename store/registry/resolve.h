@@ -38,6 +38,10 @@ void resolved_done(struct resolved *resolved);
 int resolve_manifest(struct registry *registry, const struct reference *ref,
 		     const struct platform *platform, struct resolved *ret, struct error *err);
 
+/* All tags of a repository. Docker's messages; errors of registry_tags(). */
+int resolve_tags(const struct registry_options *options, const struct reference *ref,
+		 struct strlist *ret, struct error *err);
+
 /**
  * resolve_config - the config that the manifest names
  *

@@ -503,6 +503,64 @@ static void test_mirror(void)
 	check_mirror(&page, 0, 2);
 }
 
+static void test_tags(void)
+{
+	const struct page pages[] = {
+		{ .path = "/v2/x/tags/list",
+		  .body = "{\"name\":\"x\",\"tags\":[\"1\",\"-\",\"a b\",3,\"b@sha256:1\"]}",
+		  .extra = "Link: </v2/x/tags/list?last=1>; rel=\"next\"",
+		  .mischief = STATUS,
+		  .status = 200,
+		  .text = "{\"name\":\"x\",\"tags\":[\"1\",\"-\",\"a b\",3,\"b@sha256:1\"]}" },
+		{ .path = "/v2/x/tags/list?last=1",
+		  .mischief = STATUS,
+		  .status = 200,
+		  .extra = "Link: <?last=2>; rel=\"next\"",
+		  .text = "{\"tags\":[\"2\"]}" },
+		{ .path = "/v2/x/tags/list?last=2", .body = "{\"tags\":null}" },
+		{ NULL },
+	};
+	auto_client struct client client = client_of(pages, NULL);
+	auto_strlist struct strlist tags = { 0 };
+	enum refusal refusal;
+
+	CU_ASSERT_EQUAL(registry_tags(client.registry, &tags, &refusal, &client.err), 0);
+	CU_ASSERT_EQUAL_FATAL(tags.nr, 2);
+	CU_ASSERT_STRING_EQUAL(tags.items[0], "1");
+	CU_ASSERT_STRING_EQUAL(tags.items[1], "2");
+}
+
+static void refuse_tags(const char *text, const char *link, enum err_kind kind, const char *why)
+{
+	const struct page pages[] = { { .path = "/v2/x/tags/list",
+					.mischief = STATUS,
+					.status = 200,
+					.extra = link,
+					.text = text },
+				      { .path = "/v2/x/tags/list?x",
+					.mischief = STATUS,
+					.status = 200,
+					.extra = link,
+					.text = text },
+				      { NULL } };
+	auto_client struct client client = client_of(pages, NULL);
+	auto_strlist struct strlist tags = { 0 };
+	enum refusal refusal;
+
+	CU_ASSERT_EQUAL(registry_tags(client.registry, &tags, &refusal, &client.err), -1);
+	check_kind(&client, kind, why);
+}
+
+static void test_wrong_tags(void)
+{
+	refuse_tags("{\"tags\":[\"1\"]}", "Link: <?x>; rel=next", ERR_LIMIT,
+		    "the list of tags has more than");
+	refuse_tags("{}", "Link: <http://other/v2/x/tags/list?x>; rel=next", ERR_REMOTE,
+		    "goes on elsewhere");
+	refuse_tags("{\"tags\":{}}", NULL, ERR_REMOTE, "is no list");
+	refuse_tags("<html>", NULL, ERR_CORRUPT, "list of tags");
+}
+
 static void test_endpoint(void)
 {
 	static const char *const near[] = { "localhost",      "localhost:5000", "LOCALHOST:1",
@@ -530,4 +588,6 @@ UNIT_SUITE(registry, { "a manifest comes with its digest", test_manifest },
 	   { "credentials stay with their host", test_redirect },
 	   { "secrets stay with their server", test_secrets },
 	   { "a mirror is asked first, the registry after it", test_mirror },
+	   { "tags come in pages", test_tags },
+	   { "a list of tags that has no end, or is none", test_wrong_tags },
 	   { "redirects end", test_redirect_loop }, { "where a registry is", test_endpoint });

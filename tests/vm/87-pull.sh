@@ -149,6 +149,30 @@ pulls_twice_at_once() {
 	healthy
 }
 
+# Every tag, in the order of the registry; one repeated as it was.
+pulls_all_tags() {
+	fresh_store 2G
+	for tag in a b; do
+		copy_image "docker://$host/debian:12" "docker://$host/many:$tag"
+	done
+	out=$("$VENEER" pull -a "$host/many")
+	contains 'a: Pulling from many' "$out"
+	contains "Digest: $digest
+b: Pulling from many" "$out"
+	is "Digest: $digest
+Status: Downloaded newer image for $host/many
+$host/many" "$(printf '%s\n' "$out" | tail -n 3)"
+	is "a
+b" "$("$VENEER" images --format '{{.Tag}}' "$host/many" | sort)"
+	contains "Status: Image is up to date for $host/many" "$("$VENEER" pull -a "$host/many")"
+	is "$host/many" "$("$VENEER" pull -aq "$host/many")"
+	fails 1 "$VENEER" pull -a "$host/many:a"
+	is "tag can't be used with --all-tags/-a" "$stderr"
+	fails 1 "$VENEER" pull -a "$host/nothing"
+	contains "repository $host/nothing not found: name unknown" "$stderr"
+	healthy
+}
+
 start_registry
 copy_image "oci-archive:$IMAGES/oci.tar" "docker://$host/debian:12"
 skopeo inspect --raw --tls-verify=false "docker://$host/debian:12" >"$WORK/manifest"
@@ -161,3 +185,4 @@ case_ 'a layer of other bytes tags nothing, and what was finished stays' refuses
 case_ 'what is not there is said in Docker'"'"'s words' says_what_is_missing
 case_ 'an end in the midst leaves nothing half made' ends_early
 case_ 'two pulls of the same layers at once' pulls_twice_at_once
+case_ 'pull -a pulls every tag' pulls_all_tags
