@@ -60,8 +60,9 @@ ALL_LD   := $(CFLAGS) -pthread -no-pie -Wl,--as-needed $(if $(SANITIZE),-fsaniti
 LINKED_IN := libarchive libcrypto sqlite3 jansson libzstd liblzma blkid ext2fs
 PKG_A     = $(call once,PKG_A,$(shell pkg-config --libs $(LINKED_IN)) \
             $(filter-out -ldl -pthread,$(shell pkg-config --static --libs libcrypto)))
-PKG_SO    = $(call once,PKG_SO,$(shell pkg-config --libs libisal))
-LIBS      = -Wl,-Bstatic $(PKG_A) -lbz2 -lcom_err -Wl,-Bdynamic $(PKG_SO) -ldl -lm
+# Only for tests that call it themselves.
+PKG_ISAL  = $(call once,PKG_ISAL,$(shell pkg-config --libs libisal))
+LIBS      = -Wl,-Bstatic $(PKG_A) -lbz2 -lcom_err -Wl,-Bdynamic -ldl -lm
 
 # A layer sees itself and the layers below it: an upward #include does not compile.
 INC_driver := -Idriver
@@ -95,7 +96,7 @@ $(OUT)/$(NAME): $(MAIN) $(CLI) $(STORE) $(DRIVER)
 WRAPS  = $(addprefix -Wl$(comma)--wrap=,$(sort $(shell grep -oh '__wrap_[a-z_0-9]*' $(UNIT_C) | sed 's/__wrap_//')))
 $(OUT)/unit: $(UNIT) $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LD) $(WRAPS) -o $@ $^ $(LIBS) -lcunit
+	$(Q)$(CC) $(ALL_LD) $(WRAPS) -o $@ $^ $(LIBS) $(PKG_ISAL) -lcunit
 
 $(OUT)/test-tool: $(TOOL) $(CLI) $(STORE) $(DRIVER)
 	$(call say,LD,$@)
@@ -125,7 +126,7 @@ $(filter-out $(BENCH_BARE),$(BENCH_TOOLS)): $(STORE) $(DRIVER)
 $(BENCH_TOOLS): $(OUT)/bench/%: $(OUT)/tests/bench/%.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS) $(PKG_ISAL)
 
 # What a program pays that may use libdevmapper, before its first line.
 $(OUT)/bench/by_hand_dm: $(OUT)/tests/bench/by_hand.o

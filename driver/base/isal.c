@@ -15,6 +15,7 @@ static void load(void)
 {
 	const struct library_symbol symbols[] = {
 		{ "crc32_iscsi", &lib.crc32_iscsi },
+		{ "crc32_gzip_refl", &lib.crc32_gzip_refl },
 		{ "isal_inflate_init", &lib.inflate_init },
 		{ "isal_inflate_reset", &lib.inflate_reset },
 		{ "isal_inflate", &lib.inflate },

@@ -12,6 +12,7 @@
 
 struct isal {
 	__typeof__(crc32_iscsi) *crc32_iscsi;
+	__typeof__(crc32_gzip_refl) *crc32_gzip_refl;
 	__typeof__(isal_inflate_init) *inflate_init;
 	__typeof__(isal_inflate_reset) *inflate_reset;
 	__typeof__(isal_inflate) *inflate;

@@ -5,8 +5,6 @@
  */
 #include "layer/gzip.h"
 
-#include <isa-l/crc.h>
-#include <isa-l/igzip_lib.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/isal.h"
 
 #define LEVEL	    1 /* see deflate.c */
 #define BLOCK_BYTES ((size_t)1024 * 1024)
@@ -56,7 +55,7 @@ static void compress_slot(struct slot *slot, uint8_t *level_buf)
 {
 	struct isal_zstream stream;
 
-	isal_deflate_init(&stream);
+	isal_get()->deflate_init(&stream);
 	stream.level = LEVEL;
 	stream.level_buf = level_buf;
 	stream.level_buf_size = ISAL_DEF_LVL1_DEFAULT;
@@ -65,7 +64,7 @@ static void compress_slot(struct slot *slot, uint8_t *level_buf)
 	stream.avail_in = (uint32_t)slot->in_len;
 	stream.next_out = slot->out;
 	stream.avail_out = BLOCK_BYTES + SLOP_BYTES;
-	slot->result = isal_deflate(&stream);
+	slot->result = isal_get()->deflate(&stream);
 	slot->out_len = BLOCK_BYTES + SLOP_BYTES - stream.avail_out;
 	if (stream.avail_in || !stream.avail_out)
 		slot->result = STATELESS_OVERFLOW;
@@ -218,7 +217,7 @@ static int hand_over(struct gzip *gzip, struct error *err)
 {
 	struct slot *slot = &gzip->slots[gzip->next];
 
-	gzip->crc = crc32_gzip_refl(gzip->crc, slot->in, slot->in_len);
+	gzip->crc = isal_get()->crc32_gzip_refl(gzip->crc, slot->in, slot->in_len);
 	gzip->total += (uint32_t)slot->in_len;
 	pthread_mutex_lock(&gzip->lock);
 	slot->state = SLOT_FULL;
