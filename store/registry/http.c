@@ -22,7 +22,7 @@
 
 /* ---- headers ---- */
 
-static void head_done(struct http_head *head)
+void http_head_done(struct http_head *head)
 {
 	free(head->content_type);
 	free(head->location);
@@ -121,19 +121,17 @@ static void take_header(struct http_transfer *transfer, const char *line)
 	}
 }
 
-static size_t on_header(char *data, size_t one, size_t size, void *ctx)
+size_t http_take_line(struct http_transfer *transfer, const char *data, size_t size)
 {
-	struct http_transfer *transfer = ctx;
 	struct http_head *head = &transfer->head;
 	auto_free char *line = xasprintf("%.*s", (int)(size < 32768 ? size : 32768), data);
 
-	(void)one;
 	line[strcspn(line, "\r\n")] = '\0';
 	if (strncasecmp(line, "HTTP/", 5) == 0) {
 		const char *status = strchr(line, ' ');
 		bool redirected = head->redirected || head->status / 100 == 3;
 
-		head_done(head);
+		http_head_done(head);
 		head->redirected = redirected;
 		head->status = status ? strtol(status, NULL, 10) : 0;
 	}
@@ -142,6 +140,12 @@ static size_t on_header(char *data, size_t one, size_t size, void *ctx)
 		return size ? 0 : 1; /* ends the transfer */
 	take_header(transfer, line);
 	return size;
+}
+
+static size_t on_header(char *data, size_t one, size_t size, void *ctx)
+{
+	(void)one;
+	return http_take_line(ctx, data, size);
 }
 
 /* Comes once in a second at least, also when nothing moves. */
@@ -347,7 +351,7 @@ int http_transfer_init(struct http_transfer *transfer, const struct curllib *lib
 	transfer->curl = take_kept(request->keep) ?: lib->easy_init();
 	if (!transfer->curl)
 		return err_set(err, ERR_IO, "libcurl cannot begin a transfer");
-	head_done(&transfer->head);
+	http_head_done(&transfer->head);
 	if (set_common(transfer, request) || set_special(transfer, request) ||
 	    set_method(transfer, request) || set_tls(transfer, request) ||
 	    lib->easy_setopt(transfer->curl, CURLOPT_WRITEFUNCTION, write) ||
@@ -364,7 +368,7 @@ void http_transfer_done(struct http_transfer *transfer)
 		return;
 	give_back(transfer);
 	transfer->lib->slist_free_all(transfer->lines);
-	head_done(&transfer->head);
+	http_head_done(&transfer->head);
 	transfer->curl = NULL;
 	transfer->lines = NULL;
 }
@@ -429,7 +433,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *ctx)
 
 void http_answer_done(struct http_answer *answer)
 {
-	head_done(&answer->head);
+	http_head_done(&answer->head);
 	secret_buf_done(&answer->body);
 }
 
@@ -440,7 +444,7 @@ int http_get(const struct curllib *lib, const struct http_request *request, size
 	struct body body = { ret, max_bytes };
 
 	*ret = (struct http_answer){ 0 };
-	head_done(&ret->head);
+	http_head_done(&ret->head);
 	if (request->secret)
 		secret_buf_init(&ret->body, max_bytes);
 	if (http_transfer_init(&transfer, lib, request, on_body, &body, err) < 0)

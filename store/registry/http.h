@@ -91,6 +91,13 @@ struct http_transfer {
 	char detail[CURL_ERROR_SIZE];
 };
 
+/*
+ * A line of the answer's beginning, as it came; size is its length, and what is returned unless
+ * there were too many. For libcurl, and for who tests it: lib and head alone are used.
+ */
+size_t http_take_line(struct http_transfer *transfer, const char *data, size_t size);
+void http_head_done(struct http_head *head);
+
 /* As CURLOPT_WRITEFUNCTION. */
 typedef size_t http_write_fn(char *data, size_t one, size_t size, void *ctx);
 

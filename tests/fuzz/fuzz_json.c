@@ -15,6 +15,8 @@
 #include "oci/config.h"
 #include "oci/docker_manifest.h"
 #include "oci/manifest.h"
+#include "registry/refusal.h"
+#include "registry/transport.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -118,8 +120,26 @@ static void check_config(const void *data, size_t len)
 	must(same(&text, &again), "our config is stable");
 }
 
+/* What a registry answers in the place of a document, and what we know of it. */
+static void check_registry(const void *data, size_t len)
+{
+	const struct http_head head = { .status = 403 };
+	struct registry_table table = { 0 };
+	json_auto_t *json = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
+	auto_buf struct buf body = { 0 };
+	struct error err = { 0 };
+
+	buf_append(&body, data, len);
+	refusal_read(&head, &body, &err);
+	must(*err.text, "a refusal has a text");
+	if (json)
+		registry_table_read(json, &table, &err);
+	registry_table_done(&table);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+	check_registry(data, len);
 	check_manifest(data, len);
 	check_index(data, len);
 	check_docker_manifest(data, len);

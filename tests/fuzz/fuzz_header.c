@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_header - the beginning of an answer: status, challenges, Link, Retry-After, ranges
+ *
+ * Seeds: tests/spec/header.
+ *
+ * Beyond "no crash": numbers are -1 or fit, a link never leads away from its host, and there is
+ * an end to how much is taken.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "limits.h"
+#include "registry/http.h"
+#include "registry/link.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void must(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "does not hold: %s\n", what);
+	abort();
+}
+
+static void check_link(const char *value)
+{
+	auto_free char *target = link_next(value);
+	auto_free char *page = target ? link_tags(target, "h:1", "a/b") : NULL;
+
+	must(!page || strncmp(page, "list?", 5) == 0, "a page is one of the list");
+	must(!page || !strpbrk(page, " \t\r\n#"), "a page can stand in a request");
+}
+
+static void check_head(const struct http_head *head)
+{
+	must(head->retry_after_seconds >= -1, "a pause is no time before now");
+	must(head->range_start >= -1, "a range begins in the file");
+	must(head->content_length >= -1, "a length is none, or is one");
+	must(head->challenges.nr <= LIMIT_CHALLENGES, "challenges are bounded");
+	if (head->link)
+		check_link(head->link);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct http_transfer transfer = { 0 };
+	struct error err;
+	size_t taken = 1;
+
+	transfer.lib = curllib_get(&err);
+	must(transfer.lib != NULL, "there is libcurl");
+	http_head_done(&transfer.head);
+	while (len && taken) {
+		const uint8_t *newline = memchr(data, '\n', len);
+		size_t size = newline ? (size_t)(newline - data) + 1 : len;
+		auto_free char *line = xmalloc(size);
+
+		memcpy(line, data, size); /* so that a byte too many is seen */
+		taken = http_take_line(&transfer, line, size);
+		must(taken == 0 || taken == size, "a line is taken as a whole");
+		check_head(&transfer.head);
+		data += size;
+		len -= size;
+	}
+	http_head_done(&transfer.head);
+	return 0;
+}
