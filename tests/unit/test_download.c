@@ -6,6 +6,7 @@
 
 #include "layerbox.h"
 #include "oci/reference.h"
+#include "registry/transport.h"
 #include "registrybox.h"
 
 #define NR	  5
@@ -21,6 +22,9 @@ struct layers {
 	struct box folder;
 	/* Once there is a server. */
 	struct registrybox box;
+	int mirror_port; /* 0: there is none */
+	struct registry_row row;
+	struct registry_table table;
 	struct registry *registry;
 	struct download *download;
 	struct error err;
@@ -76,7 +80,9 @@ static void layers_start(struct layers *layers, const bool *unwanted)
 {
 	auto_reference struct reference ref = { 0 };
 	auto_free char *name = NULL;
-	const struct registry_options options = { .pause_ms = 1, .limits.stall_seconds = 1 };
+	const struct registry_options options = { .table = &layers->table,
+						  .pause_ms = 1,
+						  .limits.stall_seconds = 1 };
 	struct registry_document document;
 	struct download_args args = { .layers = layers->descs,
 				      .nr_layers = layers->nr,
@@ -89,10 +95,16 @@ static void layers_start(struct layers *layers, const bool *unwanted)
 	layers->box = registry_start(layers->pages);
 	name = xasprintf("127.0.0.1:%d/x:1", layers->box.server.port);
 	CU_ASSERT_EQUAL_FATAL(reference_parse(name, &ref, &layers->err), 0);
+	if (layers->mirror_port) {
+		layers->row.host = xstrdup(ref.domain);
+		strlist_take(&layers->row.mirrors, xasprintf("127.0.0.1:%d", layers->mirror_port));
+		layers->table = (struct registry_table){ .rows = &layers->row, .nr = 1 };
+	}
 	CU_ASSERT_EQUAL_FATAL(registry_open(&options, &ref, &layers->registry, &layers->err), 0);
-	/* That it speaks http is found out by whoever asks first. */
+	/* That it speaks http is found out by whoever asks first; a mirror that has it, stays. */
 	CU_ASSERT_EQUAL(registry_manifest(layers->registry, "1", &document, NULL, &layers->err),
-			-1);
+			layers->mirror_port ? 0 : -1);
+	registry_document_done(&document);
 	args.registry = layers->registry;
 	CU_ASSERT_EQUAL_FATAL(download_new(&args, &layers->download, &layers->err), 0);
 }
@@ -102,6 +114,8 @@ static void layers_done(struct layers *layers)
 	download_free(layers->download);
 	registry_free(layers->registry);
 	registry_stop(&layers->box);
+	free(layers->row.host);
+	strlist_done(&layers->row.mirrors);
 	for (size_t i = 0; i < layers->nr; i++) {
 		free(layers->bodies[i]);
 		free(layers->paths[i]);
@@ -420,6 +434,48 @@ static void test_stop(void)
 	}
 }
 
+/* A mirror that does so, and how often the registry itself is asked for the layer. */
+static void check_mirror(struct page changes, bool lies, unsigned requests)
+{
+	const size_t len = 3000000;
+	auto_layers struct layers layers = layers_new(&len, 1);
+	auto_buf struct buf bytes = { 0 };
+	struct page pages[] = { changes, { .path = "/v2/x/manifests/1", .body = "{}" }, { NULL } };
+	struct registrybox mirror;
+
+	pages[0].path = layers.pages[0].path;
+	pages[0].body = layers.pages[0].body;
+	pages[0].len = len;
+	mirror = registry_start(pages);
+	layers.mirror_port = mirror.server.port;
+	layers_start(&layers, NULL);
+	if (lies) {
+		download_begin(layers.download, 0);
+		CU_ASSERT_EQUAL(read_begun(&layers, &bytes), 0);
+		CU_ASSERT_TRUE(download_was_resumed(layers.download, 0));
+		download_restart(layers.download, 0);
+	}
+	check_all(&layers);
+	CU_ASSERT_EQUAL(layers.box.seen->hits[0], requests);
+	CU_ASSERT_EQUAL(mirror.seen->hits[0], 1);
+	registry_stop(&mirror);
+}
+
+static void test_mirror(void)
+{
+	check_mirror((struct page){ 0 }, false, 0);
+	check_mirror((struct page){ .mischief = CUT, .at = 1000000 }, false, 1);
+	check_mirror((struct page){ .mischief = STATUS, .status = 404 }, false, 1);
+	check_mirror((struct page){ .mischief = STATUS, .status = 503 }, false, 1);
+	check_mirror((struct page){ .mischief = STATUS,
+				    .status = 401,
+				    .extra = "WWW-Authenticate: Basic realm=\"x\"" },
+		     false, 1);
+	check_mirror((struct page){ .mischief = TOO_SHORT }, false, 1);
+	check_mirror((struct page){ .mischief = SHORT_CHUNKED }, false, 1);
+	check_mirror((struct page){ .mischief = OTHER_BYTES }, true, 1);
+}
+
 static void test_no_place(void)
 {
 	const size_t lens[2] = { 1000, 1000 };
@@ -441,5 +497,6 @@ UNIT_SUITE(download, { "every byte of every layer", test_all }, { "three at a ti
 	   { "what passes is tried again", test_mended },
 	   { "ranges that are not what was asked", test_ranges },
 	   { "what does not get better", test_refused }, { "a foreign layer", test_foreign },
+	   { "what a mirror lacks comes from the registry", test_mirror },
 	   { "an end at any moment", test_stop },
 	   { "without a place to wait each comes at its turn", test_no_place });
