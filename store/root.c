@@ -18,12 +18,17 @@
 #define LOCK_PAUSE_MS	  10
 #define LOCK_PAUSE_MAX_MS 160
 
+/* In the order in which they are made: where the last one is, all are, so a new one comes last. */
 static const char *const parts[] = { "blobs", "blobs/sha256", "sessions",   "chains",
 				     "tmp",   "mounts",	      "containers", "volumes" };
 
 static int make_parts(int root_fd, const char *path, struct error *err)
 {
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+	const size_t nr = sizeof(parts) / sizeof(*parts);
+
+	if (faccessat(root_fd, parts[nr - 1], F_OK, 0) == 0)
+		return 0;
+	for (size_t i = 0; i < nr; i++) {
 		if (mkdirat(root_fd, parts[i], 0700) < 0 && errno != EEXIST)
 			return err_sys(err, errno, "create folder '%s/%s'", path, parts[i]);
 	}
