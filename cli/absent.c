@@ -10,7 +10,6 @@
 
 /* How to come to the same end. */
 #define NO_CONTAINERS "see '" PROGRAM " container --help' for what there is of containers"
-#define NO_SEARCH     "'skopeo list-tags docker://NAME' shows the tags of a repository"
 #define NO_VERIFY     "'" PROGRAM " check' compares catalogue, pool and labels"
 #define NO_VOLUME     "'" PROGRAM " attach --rw' makes a writable volume of an image"
 
@@ -19,7 +18,6 @@ static const struct {
 	const char *instead;
 } rows[] = {
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
-	{ "search", NO_SEARCH },
 	{ "verify", NO_VERIFY },
 	{ "volume", NO_VOLUME },
 };

@@ -59,6 +59,7 @@ extern const struct command cmd_rm;
 extern const struct command cmd_rmi;
 extern const struct command cmd_run;
 extern const struct command cmd_save;
+extern const struct command cmd_search;
 extern const struct command cmd_start;
 extern const struct command cmd_stop;
 extern const struct command cmd_system_df;

@@ -59,6 +59,7 @@ const struct command *const command_table[] = {
 	&cmd_rmi,
 	&cmd_run,
 	&cmd_save,
+	&cmd_search,
 	&cmd_start,
 	&cmd_stop,
 	&cmd_system_df,

@@ -104,6 +104,7 @@ stage lint make --no-print-directory -j"$jobs" lint
 unit unit-gcc
 stage usage tests/cli/usage.sh build/plain/veneer
 stage login env REGISTRY_MUST_WORK=1 tests/cli/login.sh build/plain/veneer
+stage search tests/cli/search.sh build/plain/veneer
 unit unit-clang CC=clang
 unit unit-gcc-sanitized SANITIZE=address,undefined
 if stage images make --no-print-directory -j"$jobs" images vm-programs &&

@@ -81,7 +81,13 @@ absent() {
 		"$(head -n 1 "$work/err" | grep -o '^.* is not in this version: ')"
 	same "stdout of: ${*:3}" '' "$(cat "$work/out")"
 }
-absent search 1 search debian
+search='veneer search [OPTIONS] TERM'
+says 1 "$(hint "veneer: 'veneer search' requires 1 argument" "$search" 'veneer search')" search
+says 1 'limit 200 is outside the range of [1, 100]' search --limit 200 x
+says 1 "invalid filter 'name'" search -f name=x x
+says 1 "invalid filter 'stars=many'" search -f stars=many x
+says 1 "invalid filter 'is-official=2'" search --filter is-official=2 x
+says 1 "invalid term 'https://x.example/y': leave out what stands before the host" search https://x.example/y
 cp='veneer cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-
 	veneer cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH'
 says 1 "$(hint "veneer: 'veneer cp' requires 2 arguments" "$cp" 'veneer cp')" cp x
@@ -122,7 +128,7 @@ says 1 "--keep-storage is not supported: '--filter until=24h' keeps what was use
 says 1 '--volumes is not supported' system prune -f --volumes
 says 1 'progress=plain and quiet cannot be used together' build -q --progress plain "$work"
 
-same 'help of what is absent' "$("$veneer" search 2>&1 | head -n 1)" "$("$veneer" help search 2>&1)"
+same 'help of what is absent' "$("$veneer" volume 2>&1 | head -n 1)" "$("$veneer" help volume 2>&1)"
 says 1 'unknown help topic: foo bar' help foo bar
 says 1 'unable to parse logging level: loud' -l loud version
 says 64 'template parsing error: template: :1: unclosed action' version -f '{{'
