@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "cmd.h"
+#include "oci/manifest.h"
 #include "oci/reference.h"
 #include "pullprint.h"
 #include "pushthrough.h"
@@ -12,6 +13,7 @@
 #include "store.h"
 
 struct push_opts {
+	const char *compression_format;
 	const char *platform;
 	bool all_tags;
 	bool quiet;
@@ -33,6 +35,16 @@ static int parse_name(const char *text, const struct push_opts *opts, struct ref
 	return -1;
 }
 
+/* NULL: none is asked for, or one that there is not. */
+static const char *layer_type(const struct push_opts *opts)
+{
+	const char *format = opts->compression_format ?: "";
+
+	return strcmp(format, "gzip") == 0   ? MEDIA_OCI_LAYER_GZIP
+	       : strcmp(format, "zstd") == 0 ? MEDIA_OCI_LAYER_ZSTD
+					     : NULL;
+}
+
 typedef int push_fn(struct cli *cli, const struct push_args *args, struct error *err);
 
 static int push_with(push_fn *push, struct cli *cli, const struct push_opts *opts,
@@ -49,6 +61,7 @@ static int push_with(push_fn *push, struct cli *cli, const struct push_opts *opt
 	int result;
 
 	args.options.push = true;
+	args.layer_type = layer_type(opts);
 	if (parse_name(cli->words[0], opts, &ref, err) < 0)
 		return -1;
 	if (!opts->quiet && !opts->all_tags && !ref.tag)
@@ -92,12 +105,19 @@ static int check_push(const struct cli *cli, const void *values, struct error *e
 	if (opts->platform)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--platform is not supported: an image here has one platform");
+	if (opts->compression_format && !layer_type(opts))
+		return err_set(err, ERR_USAGE,
+			       "no compression format '%s': there are gzip and zstd",
+			       opts->compression_format);
 	return parse_name(cli->words[0], opts, &ref, err);
 }
 
 static const struct opt push_options[] = {
 	OPT_FLAG("all-tags", 'a', push_opts, all_tags,
 		 "Push all tags of an image to the repository"),
+	OPT_VALUE(
+		OPT_STRING, "compression-format", 0, push_opts, compression_format, "gzip|zstd",
+		"Compress all layers so (default: as they came,\nand what was made here with gzip)"),
 	{
 		.name = "platform",
 		.kind = OPT_STRING,

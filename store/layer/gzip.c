@@ -13,13 +13,13 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/cpus.h"
 #include "base/isal.h"
 
 #define LEVEL	    1 /* see deflate.c */
 #define BLOCK_BYTES ((size_t)1024 * 1024)
 #define SLOP_BYTES \
 	((size_t)16 * 1024) /* by which noise grows: 5 bytes for each 65535, and the end */
-#define THREADS_MAX 64u
 
 enum slot_state {
 	SLOT_EMPTY,
@@ -106,13 +106,6 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static unsigned int count_cpus(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return cpus < 1 ? 1 : cpus < (long)THREADS_MAX ? (unsigned int)cpus : THREADS_MAX;
-}
-
 static int start_threads(struct gzip *gzip, unsigned int wanted, struct error *err)
 {
 	sigset_t all, old;
@@ -134,7 +127,7 @@ int gzip_new(int (*write)(void *ctx, const void *data, size_t len, struct error 
 	auto_gzip struct gzip *gzip = xcalloc(1, sizeof(*gzip));
 
 	if (!threads)
-		threads = count_cpus();
+		threads = cpus_online();
 	gzip->write = write;
 	gzip->ctx = ctx;
 	gzip->hasher = hasher_new();

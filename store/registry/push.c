@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "layer/gzip.h"
+#include "layer/zstd.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
 #include "registry/origin.h"
@@ -126,9 +127,19 @@ static const char *mountable(const struct push *push, const char *repository)
 	return repository + len + 1;
 }
 
-static void add_known(struct item *item, const struct digest *digest, uint64_t size,
-		      const char *type, const char *mount_from)
+/* Is it asked for, or good enough? */
+static bool is_wanted(const struct push *push, const char *type)
 {
+	const char *wanted = push->args->layer_type;
+
+	return !wanted || strcmp(oci_type(type), wanted) == 0;
+}
+
+static void add_known(const struct push *push, struct item *item, const struct digest *digest,
+		      uint64_t size, const char *type, const char *mount_from)
+{
+	if (!is_wanted(push, type))
+		return;
 	for (size_t i = 0; i < item->nr_known; i++) {
 		if (!digest_equal(&item->known[i].digest, digest))
 			continue;
@@ -151,17 +162,18 @@ static void find_known(struct push *push, struct item *item)
 	if (push->came.nr_layers) {
 		const struct descriptor *desc = &push->came.layers[item->layer];
 
-		add_known(item, &desc->digest, (uint64_t)desc->size_bytes, desc->media_type, NULL);
+		add_known(push, item, &desc->digest, (uint64_t)desc->size_bytes, desc->media_type,
+			  NULL);
 	}
 	if (digest_is_set(&layer->blob))
-		add_known(item, &layer->blob, layer->blob_bytes, type_of_kind(layer->blob_kind),
-			  NULL);
+		add_known(push, item, &layer->blob, layer->blob_bytes,
+			  type_of_kind(layer->blob_kind), NULL);
 	for (size_t i = 0; i < image->nr_blobs; i++) {
 		const struct remote_blob *blob = &image->blobs[i];
 
 		if (digest_equal(&blob->diff_id, &layer->diff_id))
-			add_known(item, &blob->digest, (uint64_t)blob->size_bytes, blob->media_type,
-				  mountable(push, blob->repository));
+			add_known(push, item, &blob->digest, (uint64_t)blob->size_bytes,
+				  blob->media_type, mountable(push, blob->repository));
 	}
 }
 
@@ -217,7 +229,8 @@ static void use_manifest(struct push *push)
 
 struct packing {
 	struct upload *upload;
-	struct gzip *gzip;
+	struct gzip *gzip; /* this one, or the other */
+	struct zstd *zstd;
 	int fd;
 	uint64_t bytes;
 };
@@ -236,7 +249,14 @@ static int pack(void *ctx, const void *data, size_t len, struct error *err)
 
 	if (cancel_check(err) < 0 || upload_has_failed(packing->upload, err))
 		return -1;
-	return gzip_add(packing->gzip, data, len, err);
+	return packing->zstd ? zstd_add(packing->zstd, data, len, err)
+			     : gzip_add(packing->gzip, data, len, err);
+}
+
+static int end_packing(struct packing *packing, struct digest *ret, struct error *err)
+{
+	return packing->zstd ? zstd_end(packing->zstd, ret, err)
+			     : gzip_end(packing->gzip, ret, err);
 }
 
 /* Nameless: a kill leaves nothing of it. */
@@ -247,18 +267,24 @@ static int open_temporary(const struct push *push, struct error *err)
 	return fd < 0 ? err_sys(err, errno, "temporary file in '%s'", push->folder) : fd;
 }
 
-static int compress(struct push *push, struct upload *upload, size_t layer, struct digest *ret,
+static int compress(struct push *push, struct upload *upload, struct item *item, struct digest *ret,
 		    uint64_t *ret_bytes, struct error *err)
 {
 	auto_fd int fd = open_temporary(push, err);
 	auto_gzip struct gzip *gzip = NULL;
+	auto_zstd struct zstd *zstd = NULL;
 	struct packing packing = { .upload = upload, .fd = fd };
 
-	if (fd < 0 || gzip_new(write_packed, &packing, 0, &gzip, err) < 0)
+	item->type = push->args->layer_type ?: MEDIA_OCI_LAYER_GZIP;
+	if (fd < 0)
+		return -1;
+	if (strcmp(item->type, MEDIA_OCI_LAYER_ZSTD) == 0)
+		packing.zstd = zstd = zstd_new(write_packed, &packing, 0);
+	else if (gzip_new(write_packed, &packing, 0, &gzip, err) < 0)
 		return -1;
 	packing.gzip = gzip;
-	if (push->origin->write_tar(push->origin, layer, pack, &packing, err) < 0 ||
-	    gzip_end(gzip, ret, err) < 0)
+	if (push->origin->write_tar(push->origin, item->layer, pack, &packing, err) < 0 ||
+	    end_packing(&packing, ret, err) < 0)
 		return -1;
 	*ret_bytes = packing.bytes;
 	return take_fd(fd);
@@ -272,12 +298,11 @@ static int supply(struct push *push, struct upload *upload, size_t at, struct er
 	uint64_t bytes = layer->blob_bytes;
 	int fd;
 
-	if (digest_is_set(&digest)) {
+	if (digest_is_set(&digest) && is_wanted(push, type_of_kind(layer->blob_kind))) {
 		item->type = type_of_kind(layer->blob_kind);
 		fd = push->origin->open_blob(push->origin, item->layer, err);
 	} else {
-		item->type = MEDIA_OCI_LAYER_GZIP;
-		fd = compress(push, upload, item->layer, &digest, &bytes, err);
+		fd = compress(push, upload, item, &digest, &bytes, err);
 	}
 	if (fd < 0 && (err->kind == ERR_CANCELLED || upload_has_failed(upload, err)))
 		return -1;

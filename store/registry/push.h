@@ -24,6 +24,11 @@ struct push_args {
 	const struct reference *ref; /* its tag is pushed; NULL: all tags */
 	struct registry_options options;
 	struct pull_report *report; /* the ids of layers are those of their DiffIDs */
+	/*
+	 * MEDIA_OCI_LAYER_GZIP or _ZSTD: what all layers become but foreign ones; NULL: they go as they
+	 * came, or as registries have them, and what is made here as gzip.
+	 */
+	const char *layer_type;
 };
 
 /**

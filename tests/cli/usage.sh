@@ -107,6 +107,7 @@ push='veneer push [OPTIONS] NAME[:TAG]'
 says 1 "$(hint "veneer: 'veneer push' requires 1 argument" "$push" 'veneer push')" push
 says 1 "cannot push a digest reference" push "me/app@sha256:$(printf '%064d' 0)"
 says 1 "tag can't be used with --all-tags/-a" push -a me/app:1
+says 1 "no compression format 'bzip2': there are gzip and zstd" push --compression-format bzip2 me/app
 says 1 '--platform is not supported: an image here has one platform' push --platform linux/arm64 me/app
 says 1 "invalid reference format: repository name (library/App) must be lowercase" push App
 says 1 "$(hint "veneer: 'veneer commit' requires at least 1 and at most 2 arguments" \

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "layer/inflate.h"
+#include "layer/zstd.h"
 #include "unit.h"
 
 #define BLOCK ((size_t)1024 * 1024) /* of the input */
@@ -15,7 +16,7 @@ static int collect(void *ctx, const void *data, size_t len, struct error *err)
 {
 	struct buf *buf = ctx;
 
-	if (buf->len > 16 * BLOCK)
+	if (buf->len > 24 * BLOCK)
 		return err_set(err, ERR_NO_SPACE, "full");
 	buf_append(buf, data, len);
 	return 0;
@@ -50,9 +51,9 @@ static void pack(const struct buf *plain, size_t piece, unsigned int threads, st
 	CU_ASSERT_EQUAL_FATAL(gzip_end(gzip, digest, &err), 0);
 }
 
-static void unpack(const struct buf *packed, struct buf *ret)
+static void unpack(const struct buf *packed, enum inflate_kind kind, struct buf *ret)
 {
-	auto_inflate struct inflate *inflate = inflate_new(INFLATE_GZIP, 1 << 20);
+	auto_inflate struct inflate *inflate = inflate_new(kind, 8 << 20);
 	auto_free uint8_t *room = xmalloc(1 << 16);
 	struct inflate_io io = { .in = (uint8_t *)packed->data, .in_len = packed->len };
 	struct error err;
@@ -79,7 +80,7 @@ static void check_length(size_t len)
 	CU_ASSERT_TRUE(digest_equal(&digest_one, &digest_many));
 	digest_of(one.data, one.len, &found);
 	CU_ASSERT_TRUE(digest_equal(&digest_one, &found));
-	unpack(&many, &back);
+	unpack(&many, INFLATE_GZIP, &back);
 	CU_ASSERT_EQUAL_FATAL(back.len, len);
 	CU_ASSERT_TRUE(len == 0 || memcmp(back.data, plain.data, len) == 0);
 }
@@ -122,6 +123,53 @@ static void test_a_full_disk(void)
 	CU_ASSERT_EQUAL(err.kind, ERR_NO_SPACE);
 }
 
+static void pack_zstd(const struct buf *plain, unsigned int threads, struct buf *ret,
+		      struct digest *digest)
+{
+	auto_zstd struct zstd *zstd = zstd_new(collect, ret, threads);
+	size_t half = plain->len / 2;
+	struct error err;
+
+	CU_ASSERT_EQUAL_FATAL(zstd_add(zstd, plain->data, half, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(zstd_add(zstd, plain->data + half, plain->len - half, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(zstd_end(zstd, digest, &err), 0);
+}
+
+static void check_zstd(size_t len)
+{
+	auto_buf struct buf plain = { 0 }, one = { 0 }, many = { 0 }, back = { 0 };
+	struct digest digest_one, digest_many, found;
+
+	fill(&plain, len);
+	pack_zstd(&plain, 1, &one, &digest_one);
+	pack_zstd(&plain, 3, &many, &digest_many);
+	CU_ASSERT_TRUE(digest_equal(&digest_one, &digest_many));
+	digest_of(many.data, many.len, &found);
+	CU_ASSERT_TRUE(digest_equal(&digest_many, &found));
+	unpack(&many, INFLATE_ZSTD, &back);
+	CU_ASSERT_EQUAL_FATAL(back.len, len);
+	CU_ASSERT_TRUE(len == 0 || memcmp(back.data, plain.data, len) == 0);
+}
+
+static void test_zstd(void)
+{
+	auto_buf struct buf plain = { 0 }, out = { 0 };
+	auto_zstd struct zstd *zstd = NULL;
+	struct error err;
+	int result = 0;
+
+	check_zstd(0);
+	check_zstd(1);
+	check_zstd(20 * BLOCK + 5);
+	fill(&plain, 3 * BLOCK);
+	zstd = zstd_new(collect, &out, 2);
+	for (int i = 0; i < 20 && result == 0; i++)
+		result = zstd_add(zstd, plain.data, plain.len, &err);
+	CU_ASSERT_EQUAL(result, -1);
+	CU_ASSERT_EQUAL(err.kind, ERR_NO_SPACE);
+}
+
 UNIT_SUITE(gzip, { "threads and pieces do not change the bytes", test_threads },
 	   { "one member without a name or a time", test_header },
-	   { "what takes the bytes may be full", test_a_full_disk });
+	   { "what takes the bytes may be full", test_a_full_disk },
+	   { "zstd, likewise", test_zstd });

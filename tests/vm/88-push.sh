@@ -146,7 +146,7 @@ pushes_what_is_not_kept() {
 	healthy
 }
 
-# Others read it, and so do we: layers unpack to their DiffIDs, which skopeo verifies.
+# reads NAME ID [UNPACK] - others read it, and so do we: layers unpack to their DiffIDs.
 reads() {
 	rm -rf "$WORK/read" "$WORK/layout"
 	copy_image "docker://$1" "oci:$WORK/layout:1"
@@ -155,7 +155,7 @@ reads() {
 	n=0
 	for blob in $(jq -r '.layers[].digest' "$WORK/read/manifest.json"); do
 		is "$(jq -r ".rootfs.diff_ids[$n]" "$WORK/read/${2#sha256:}")" \
-			"sha256:$(gzip -dc <"$WORK/read/${blob#sha256:}" | sha256sum | cut -d ' ' -f 1)" DiffID
+			"sha256:$("${3:-gzip}" -dc <"$WORK/read/${blob#sha256:}" | sha256sum | cut -d ' ' -f 1)" DiffID
 		n=$((n + 1))
 	done
 }
@@ -188,6 +188,27 @@ pushes_what_was_built() {
 	is "$host/me/app:1" "$(v pull -q "$host/me/app:1")"
 	is "$id" "$(v images -q --no-trunc "$host/me/app:1")" 'id of what was pulled'
 	is "$digest" "$(v images --format '{{.Digest}}')" digest
+	is hello "$(v run --rm "$host/me/app:1")"
+	healthy
+}
+
+# All layers, those that came as gzip, too; and back.
+compresses_as_asked() {
+	id=$(v images -q --no-trunc "$host/me/app:1")
+	for format in gzip zstd; do
+		out=$(v push --compression-format "$format" "$host/me/app:1")
+		is "$(line_of me/app:1)" "$(printf '%s\n' "$out" | tail -n 1)"
+		is "$(ids "$host/me/app:1" | wc -l)" \
+			"$(jq -r '.layers[].mediaType' "$WORK/raw" | grep -c "$format")" layers
+		is "$id" "$(jq -r .config.digest "$WORK/raw")" id
+		before=$(lines)
+		v push -q --compression-format "$format" "$host/me/app:1" >/dev/null
+		is 0 "$(asked POST "$before")" uploads
+	done
+	reads "$host/me/app:1" "$id" zstd
+	fresh_store 2G
+	v pull -q "$host/me/app:1" >/dev/null
+	is "$id" "$(v images -q --no-trunc "$host/me/app:1")" 'id of what was pulled'
 	is hello "$(v run --rm "$host/me/app:1")"
 	healthy
 }
@@ -270,6 +291,7 @@ case_ 'what was loaded is pushed, with its own blobs' pushes_what_was_loaded
 case_ 'what is there is not sent' sends_nothing_twice
 case_ 'another repository of the registry gets it from there' mounts_from_the_other
 case_ 'what was built is pushed, others read it, and it comes back' pushes_what_was_built
+case_ 'layers are compressed as asked' compresses_as_asked
 case_ 'what was committed is pushed, and all tags' pushes_what_was_committed
 case_ 'what is not there is said in Docker'"'"'s words' says_what_is_missing
 case_ 'an end in the midst leaves nothing half made' ends_early
