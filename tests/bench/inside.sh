@@ -314,6 +314,8 @@ print_diff() {
 
 # shellcheck source=tests/bench/builds.sh
 . "$(dirname "$0")/builds.sh"
+# shellcheck source=tests/bench/registry.sh
+. "$(dirname "$0")/registry.sh"
 
 printf '\nIn the appliance kernel %s: only ratios within this run count\n' "$(uname -r)"
 for part in "$@"; do
@@ -323,7 +325,7 @@ done
 docker_down
 for part in "$@"; do
 	case $part in
-	load | mount | images | delta | diff | build | commit | create) "print_$part" ;;
+	load | mount | images | delta | diff | build | commit | create | registry) "print_$part" ;;
 	esac
 done
 if [ -e "$VENEER_ROOT/pool.json" ]; then "$VENEER" pool destroy --force >/dev/null; fi
