@@ -373,12 +373,23 @@ void http_transfer_done(struct http_transfer *transfer)
 	transfer->lines = NULL;
 }
 
+/* Did the other side say, in TLS, that it does not take our certificate, or wants one? */
+static bool is_refused(const char *detail)
+{
+	const char *alert = strstr(detail, " alert ");
+
+	return alert && (strstr(alert, "certificate") || strstr(alert, "unknown ca"));
+}
+
 int http_transfer_failed(const struct http_transfer *transfer, CURLcode code, struct error *err)
 {
 	if (cancel_check(err) < 0)
 		return -1;
 	if (transfer->head.bytes > LIMIT_HEADER_BYTES)
 		return err_set(err, ERR_LIMIT, "more than %u bytes of headers", LIMIT_HEADER_BYTES);
+	if (is_refused(transfer->detail))
+		return err_set(err, ERR_DENIED, "%s; it wants a client certificate that it knows",
+			       transfer->detail);
 	return err_set(err, ERR_REMOTE, "%s",
 		       *transfer->detail ? transfer->detail : transfer->lib->easy_strerror(code));
 }

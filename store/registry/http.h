@@ -108,7 +108,7 @@ int http_transfer_init(struct http_transfer *transfer, const struct curllib *lib
 void http_transfer_done(struct http_transfer *transfer);
 #define auto_http_transfer __attribute__((cleanup(http_transfer_done)))
 
-/* Why libcurl could not: ERR_CANCELLED or ERR_REMOTE. Returns -1. */
+/* Why libcurl could not: ERR_CANCELLED, ERR_DENIED (our certificate) or ERR_REMOTE. Returns -1. */
 int http_transfer_failed(const struct http_transfer *transfer, CURLcode code, struct error *err);
 /* Is it of use to try again what ended so? */
 bool http_may_retry(CURLcode code);
@@ -132,7 +132,7 @@ void http_answer_done(struct http_answer *answer);
  * @max_bytes: of the body
  * @ret: overwritten; also after a failure, for its code
  *
- * Returns 0 with any status, or -1: ERR_REMOTE (network, TLS), ERR_CANCELLED.
+ * Returns 0 with any status, or -1 as http_transfer_failed().
  */
 int http_get(const struct curllib *lib, const struct http_request *request, size_t max_bytes,
 	     struct http_answer *ret, struct error *err);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Registries over TLS: whose certificates are believed; passwords, mirrors, IPv6.
-# limit: 240
+# limit: 300
 #
 # In a mount namespace with an /etc of its own: names that are not the loopback's, and certs.d.
 if [ -z "${VENEER_OWN_ETC:-}" ]; then
@@ -9,6 +9,7 @@ if [ -z "${VENEER_OWN_ETC:-}" ]; then
 fi
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
+here=$(realpath "$(dirname "$0")")
 
 if ! command -v docker-registry >/dev/null || ! command -v openssl >/dev/null; then
 	echo 'skip transport: no docker-registry, or no openssl'
@@ -74,6 +75,12 @@ serve tls 127.0.0.1:5001 "http: { addr: '127.0.0.1:5001', tls: { $tls } }"
 serve auth 127.0.0.1:5002 "http: { addr: '127.0.0.1:5002', tls: { $tls } }
 auth: { htpasswd: { realm: x, path: $WORK/htpasswd } }"
 serve mutual 127.0.0.1:5003 "http: { addr: '127.0.0.1:5003', tls: { $tls, clientcas: [ $WORK/clients.crt ] } }"
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=tokens -keyout tokens.key -out tokens.crt 2>/dev/null
+python3 "$here/token_server.py" 5007 server.cert server.key tokens.crt tokens.key tokens.asked 2>tokens.err &
+servers+=($!)
+serve token 127.0.0.1:5006 "http: { addr: '127.0.0.1:5006', tls: { $tls } }
+auth: { token: { realm: 'https://one.test:5007/token', service: here, issuer: tokens,
+                 rootcertbundle: $WORK/tokens.crt } }"
 serve six ::1:5004 "http: { addr: '[::1]:5004', tls: { $tls } }"
 
 # configure ROWS - "registries" of the configuration
@@ -152,11 +159,37 @@ password() {
 	contains 'SSL certificate problem' "$stderr"
 }
 
+# A token server of its own, over TLS: nobody, somebody, and more than one right at once
+tokens() {
+	forget
+	trust one.test:5006
+	fails 1 "$VENEER" pull -q one.test:5006/ann/small:1
+	contains 'pull access denied for one.test:5006/ann/small' "$stderr"
+	: >tokens.asked
+	echo secret | v login -u ann --password-stdin one.test:5006 >/dev/null 2>&1
+	v load -q -i small.tar >/dev/null
+	v tag small:1 one.test:5006/ann/small:1
+	v tag small:1 one.test:5006/ann/other:1
+	v tag small:1 one.test:5006/bob/small:1
+	v push -q one.test:5006/ann/small:1 >/dev/null
+	contains 'Mounted from ann/small' "$(v push one.test:5006/ann/other:1)"
+	contains 'scope=repository:ann/other:pull,push&scope=repository:ann/small:pull' "$(sort -u tokens.asked)"
+	is '' "$(grep nobody tokens.asked)" 'asked without the password'
+	fails 1 "$VENEER" push -q one.test:5006/bob/small:1
+	contains 'denied: requested access to the resource is denied' "$stderr"
+	v rmi one.test:5006/ann/small:1 >/dev/null
+	is one.test:5006/ann/small:1 "$(v pull -q one.test:5006/ann/small:1)"
+	v logout one.test:5006 >/dev/null
+	fails 1 "$VENEER" pull -q one.test:5006/ann/other:1
+	is one.test:5006/public/small:1 "$(v pull -q one.test:5006/public/small:1)"
+	is '' "$(grep -v 'SSLError\|ssl\.\|Traceback\|^  \|^-\|Exception' tokens.err)" 'the token server'
+}
+
 client_certificate() {
 	forget
 	trust one.test:5003
 	fails 1 "$VENEER" pull -q one.test:5003/small:1
-	contains 'alert bad certificate' "$stderr"
+	contains '; it wants a client certificate that it knows' "$stderr"
 	cp client.cert client.key /etc/docker/certs.d/one.test:5003
 	is one.test:5003/small:1 "$(v pull -q one.test:5003/small:1)"
 	rm /etc/docker/certs.d/one.test:5003/client.key
@@ -250,11 +283,13 @@ for image in small twin; do
 	v save -o "$image.tar" "$image:1"
 	skopeo copy -q --insecure-policy --dest-tls-verify=false "docker-archive:$image.tar" "docker://127.0.0.1:5000/$image:1"
 done
+skopeo copy -q --insecure-policy --dest-tls-verify=false docker-archive:small.tar docker://127.0.0.1:5000/public/small:1
 skopeo copy -q --insecure-policy --dest-tls-verify=false "oci-archive:$IMAGES/oci.tar" docker://127.0.0.1:5000/debian:12
 case_ 'an unknown certificate is refused, and what to do about it is said' unknown_ca
 case_ 'a CA of the configuration or of certs.d is trusted, for its host' trusted
 case_ 'an insecure registry may have any certificate, or speak http' insecure
 case_ 'a password over TLS' password
+case_ 'tokens over TLS' tokens
 case_ 'a client certificate is shown' client_certificate
 case_ 'an IPv6 address is a host' literal_ipv6
 case_ 'a mirror is asked first, and the registry when it fails' mirrors
