@@ -4,8 +4,8 @@
  *
  * Seeds: tests/spec/header.
  *
- * Beyond "no crash": numbers are -1 or fit, a link never leads away from its host, and there is
- * an end to how much is taken.
+ * Beyond "no crash": numbers are -1 or fit, a link never leads away from its host, a location
+ * never from https to http, and there is an end to how much is taken.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "limits.h"
 #include "registry/http.h"
 #include "registry/link.h"
+#include "registry/location.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -35,6 +36,22 @@ static void check_link(const char *value)
 	must(!page || !strpbrk(page, " \t\r\n#"), "a page can stand in a request");
 }
 
+static void check_location(const char *location)
+{
+	static const char base[] = "https://h:1/v2/a/uploads/1?x=y";
+	auto_free char *url = NULL, *more = NULL;
+	struct error err = { 0 };
+
+	if (location_resolve(base, location, &url, &err) < 0) {
+		must(strlen(location) < 8 || !strstr(err.text, location), "it is not quoted");
+		return;
+	}
+	must(strncmp(url, "https://", 8) == 0, "never from https to http");
+	must(!strpbrk(url, " \t\r\n"), "it can stand in a request");
+	more = location_with(url, "digest", "sha256:&");
+	must(strncmp(more, "https://", 8) == 0, "a value changes nothing before it");
+}
+
 static void check_head(const struct http_head *head)
 {
 	must(head->retry_after_seconds >= -1, "a pause is no time before now");
@@ -43,6 +60,8 @@ static void check_head(const struct http_head *head)
 	must(head->challenges.nr <= LIMIT_CHALLENGES, "challenges are bounded");
 	if (head->link)
 		check_link(head->link);
+	if (head->location)
+		check_location(head->location);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

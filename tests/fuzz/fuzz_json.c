@@ -16,6 +16,7 @@
 #include "oci/docker_manifest.h"
 #include "oci/manifest.h"
 #include "registry/refusal.h"
+#include "registry/search.h"
 #include "registry/transport.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -125,6 +126,7 @@ static void check_registry(const void *data, size_t len)
 {
 	const struct http_head head = { .status = 403 };
 	struct registry_table table = { 0 };
+	struct search_results results;
 	json_auto_t *json = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
 	auto_buf struct buf body = { 0 };
 	struct error err = { 0 };
@@ -135,6 +137,12 @@ static void check_registry(const void *data, size_t len)
 	if (json)
 		registry_table_read(json, &table, &err);
 	registry_table_done(&table);
+	search_parse(data, len, &results, &err);
+	for (size_t i = 0; i < results.nr; i++)
+		for (const char *at = results.items[i].description; *at; at++)
+			must((unsigned char)*at >= 0x20 && *at != 0x7f,
+			     "a description is one line");
+	search_results_done(&results);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -124,7 +124,7 @@ full_pool() {
 	context <<-'END'
 		FROM debian:12
 		RUN echo small >/small
-		RUN head -c 3G /dev/urandom >/big
+		RUN head -c 1200M /dev/urandom >/big
 	END
 	refused 'no space left in the pool'
 }
@@ -136,7 +136,7 @@ full_pool_by_copy() {
 		RUN echo small >/small
 		COPY big /big
 	END
-	head -c 1G /dev/urandom >"$ctx/big"
+	head -c 400M /dev/urandom >"$ctx/big"
 	for _ in 1 2 3; do cat "$ctx/big"; done >"$ctx/bigger"
 	mv "$ctx/bigger" "$ctx/big"
 	refused 'no space left in the pool'
@@ -149,7 +149,10 @@ fork_bomb() {
 		RUN echo small >/small
 		RUN while sleep 1000 & do :; done
 	END
+	max=$(cat /proc/sys/kernel/pid_max)
+	echo 2000 >/proc/sys/kernel/pid_max # so that the end comes soon
 	refused 'fork'
+	echo "$max" >/proc/sys/kernel/pid_max
 	is '' "$(pgrep -x sleep || true)" 'processes'
 }
 
@@ -189,7 +192,7 @@ killed() {
 	without_last_line 2
 }
 
-fresh_store 2G
+fresh_store 1G
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 base=$(v images -q debian:12)
 v run --rm debian:12 true # the image has its init volume from now on

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Images come from a real registry on the loopback; a bad line is played by tests/unit.
-# limit: 240
+# limit: 300
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -136,6 +136,28 @@ sys.exit(pull.wait() & 255)' "$signal" "$VENEER" pull "$host/debian:12" && statu
 	healthy
 }
 
+# The store's own disk has no room for the blobs; once it has, the pull goes through.
+fills_the_disk() {
+	local root=$WORK/small loop
+	mkdir "$root"
+	mount -t tmpfs -o size=20M none "$root"
+	truncate -s 2G "$WORK/data"
+	loop=$(losetup -f --show "$WORK/data")
+	VENEER_ROOT=$root "$VENEER" pool create --data "$loop" >/dev/null
+	fails 1 env VENEER_ROOT="$root" "$VENEER" pull "$host/debian:12"
+	contains 'No space left on device' "$stderr"
+	is '' "$(VENEER_ROOT=$root "$VENEER" images -aq)" images
+	is '' "$(find "$root/tmp" "$root/blobs" -type f)" 'left over'
+	VENEER_ROOT=$root "$VENEER" check
+	mount -o remount,size=300M "$root"
+	is "$host/debian:12" "$(VENEER_ROOT=$root "$VENEER" pull -q "$host/debian:12")"
+	VENEER_ROOT=$root "$VENEER" check
+	VENEER_ROOT=$root "$VENEER" pool destroy --force >/dev/null
+	umount "$root"
+	losetup -d "$loop"
+	rm "$WORK/data"
+}
+
 # Two that need the same layers, at once.
 pulls_twice_at_once() {
 	fresh_store 2G
@@ -184,5 +206,6 @@ case_ 'a pull and a load make the same files and share layers' equals_load
 case_ 'a layer of other bytes tags nothing, and what was finished stays' refuses_other_bytes
 case_ 'what is not there is said in Docker'"'"'s words' says_what_is_missing
 case_ 'an end in the midst leaves nothing half made' ends_early
+case_ 'a full disk leaves nothing half made' fills_the_disk
 case_ 'two pulls of the same layers at once' pulls_twice_at_once
 case_ 'pull -a pulls every tag' pulls_all_tags
