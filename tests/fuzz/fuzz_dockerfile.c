@@ -5,9 +5,6 @@
  * Beyond "no crash": ranges are lines of the file and rise, a trigger is read again,
  * metadata makes a config that is JSON and no larger than allowed.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -17,18 +14,9 @@
 #include "build/history.h"
 #include "build/parse.h"
 #include "build/runmount.h"
+#include "fuzz.h"
 #include "limits.h"
 #include "oci/setting.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
 
 static void check_ranges(const struct dockerfile *file)
 {

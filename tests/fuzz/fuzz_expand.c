@@ -5,24 +5,12 @@
  * "NAME=value" lines, an empty line, then words. Beyond "no crash": words are what the
  * whole is, less blanks, and the budget holds.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "fuzz.h"
 #include "oci/expand.h"
 #include "oci/words.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
 
 static void check_word(const char *word, char *const *env, char escape)
 {

@@ -8,10 +8,7 @@
  * Beyond "no crash": a file system has not changed against itself; paths are
  * clean and come once; and what is read stays in proportion.
  */
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,6 +16,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "fs/ext4_changes.h"
+#include "fuzz.h"
 
 #define BLOCK_BYTES 4096u
 #define BLOCKS_MAX  64u /* of one image */
@@ -31,14 +29,6 @@ struct image {
 	int fd;
 	char path[32];
 };
-
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
 
 static void load(struct image *image, const uint8_t *data, size_t len)
 {

@@ -5,26 +5,14 @@
  * Patterns, a line "--", then paths. Beyond "no crash": what a folder may hold agrees
  * with what is held, and a pattern without "**" says what Go's Match() says.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "build/ignore.h"
 #include "build/wild.h"
+#include "fuzz.h"
 #include "oci/glob.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
 
 /* If a folder above is excluded and nothing may be included below it, the path is excluded. */
 static void check_path(const struct ignore *ignore, char *path)

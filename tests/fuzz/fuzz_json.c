@@ -7,27 +7,16 @@
  * Beyond "no crash": what our writers make of a document is read again, and
  * written again it is the same.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/jsonfield.h"
+#include "fuzz.h"
 #include "oci/config.h"
 #include "oci/docker_manifest.h"
 #include "oci/manifest.h"
 #include "registry/refusal.h"
 #include "registry/search.h"
 #include "registry/transport.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
 
 static bool same(const struct buf *a, const struct buf *b)
 {

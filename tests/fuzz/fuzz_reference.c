@@ -6,26 +6,16 @@
  *
  * Beyond "no crash": every form of a name that is printed is read as the same name.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "fuzz.h"
 #include "oci/glob.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
 #include "oci/rfc3339.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
 
 /* Takes text. */
 static void check_same(const struct reference *ref, char *text, const char *what)

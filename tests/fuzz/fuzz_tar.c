@@ -10,8 +10,6 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "fuzz.h"
 #include "layer/tar_apply.h"
 #include "layer/tree_fs.h"
 #include "layer/tree_remove.h"
@@ -29,14 +28,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max_len, unsigned seed);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t len, size_t max_len);
-
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
 
 struct source {
 	const uint8_t *data;

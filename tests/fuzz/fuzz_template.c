@@ -8,18 +8,15 @@
  * same text, and a failure has a message.
  */
 #include <jansson.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "format/columns.h"
 #include "format/gotmpl_eval.h"
+#include "fuzz.h"
 
 #define MAX_FIELDS 8
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static int run(const struct gotmpl *tmpl, json_t *document, int way, struct buf *out)
 {

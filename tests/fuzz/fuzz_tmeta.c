@@ -7,16 +7,14 @@
  *
  * Beyond "no crash": answers that are given must fit each other.
  */
-#include <isa-l/crc.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/isal.h"
+#include "fuzz.h"
 #include "tmeta/delta.h"
 #include "tmeta/format.h"
 #include "tmeta/usage.h"
@@ -30,14 +28,6 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t len, size_t max_len);
 
 static uint8_t image[IMAGE_BLOCKS_MAX * META_BLOCK_BYTES];
 
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
-
 static void seal(uint64_t nr_blocks)
 {
 	for (uint64_t block = 0; block < nr_blocks; block++) {
@@ -46,7 +36,7 @@ static void seal(uint64_t nr_blocks)
 		bool is_super = block == 0 || le64toh(super->magic) == SUPER_MAGIC;
 
 		super->block_nr = htole64(block);
-		super->csum = htole32(crc32_iscsi(at + 4, META_BLOCK_BYTES - 4, UINT32_MAX) ^
+		super->csum = htole32(isal_crc32c(UINT32_MAX, at + 4, META_BLOCK_BYTES - 4) ^
 				      (is_super ? SUPER_CSUM_SALT : NODE_CSUM_SALT));
 	}
 }

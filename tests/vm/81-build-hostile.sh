@@ -150,7 +150,7 @@ fork_bomb() {
 		RUN while sleep 1000 & do :; done
 	END
 	max=$(cat /proc/sys/kernel/pid_max)
-	echo 2000 >/proc/sys/kernel/pid_max # so that the end comes soon
+	echo 700 >/proc/sys/kernel/pid_max # so that the end comes soon
 	refused 'fork'
 	echo "$max" >/proc/sys/kernel/pid_max
 	is '' "$(pgrep -x sleep || true)" 'processes'
