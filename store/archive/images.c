@@ -16,6 +16,7 @@ void archive_images_done(struct archive_images *images)
 		free(image->layers);
 		strlist_done(&image->names);
 		buf_done(&image->config);
+		buf_done(&image->manifest);
 	}
 	free(images->items);
 	*images = (struct archive_images){ 0 };
@@ -36,10 +37,10 @@ int archive_images_check_size(const struct archive_images *images, struct error 
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < images->nr; i++)
-		bytes += images->items[i].config.len;
+		bytes += images->items[i].config.len + images->items[i].manifest.len;
 	if (bytes <= LIMIT_ARCHIVE_CONFIG_BYTES)
 		return 0;
-	return err_set(err, ERR_LIMIT, "the configs of the images are larger than %u bytes",
+	return err_set(err, ERR_LIMIT, "the documents of the images are larger than %u bytes",
 		       LIMIT_ARCHIVE_CONFIG_BYTES);
 }
 

@@ -19,6 +19,7 @@ struct archive_layer {
 struct archive_image {
 	struct buf config;	      /* the document, as it came */
 	struct digest id;	      /* digest of config */
+	struct buf manifest;	      /* OCI's or a registry's, as it came; empty: none */
 	struct digest parent;	      /* recorded by Docker for local builds; often unset */
 	struct strlist names;	      /* canonical "domain/path:tag" */
 	struct archive_layer *layers; /* base first */
@@ -35,7 +36,7 @@ void archive_images_done(struct archive_images *images);
 
 /* A new entry at the end; the caller fills it. */
 struct archive_image *archive_images_add(struct archive_images *images);
-/* ERR_LIMIT when the configs together would take too much memory. */
+/* ERR_LIMIT when the documents together would take too much memory. */
 int archive_images_check_size(const struct archive_images *images, struct error *err);
 /* ERR_UNSUPPORTED when the images are not all ones that the platform runs. */
 int archive_images_check_platform(const struct archive_images *images,

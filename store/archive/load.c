@@ -14,6 +14,7 @@
 #include "blob/blob.h"
 #include "blob/gc.h"
 #include "db/rows_image.h"
+#include "db/rows_remote.h"
 #include "layer/layer.h"
 #include "layer/stream.h"
 #include "oci/config.h"
@@ -138,6 +139,10 @@ static int put_image(struct store *store, struct loaded *image, struct error *er
 	};
 
 	if (rows_image_put(store->db, &row, err) < 0)
+		return -1;
+	/* A push sends the image as it came. */
+	if (image->archive->manifest.len &&
+	    rows_manifest_put(store->db, &row.id, &image->archive->manifest, false, err) < 0)
 		return -1;
 	for (size_t i = 0; i < image->archive->names.nr; i++) {
 		if (put_name(store, image->archive->names.items[i], &row.id, &image->moved_from[i],

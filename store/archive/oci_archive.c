@@ -47,6 +47,7 @@ static int read_manifest(const struct buf *bytes, struct bundle *bundle,
 
 	if (manifest_parse(bytes->data, bytes->len, &manifest, err) < 0)
 		return -1;
+	buf_append(&image->manifest, bytes->data, bytes->len);
 	image->id = manifest.config.digest;
 	if (read_document(bundle, "image config", &image->id, &image->config, err) < 0)
 		return -1;

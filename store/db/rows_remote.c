@@ -2,6 +2,7 @@
 #include "db/rows_remote.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "db/rows.h"
@@ -61,6 +62,8 @@ int rows_remote_list(struct db *db, const struct digest *diff_id, struct remote_
 int rows_manifest_put(struct db *db, const struct digest *image, const struct buf *bytes,
 		      bool replace, struct error *err)
 {
+	if (memchr(bytes->data, '\0', bytes->len))
+		return 0; /* no text; it can be made anew */
 	return db_exec(db, err,
 		       replace ? "INSERT OR REPLACE INTO manifest (image, document) VALUES (?1, ?2)"
 			       : "INSERT OR IGNORE INTO manifest (image, document) VALUES (?1, ?2)",

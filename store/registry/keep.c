@@ -75,8 +75,6 @@ static int put_remote(struct db *db, const struct digest *id, const struct buf *
 	for (size_t i = 0; i < nr; i++)
 		if (rows_remote_put(db, &blobs[i], err) < 0)
 			return -1;
-	if (memchr(manifest->data, '\0', manifest->len))
-		return 0; /* no text; it can be made anew */
 	return rows_manifest_put(db, id, manifest, replace, err);
 }
 
