@@ -210,7 +210,7 @@ void buildtrace_put_failure(const struct buildtrace *trace, struct buf *ret)
 	for (size_t i = 0; i < trace->nr; i++) {
 		const struct buildtrace_vertex *vertex = trace->items[i];
 
-		if (!vertex->ended || vertex->how != BUILD_FAILED || !vertex->nr_lines)
+		if (!vertex->ended || vertex->how != BUILD_FAILED)
 			continue;
 		buf_printf(ret, "------\n > %s:\n", vertex->name);
 		for (size_t line = 0; line < buildtrace_nr_kept(vertex); line++) {

@@ -301,12 +301,22 @@ static int run(struct builder *builder, struct reference *refs, struct error *er
 	return export(builder, &builder->stages[builder->target], refs, err);
 }
 
+static void put_warnings(struct builder *builder)
+{
+	const struct lex *lex = &builder->file.lex;
+	struct buf *warnings = &builder->report->warnings;
+
+	for (size_t i = 0; i < lex->nr_warnings; i++)
+		buf_printf(warnings, "[Warning] %s\n", lex->warnings[i].text);
+	build_args_warning(&builder->given, warnings);
+}
+
 static void report(struct builder *builder, bool failed)
 {
 	const struct build_input *input = &builder->input;
 
 	if (!failed)
-		build_args_warning(&builder->given, &builder->report->warnings);
+		put_warnings(builder);
 	else if (builder->at.first && input->name)
 		dockerfile_excerpt(input->dockerfile.data, input->dockerfile.len, input->name,
 				   &builder->at, &builder->report->excerpt);

@@ -166,6 +166,10 @@ static int read_source(struct stage *stage, struct copy *copy, const char *word,
 		return err_set(err, ERR_UNSUPPORTED, "a git repository is not supported: %s",
 			       text.data);
 	default:
+		if (copy->checksum.len)
+			return err_set(err, ERR_USAGE,
+				       "checksum can't be specified for non-HTTP(S) sources: %s",
+				       text.data);
 		strlist_add(&copy->words, text.data);
 		strlist_add(&copy->sources, text.data);
 		return 0;

@@ -193,14 +193,14 @@ static void test_a_failure_shows_the_last_lines(void)
 	show_close(&show);
 }
 
-static void test_a_failure_without_output_is_no_block(void)
+static void test_a_failure_without_output(void)
 {
 	struct show show;
 
 	show_open(&show);
 	begin(&show, 1, "COPY x /");
 	end(&show, 1, BUILD_FAILED, "\"/x\": not found");
-	check_failure(&show, "");
+	check_failure(&show, "------\n > COPY x /:\n------\n");
 	show_close(&show);
 }
 
@@ -231,5 +231,5 @@ UNIT_SUITE(buildplain,
 	   { "nothing steers the terminal", test_nothing_steers_the_terminal },
 	   { "what has ended says no more", test_what_has_ended_says_no_more },
 	   { "a failure shows the last lines", test_a_failure_shows_the_last_lines },
-	   { "a failure without output is no block", test_a_failure_without_output_is_no_block },
+	   { "a failure without output", test_a_failure_without_output },
 	   { "a subject has one note", test_a_subject_has_one_note });

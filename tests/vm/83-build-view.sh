@@ -104,6 +104,8 @@ ERROR: failed to build: failed to solve: process "/bin/sh -c for i in $(seq 12);
 warning() {
 	v build -q --build-arg NOT_USED=1 - <<<'FROM debian:12' 2>"$WORK/err" >/dev/null
 	is '[Warning] One or more build-args [NOT_USED] were not consumed' "$(cat "$WORK/err")"
+	v build -q - <<<$'FROM debian:12\nENV a=1 \\\n\n b=2' 2>"$WORK/err" >/dev/null
+	is '[Warning] Empty continuation line found in: ENV a=1  b=2' "$(cat "$WORK/err")"
 }
 
 # The clocks of the view run while the command says nothing.
