@@ -121,7 +121,7 @@ static int write_iidfile(const char *path, const char *id, struct error *err)
 	return 0;
 }
 
-/* ---- images of a registry ---- */
+/* ---- what comes from elsewhere ---- */
 
 struct fetching {
 	struct cli *cli;
@@ -134,6 +134,14 @@ static int fetch(void *ctx, const char *name, const char *platform, struct error
 
 	/* What is shown of the build would be mixed with what a pull shows. */
 	return fetch_image(fetching->cli, fetching->store, name, platform, true, err);
+}
+
+static int download(void *ctx, const struct fetch_args *args, struct fetch_result *ret,
+		    struct error *err)
+{
+	struct fetching *fetching = ctx;
+
+	return fetch_file(fetching->cli, args, ret, err);
 }
 
 /* ---- the command ---- */
@@ -153,6 +161,7 @@ static int run_build(struct cli *cli, const void *values, struct error *err)
 		return -1;
 	fetching.store = store;
 	build.options.fetch = fetch;
+	build.options.download = download;
 	build.options.fetch_ctx = &fetching;
 	show_open(&show, build.progress);
 	result = build_image(store, &build.options, &show.events, &report, err);

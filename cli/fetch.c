@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +26,14 @@
 #include "through.h"
 
 #define REQUEST	   "request"
+#define RESULT	   "result"
+#define IMAGE	   "image"
+#define WEB_FILE   "file"
 #define UP	   "up"
 #define DOWN	   "down"
 #define TEXT_MAX   8192
+#define CHUNK	   65536
+#define CANCEL_MS  200
 #define EVENT_ROOM (sizeof(struct inotify_event) + 256)
 
 static const char *platform_of(const char *platform)
@@ -60,24 +66,95 @@ static int pull(struct cli *cli, struct store *store, const struct reference *re
 
 /* ---- inside ---- */
 
-static int ask(const char *folder, struct store *store, const struct reference *ref,
-	       const char *platform, bool quiet, struct error *err)
+/* @what: the lines behind that of the streams. Returns new: the folder of these; or NULL. */
+static char *ask(const char *folder, const char *what, struct courier *ret, struct error *err)
 {
 	static unsigned nr_asked;
-	auto_courier struct courier courier = { 0 };
-	auto_free char *name = reference_key(ref);
 	auto_free char *streams = xasprintf("%s/%u", folder, nr_asked++);
 	auto_free char *path = xasprintf("%s/" REQUEST, folder);
-	auto_free char *text =
-		xasprintf("%s\n%s\n%s\n%s", streams, name, platform ?: "", quiet ? "quiet" : "");
+	auto_free char *text = xasprintf("%s\n%s", streams, what);
 
 	cli_flush();
-	if (mkdir(streams, 0700) < 0)
-		return err_sys(err, errno, "make a folder '%s'", streams);
-	if (courier_start(streams, DOWN, UP, &courier, err) < 0 ||
+	if (mkdir(streams, 0700) < 0) {
+		err_sys(err, errno, "make a folder '%s'", streams);
+		return NULL;
+	}
+	if (courier_start(streams, DOWN, UP, ret, err) < 0 ||
 	    io_replace_file(AT_FDCWD, path, text, strlen(text), 0600, err) < 0)
+		return NULL;
+	return take_ptr(streams);
+}
+
+static int ask_image(const char *folder, struct store *store, const struct reference *ref,
+		     const char *platform, bool quiet, struct error *err)
+{
+	auto_courier struct courier courier = { 0 };
+	auto_free char *name = reference_key(ref);
+	auto_free char *what =
+		xasprintf(IMAGE "\n%s\n%s\n%s", name, platform ?: "", quiet ? "quiet" : "");
+	auto_free char *streams = ask(folder, what, &courier, err);
+
+	if (!streams)
 		return -1;
 	return relay_pull(store, ref, platform_of(platform), courier.in_fd, courier.out_fd, err);
+}
+
+/* What the other side says of a file that came, or did not. */
+static int read_result(const char *streams, struct fetch_result *ret, struct error *err)
+{
+	auto_free char *path = xasprintf("%s/" RESULT, streams);
+	auto_buf struct buf text = { 0 };
+	intmax_t seconds;
+	long nanoseconds;
+	unsigned kind;
+	int at = 0;
+
+	if (io_read_file(AT_FDCWD, path, TEXT_MAX, &text, err) < 0)
+		return err_set(err, ERR_IO, "who downloads outside of the appliance is gone");
+	if (sscanf(text.data ?: "", "%u %jd %ld\n%n", &kind, &seconds, &nanoseconds, &at) < 3 ||
+	    !at)
+		return err_set(err, ERR_IO, "who downloads outside of the appliance says nonsense");
+	if (kind)
+		return err_set(err, (enum err_kind)kind, "%s", text.data + at);
+	ret->mtime = (struct timespec){ .tv_sec = (time_t)seconds, .tv_nsec = nanoseconds };
+	return 0;
+}
+
+/* What is there, until the end: 0. A signal that asks us to stop does not wait for more. */
+static ssize_t read_some(int fd, void *data, size_t len, struct error *err)
+{
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+	ssize_t got;
+
+	do {
+		if (cancel_check(err) < 0)
+			return -1;
+	} while (poll(&end, 1, CANCEL_MS) <= 0);
+	got = read(fd, data, len);
+	return got < 0 ? err_sys(err, errno, "read a pipe") : got;
+}
+
+static int ask_file(const char *folder, const struct fetch_args *args, struct fetch_result *ret,
+		    struct error *err)
+{
+	auto_courier struct courier courier = { 0 };
+	auto_free char *what = xasprintf(WEB_FILE "\n%s", args->url);
+	auto_free char *chunk = xmalloc(CHUNK);
+	auto_free char *streams = NULL;
+	ssize_t got;
+
+	*ret = (struct fetch_result){ 0 };
+	if (strchr(args->url, '\n'))
+		return err_set(err, ERR_USAGE, "a URL has no line breaks");
+	streams = ask(folder, what, &courier, err);
+	if (!streams)
+		return -1;
+	while ((got = read_some(courier.in_fd, chunk, CHUNK, err)) > 0) {
+		if (io_write(args->fd, chunk, (size_t)got, err) < 0)
+			return -1;
+		ret->bytes += (uint64_t)got;
+	}
+	return got < 0 ? -1 : read_result(streams, ret, err);
 }
 
 int fetch_image(struct cli *cli, struct store *store, const char *name, const char *platform,
@@ -89,8 +166,16 @@ int fetch_image(struct cli *cli, struct store *store, const char *name, const ch
 		return -1;
 	reference_default_tag(&ref);
 	if (cli->global->fetcher)
-		return ask(cli->global->fetcher, store, &ref, platform, quiet, err);
+		return ask_image(cli->global->fetcher, store, &ref, platform, quiet, err);
 	return pull(cli, store, &ref, platform, quiet, err);
+}
+
+int fetch_file(struct cli *cli, const struct fetch_args *args, struct fetch_result *ret,
+	       struct error *err)
+{
+	if (cli->global->fetcher)
+		return ask_file(cli->global->fetcher, args, ret, err);
+	return fetch_url(args, ret, err);
 }
 
 /* ---- outside ---- */
@@ -112,10 +197,9 @@ static void remove_tree(const char *path)
 	rmdir(path);
 }
 
-static void answer(struct cli *cli, int root_fd, char *request)
+static void answer_image(struct cli *cli, int root_fd, const char *streams, char *request)
 {
-	char *streams = strsep(&request, "\n"), *name = strsep(&request, "\n");
-	char *platform = strsep(&request, "\n");
+	char *name = strsep(&request, "\n"), *platform = strsep(&request, "\n");
 	auto_reference struct reference ref = { 0 };
 	auto_courier struct courier courier = { 0 };
 	auto_pullprint struct pullprint printer = { 0 };
@@ -139,6 +223,38 @@ static void answer(struct cli *cli, int root_fd, char *request)
 		pullprint_done(&printer);
 		pullprint_result(stderr, &ref, &result);
 	}
+}
+
+static void answer_file(const char *streams, const char *url)
+{
+	auto_courier struct courier courier = { 0 };
+	auto_free char *path = xasprintf("%s/" RESULT, streams);
+	auto_free char *text = NULL;
+	struct fetch_args args = { .url = url };
+	struct fetch_result result = { 0 };
+	struct error err = { 0 };
+	int done;
+
+	if (courier_start(streams, UP, DOWN, &courier, &err) < 0) {
+		remove_tree(streams);
+		return;
+	}
+	args.fd = courier.out_fd;
+	done = fetch_url(&args, &result, &err);
+	text = xasprintf("%u %jd %ld\n%s", done < 0 ? (unsigned)err.kind : 0,
+			 (intmax_t)result.mtime.tv_sec, (long)result.mtime.tv_nsec,
+			 done < 0 ? err.text : "");
+	io_replace_file(AT_FDCWD, path, text, strlen(text), 0600, &err);
+}
+
+static void answer(struct cli *cli, int root_fd, char *request)
+{
+	const char *streams = strsep(&request, "\n"), *what = strsep(&request, "\n");
+
+	if (request && strcmp(what, WEB_FILE) == 0)
+		answer_file(streams, request);
+	else
+		answer_image(cli, root_fd, streams, request);
 }
 
 /* Until it is killed. */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fetch - an image that a command needs, from its registry
+ * fetch - an image, or a file of the web, that a command needs
  *
  * The network is where the user is. A command that runs inside the appliance asks a process
- * outside, which the same user has begun with it: through a folder that both see, and with the
- * words of registry/relay.h. A file "request" in it has a line each for the folder of the streams
- * (courier.h), the name, the platform, and whether to be quiet.
+ * outside, which the same user has begun with it, through a folder that both see. A file "request"
+ * in it has a line each for the folder of the streams (courier.h), what is asked for, and
+ *
+ *	image	its name, the platform, and whether to be quiet; the streams have the words of
+ *		registry/relay.h
+ *	file	its URL; the stream has its bytes, and a file "result" beside the streams is there
+ *		before they end
  */
 #ifndef FETCH_H
 #define FETCH_H
@@ -14,6 +18,7 @@
 #include <sys/types.h>
 
 #include "cli.h"
+#include "registry/fetch.h"
 
 /**
  * fetch_image - pull it
@@ -25,6 +30,10 @@
  */
 int fetch_image(struct cli *cli, struct store *store, const char *name, const char *platform,
 		bool quiet, struct error *err);
+
+/* As fetch_url(); args has no progress. */
+int fetch_file(struct cli *cli, const struct fetch_args *args, struct fetch_result *ret,
+	       struct error *err);
 
 /* The process outside. Starts as { 0 }. */
 struct fetcher {

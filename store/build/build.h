@@ -20,6 +20,8 @@
 #include "base/err.h"
 #include "run/logfile.h"
 
+struct fetch_args; /* registry/fetch.h */
+struct fetch_result;
 struct store;
 
 enum build_end {
@@ -79,7 +81,10 @@ struct build_options {
 	 * asked. Errors become the build's.
 	 */
 	int (*fetch)(void *ctx, const char *name, const char *platform, struct error *err);
-	void *fetch_ctx;
+	/* The file of a URL, as fetch_url(), which it is when NULL. */
+	int (*download)(void *ctx, const struct fetch_args *args, struct fetch_result *ret,
+			struct error *err);
+	void *fetch_ctx;  /* of both */
 	bool own_network; /* --network none for every RUN */
 	const struct build_secret *secrets;
 	size_t nr_secrets;

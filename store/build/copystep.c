@@ -132,8 +132,9 @@ static int add_url(struct stage *stage, struct copy *copy, const char *url, stru
 	if (instruction_flag_is_set(&copy->step->instruction, "unpack"))
 		return err_set(err, ERR_UNSUPPORTED, "ADD --unpack of a URL is not supported: %s",
 			       url);
-	if (download_file(stage->builder->store, url, copy->checksum.len ? copy->checksum.data : "",
-			  file, &name, &copy->digests[copy->nr_files], err) < 0)
+	if (download_file(stage->builder->store, stage->builder->options, url,
+			  copy->checksum.len ? copy->checksum.data : "", file, &name,
+			  &copy->digests[copy->nr_files], err) < 0)
 		return -1;
 	copy->nr_files++;
 	strlist_add(&copy->words, url);

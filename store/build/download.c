@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "build/build.h"
 #include "build/copyspec.h"
 #include "registry/fetch.h"
 #include "store.h"
@@ -34,12 +35,21 @@ static int hash_file(int fd, struct digest *ret, struct error *err)
 	return lseek(fd, 0, SEEK_SET) < 0 ? err_sys(err, errno, "read what was downloaded") : 0;
 }
 
-int download_file(struct store *store, const char *url, const char *checksum, struct copy_file *ret,
-		  char **ret_name, struct digest *ret_digest, struct error *err)
+static int download(const struct build_options *options, const char *url, int fd,
+		    struct fetch_result *ret, struct error *err)
+{
+	const struct fetch_args args = { .url = url, .fd = fd };
+
+	return options->download ? options->download(options->fetch_ctx, &args, ret, err)
+				 : fetch_url(&args, ret, err);
+}
+
+int download_file(struct store *store, const struct build_options *options, const char *url,
+		  const char *checksum, struct copy_file *ret, char **ret_name,
+		  struct digest *ret_digest, struct error *err)
 {
 	auto_free char *folder = xasprintf("%s/tmp", store->root.path);
 	auto_fd int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	struct fetch_args args = { .url = url, .fd = fd };
 	struct fetch_result result;
 	struct digest wanted;
 
@@ -47,7 +57,7 @@ int download_file(struct store *store, const char *url, const char *checksum, st
 		return err_sys(err, errno, "create a file in '%s'", folder);
 	if (checksum && *checksum && digest_parse(checksum, &wanted, err) < 0)
 		return err_add(err, "invalid checksum \"%.100s\"", checksum);
-	if (fetch_url(&args, &result, err) < 0 || hash_file(fd, ret_digest, err) < 0)
+	if (download(options, url, fd, &result, err) < 0 || hash_file(fd, ret_digest, err) < 0)
 		return -1;
 	if (checksum && *checksum && !digest_equal(&wanted, ret_digest))
 		return err_set(err, ERR_CORRUPT, "%s: digest mismatch %s: %s", url,

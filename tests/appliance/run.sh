@@ -588,10 +588,28 @@ pulls() {
 	"$VENEER" rmi "$name:12" >/dev/null
 	status 0 "$VENEER" build -q - <<<"FROM $name:12"
 	is 71 "${#out}"
+	adds_files "${name%/*}"
 	is '' "$(find /tmp -maxdepth 1 -name 'veneer-fetch.*')"
 	"$VENEER" check
 	nothing_left
 	pushes "${name%/*}"
+}
+
+# The registry as a web server: what ADD takes is downloaded out here.
+adds_files() {
+	local blob
+	blob=$(skopeo inspect --raw --tls-verify=false "docker://$1/debian:12" | jq -r '.layers[0].digest')
+	status 0 "$VENEER" build -q - <<-END
+		FROM $1/debian:12
+		ADD --checksum=$blob --chmod=644 http://$1/v2/debian/blobs/$blob /blob
+	END
+	is "${blob#sha256:} 644" "$("$VENEER" run --rm "$out" sh -c 'echo $(sha256sum </blob | cut -c -64) $(stat -c %a /blob)')"
+	status 1 "$VENEER" build - <<<"FROM $1/debian:12"$'\n'"ADD http://$1/none /x"
+	has "http://$1/none" "$errors"
+	has 404 "$errors"
+	status 1 "$VENEER" build - <<<"FROM $1/debian:12"$'\nADD ["http://a\\nb", "/x"]'
+	has 'a URL has no line breaks' "$errors"
+	timeout -s TERM 0.7 "$VENEER" build --no-cache -q - <<<"FROM $1/debian:12"$'\n'"ADD http://$1/v2/debian/blobs/$blob /blob" || true
 }
 
 # The same registry: what came goes back as it was, what was made here is compressed out here.
