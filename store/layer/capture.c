@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "layer/diff.h"
 #include "layer/label.h"
+#include "layer/separate.h"
 #include "layer/space.h"
 #include "layer/tar_emit.h"
 #include "layer/tree_remove.h"
@@ -21,8 +22,8 @@
 #include "store.h"
 #include "volume.h"
 
-/* The second finds nothing more to leave out. */
-#define PASSES_MAX 2
+/* After what is left out, and then what is shared, the last finds neither. */
+#define PASSES_MAX 3
 
 struct capture {
 	const struct capture_args *args;
@@ -30,7 +31,8 @@ struct capture {
 	uint32_t parent_thin;
 	struct hasher *hasher;
 	struct strlist left_out;
-	bool taken; /* the snapshot is a layer now */
+	struct strlist shared; /* names in the layer of inodes that have others below it */
+	bool taken;	       /* the snapshot is a layer now */
 };
 
 static int hash(void *ctx, const void *data, size_t len, struct error *err)
@@ -49,6 +51,13 @@ static void note_left_out(void *ctx, const char *path)
 	strlist_add(&capture->left_out, path);
 }
 
+static void note_shared(void *ctx, const char *path)
+{
+	struct capture *capture = ctx;
+
+	strlist_add(&capture->shared, path);
+}
+
 /* The digest of its tar and what that holds. */
 static int emit(struct capture *capture, const struct change_list *changes, struct layer_row *row,
 		struct error *err)
@@ -63,6 +72,7 @@ static int emit(struct capture *capture, const struct change_list *changes, stru
 		.write = hash,
 		.ctx = capture,
 		.left_out = note_left_out,
+		.shared = note_shared,
 	};
 	struct tar_emit_result result;
 
@@ -104,11 +114,19 @@ static int remove_path(int root_fd, const char *path, struct error *err)
 	return futimens(fd, times) < 0 ? err_sys(err, errno, "set the times of '/%s'", dir) : 0;
 }
 
-static int purge(struct capture *capture, struct error *err)
+/* The snapshot gets to be what its tar says. */
+static int purge(struct capture *capture, const struct change_list *changes, struct error *err)
 {
 	const struct capture_args *args = capture->args;
 	auto_volume struct volume *volume = NULL;
 	auto_fd int fd = -1;
+	struct space space = { .pool = args->store->pool };
+	struct separate_args shared = {
+		.root = &args->store->root,
+		.changes = changes,
+		.names = &capture->shared,
+		.space = &space,
+	};
 
 	if (volume_activate_sized(args->store->pool, args->id, args->size_bytes, VOLUME_READ_WRITE,
 				  &volume, err) < 0 ||
@@ -117,10 +135,14 @@ static int purge(struct capture *capture, struct error *err)
 	for (size_t i = 0; i < capture->left_out.nr; i++)
 		if (remove_path(fd, capture->left_out.items[i], err) < 0)
 			return -1;
+	space.mount_fd = shared.tree_fd = fd;
+	if (!capture->left_out.nr && separate_links(&shared, err) < 0)
+		return -1;
 	if (args->purged)
 		*args->purged = true;
 	capture->root_fd = -1;
 	strlist_done(&capture->left_out);
+	strlist_done(&capture->shared);
 	return space_flush(fd, err);
 }
 
@@ -219,9 +241,9 @@ static int run(struct capture *capture, struct layer_row *ret, struct error *err
 			return 0;
 		if (emit(capture, &changes, &row, err) < 0)
 			return -1;
-		if (!capture->left_out.nr)
+		if (!capture->left_out.nr && !capture->shared.nr)
 			break;
-		if (purge(capture, err) < 0)
+		if (purge(capture, &changes, err) < 0)
 			return -1;
 	}
 	chain_id_next(&args->parent, &row.diff_id, &row.chain_id);
@@ -236,6 +258,7 @@ int capture_layer(const struct capture_args *args, struct layer_row *ret, struct
 	struct error why;
 
 	strlist_done(&capture.left_out);
+	strlist_done(&capture.shared);
 
 	/* The end of the session tries again. */
 	if (!capture.taken && work_delete(args->store, args->id, &why) < 0)

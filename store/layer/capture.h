@@ -5,7 +5,8 @@
  * Of a build's step and of `commit`. The changes are found by blocks, the DiffID
  * is the digest of the tar that they give (layer/tar_emit), which is written
  * nowhere, and the snapshot itself is the layer's volume. It holds what the tar
- * says and nothing else: what no layer can say is removed from it.
+ * says and nothing else: what no layer can say is removed from it, and a hard link to a file below
+ * the layer becomes a file of its own.
  *
  * Crash safety: the snapshot is the session's 'work' until one transaction of
  * the catalogue makes it a layer; the pool does not hear of it. Its label is
@@ -29,8 +30,8 @@ struct capture_args {
 	uint64_t size_bytes; /* of its device; 0: the pool's size for volumes */
 	int root_fd; /* a mounted tree of the same content, at rest; -1: it is mounted for this */
 	const char *created_by; /* for people */
-	bool *purged;		/* set when something was removed that root_fd has; may be NULL */
-	bool skip_empty;	/* no layer when nothing changed */
+	bool *purged;	 /* set when the snapshot was made other than root_fd is; may be NULL */
+	bool skip_empty; /* no layer when nothing changed */
 };
 
 /**

@@ -27,6 +27,7 @@ struct item {
 	char *name; /* in the tar */
 	const struct change *change;
 	bool whiteout;
+	uint64_t inode, device; /* of one with several names; else 0 */
 };
 
 /* Inodes with several names, by number; an open hash table. */
@@ -34,6 +35,7 @@ struct linked {
 	uint64_t inode; /* 0: free */
 	uint64_t device;
 	const char *name;
+	uint64_t others; /* names that were not seen yet */
 };
 
 struct emit {
@@ -185,8 +187,8 @@ static struct linked *linked_slot(struct emit *emit, uint64_t inode, uint64_t de
 	return &emit->linked[at];
 }
 
-/* The name under which the inode is in the tar already; NULL the first time. */
-static const char *first_name(struct emit *emit, const struct stat *st, const char *name)
+/* The name under which the item's inode is in the tar already; NULL the first time. */
+static const char *first_name(struct emit *emit, const struct stat *st, struct item *item)
 {
 	struct linked *slot;
 
@@ -201,12 +203,26 @@ static const char *first_name(struct emit *emit, const struct stat *st, const ch
 				*linked_slot(emit, old[i].inode, old[i].device) = old[i];
 		free(old);
 	}
-	slot = linked_slot(emit, st->st_ino, st->st_dev);
-	if (slot->inode)
+	item->inode = st->st_ino;
+	item->device = st->st_dev;
+	slot = linked_slot(emit, item->inode, item->device);
+	if (slot->inode) {
+		slot->others -= slot->others > 0;
 		return slot->name;
-	*slot = (struct linked){ st->st_ino, st->st_dev, name };
+	}
+	*slot = (struct linked){ item->inode, item->device, item->name, st->st_nlink - 1 };
 	emit->nr_linked++;
 	return NULL;
+}
+
+static void tell_shared(struct emit *emit)
+{
+	for (size_t i = 0; i < emit->nr; i++) {
+		const struct item *item = &emit->items[i];
+
+		if (item->inode && linked_slot(emit, item->inode, item->device)->others)
+			emit->args->shared(emit->args->ctx, item->change->path);
+	}
 }
 
 /* ---- one entry ---- */
@@ -346,7 +362,7 @@ static int put_whiteout(struct emit *emit, const char *name, struct error *err)
 	return put_header(emit, &header, err);
 }
 
-static int put_entry(struct emit *emit, const struct item *item, struct error *err)
+static int put_entry(struct emit *emit, struct item *item, struct error *err)
 {
 	const char *path = item->change->path, *name = *path ? path_base(path) : ".";
 	auto_attributes struct attributes attributes = { 0 };
@@ -369,7 +385,7 @@ static int put_entry(struct emit *emit, const struct item *item, struct error *e
 	header.gid = st.st_gid;
 	header.mtime = st.st_mtim.tv_sec;
 	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
-		header.target = first_name(emit, &st, item->name);
+		header.target = first_name(emit, &st, item);
 	if (header.target) {
 		header.type = TAR_LINK;
 		return put_header(emit, &header, err);
@@ -405,7 +421,7 @@ static int put_all(struct emit *emit, struct error *err)
 
 	emit->chunk = xmalloc(CHUNK_BYTES);
 	for (size_t i = 0; i < emit->nr; i++) {
-		const struct item *item = &emit->items[i];
+		struct item *item = &emit->items[i];
 
 		if (cancel_check(err) < 0)
 			return -1;
@@ -426,6 +442,8 @@ int tar_emit(const struct tar_emit_args *args, struct tar_emit_result *ret, stru
 	take_items(&emit, args->changes ? args->changes : &everything);
 	if (put_all(&emit, err) < 0)
 		return args->as ? -1 : err_add(err, "write a layer");
+	if (args->shared)
+		tell_shared(&emit);
 	*ret = emit.result;
 	return 0;
 }

@@ -32,6 +32,11 @@ struct tar_emit_args {
 	void *ctx;
 	/* Told of what no layer can say: sockets, names like whiteouts. May be NULL. */
 	void (*left_out)(void *ctx, const char *path);
+	/*
+	 * Told, when all is written, of each path whose inode has names besides those in the tar, in
+	 * the order of changes. May be NULL.
+	 */
+	void (*shared)(void *ctx, const char *path);
 	bool clamp; /* no mtime is later than clamp_mtime (SOURCE_DATE_EPOCH) */
 	int64_t clamp_mtime;
 	/*

@@ -213,6 +213,55 @@ static void test_layer(void)
 	check_entries(&tar, "0 .wh.a\n5 d/\n0 d/.wh.gone\n0 d/second");
 }
 
+static int drop(void *ctx, const void *data, size_t len, struct error *err)
+{
+	(void)ctx;
+	(void)data;
+	(void)len;
+	(void)err;
+	return 0;
+}
+
+static void note(void *ctx, const char *path)
+{
+	struct buf *paths = ctx;
+
+	buf_printf(paths, "%s%s", paths->len ? " " : "", path);
+}
+
+/* Which of the changed paths have names that did not change? As "path path". */
+static void check_shared(struct box *box, const char *const *paths, const char *expected)
+{
+	auto_change_list struct change_list list = { 0 };
+	auto_buf struct buf shared = { 0 };
+	const struct tar_emit_args args = {
+		.root_fd = box->fd, .changes = &list, .write = drop, .ctx = &shared, .shared = note
+	};
+	struct tar_emit_result result;
+	struct error err;
+
+	for (; *paths; paths++)
+		add(&list, CHANGE_ADDED, false, *paths);
+	change_list_complete(&list, NULL);
+	CU_ASSERT_EQUAL_FATAL(0, tar_emit(&args, &result, &err));
+	buf_puts(&shared, "");
+	CU_ASSERT_STRING_EQUAL(shared.data, expected);
+}
+
+static void test_shared(void)
+{
+	static const char *const one[] = { "d.c", "d/second", "e/third", NULL };
+	static const char *const all[] = { "d/f", "d/second", "e/third", NULL };
+	auto_box struct box box = box_new();
+
+	if (skip_unless_root())
+		return;
+	fill_box(&box);
+	CU_ASSERT_EQUAL_FATAL(0, linkat(box.fd, "d/f", box.fd, "e/third", 0));
+	check_shared(&box, one, "d/second e/third");
+	check_shared(&box, all, "");
+}
+
 static void test_socket(void)
 {
 	auto_box struct box box = box_new();
@@ -275,6 +324,7 @@ UNIT_SUITE(tar_emit, { "a plain header has every field in its place", test_plain
 	   { "PAX comes only when it is needed", test_pax_only_when_needed },
 	   { "a whole tree is sorted, and always the same bytes", test_whole_tree },
 	   { "a layer has what changed, and whiteouts", test_layer },
+	   { "names that are not in the tar are told of", test_shared },
 	   { "a socket is left out, but what it replaced is gone", test_socket },
 	   { "times are clamped", test_clamp },
 	   { "the sink's error comes back", test_write_fails });

@@ -253,6 +253,34 @@ only_the_tar() {
 	nothing_runs
 }
 
+# A hard link to a file below the layer is a file of its own, here as wherever it is loaded.
+own_links() {
+	local want=$'1 4711\n2 4711\n2 4711\nh\nsame'
+	look() { v run --rm o sh -c 'stat -c "%h %a" /h0 /d/h1 /d/h2; cat /d/h1; [ /d/h1 -ef /d/h2 ] && ! [ /h0 -ef /d/h1 ] && echo same'; }
+	context <<-'END'
+		FROM debian:12
+		RUN echo h >/h0 && chmod 4711 /h0 && echo k >/k0 && ln /k0 /k1
+		RUN mkdir /d && ln /h0 /d/h1 && ln /h0 /d/h2 && rm /k1
+		RUN stat -c '%h %a' /h0 /d/h1 /d/h2 >/is
+	END
+	v build -q -t o "$ctx" >/dev/null
+	is "${want%$'\nh'*}" "$(v run --rm o cat /is)" 'what the next step sees'
+	is "$want" "$(look)" 'what was built'
+	id=$(v images -q --no-trunc o)
+	v save -o "$WORK/o.tar" o
+	v rmi o >/dev/null
+	v builder prune -af >/dev/null
+	v load -q -i "$WORK/o.tar" >/dev/null
+	is "$id" "$(v images -q --no-trunc o)"
+	is "$want" "$(look)" 'what was loaded'
+	v run --name links o ln /h0 /c
+	v commit links oc >/dev/null
+	is $'1\n1\n1' "$(v run --rm oc stat -c %h /h0 /c /k0)" 'what was committed'
+	v rm links >/dev/null
+	v rmi oc >/dev/null
+	nothing_runs
+}
+
 # A context that is mounted is what COPY would take.
 mounted_context() {
 	context <<-'END'
@@ -334,6 +362,7 @@ case_build 'mounts of RUN are there for the step and leave nothing' mounts
 case_build 'what a step is given, and what it leaves running, is not in the layer' leaves_nothing
 case_build 'with SOURCE_DATE_EPOCH two builds are the same image' reproducible
 case_build 'a layer is what its tar says, and nothing else' only_the_tar
+case_build 'a hard link to a file below is a file of its own' own_links
 case_build 'a mounted context is what COPY would take' mounted_context
 case_build 'ADD takes files from a web server' from_the_web
 case_build 'builder prune gives back what no image has' prune
