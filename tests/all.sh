@@ -105,8 +105,7 @@ unit unit-gcc
 stage usage tests/cli/usage.sh build/plain/veneer
 stage login env REGISTRY_MUST_WORK=1 tests/cli/login.sh build/plain/veneer
 stage search tests/cli/search.sh build/plain/veneer
-unit unit-clang CC=clang
-unit unit-gcc-sanitized SANITIZE=address,undefined
+unit unit-clang-sanitized CC=clang SANITIZE=address,undefined
 if stage images make --no-print-directory -j"$jobs" images vm-programs &&
 	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
 	units_end

@@ -93,11 +93,11 @@ peak_below() {
 }
 
 many_tiny_files() {
-	python3 "$odd" tiny 100000 >"$WORK/tiny.tar"
+	python3 "$odd" tiny 50000 >"$WORK/tiny.tar"
 	peak_below 64 "$VENEER" load -q -i "$WORK/tiny.tar"
 	"$VENEER" mount odd:1 "$mnt"
-	is 100100 "$(find "$mnt" -mindepth 1 ! -name lost+found | wc -l)" entries
-	is 99999 "$(cat "$mnt/d99/f99999")"
+	is 50050 "$(find "$mnt" -mindepth 1 ! -name lost+found | wc -l)" entries
+	is 49999 "$(cat "$mnt/d49/f49999")"
 	"$VENEER" unmount "$mnt"
 	"$VENEER" rmi odd:1 >/dev/null
 	rm "$WORK/tiny.tar"
@@ -196,7 +196,7 @@ done
 case_ 'taken: other wrappings, a folder, twice' takes_wrapped
 case_ 'a name moves to the new image' moves_name
 case_ 'greedy documents get little memory' greedy_documents
-case_ '100,000 tiny files in little memory' many_tiny_files
+case_ '50,000 tiny files in little memory' many_tiny_files
 case_ 'a pool that runs full' full_pool
 case_ 'a volume that runs full' full_volume
 "$VENEER" pool destroy --force
