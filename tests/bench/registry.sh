@@ -108,7 +108,7 @@ part_registry() {
 	done
 	registry_down
 	rm -rf "$work/push"
-	"$VENEER" images -q "$host/bench" | sort -u | xargs "$VENEER" rmi -f >/dev/null
+	"$VENEER" images -q "$host/bench" | uniq | xargs "$VENEER" rmi -f >/dev/null
 }
 
 print_registry() {
