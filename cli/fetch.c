@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "courier.h"
+#include "layer/stream.h"
 #include "oci/reference.h"
 #include "pullprint.h"
 #include "registry/pull.h"
@@ -33,7 +33,6 @@
 #define DOWN	   "down"
 #define TEXT_MAX   8192
 #define CHUNK	   65536
-#define CANCEL_MS  200
 #define EVENT_ROOM (sizeof(struct inotify_event) + 256)
 
 static const char *platform_of(const char *platform)
@@ -120,20 +119,6 @@ static int read_result(const char *streams, struct fetch_result *ret, struct err
 	return 0;
 }
 
-/* What is there, until the end: 0. A signal that asks us to stop does not wait for more. */
-static ssize_t read_some(int fd, void *data, size_t len, struct error *err)
-{
-	struct pollfd end = { .fd = fd, .events = POLLIN };
-	ssize_t got;
-
-	do {
-		if (cancel_check(err) < 0)
-			return -1;
-	} while (poll(&end, 1, CANCEL_MS) <= 0);
-	got = read(fd, data, len);
-	return got < 0 ? err_sys(err, errno, "read a pipe") : got;
-}
-
 static int ask_file(const char *folder, const struct fetch_args *args, struct fetch_result *ret,
 		    struct error *err)
 {
@@ -141,7 +126,7 @@ static int ask_file(const char *folder, const struct fetch_args *args, struct fe
 	auto_free char *what = xasprintf(WEB_FILE "\n%s", args->url);
 	auto_free char *chunk = xmalloc(CHUNK);
 	auto_free char *streams = NULL;
-	ssize_t got;
+	int got;
 
 	*ret = (struct fetch_result){ 0 };
 	if (strchr(args->url, '\n'))
@@ -149,8 +134,8 @@ static int ask_file(const char *folder, const struct fetch_args *args, struct fe
 	streams = ask(folder, what, &courier, err);
 	if (!streams)
 		return -1;
-	while ((got = read_some(courier.in_fd, chunk, CHUNK, err)) > 0) {
-		if (io_write(args->fd, chunk, (size_t)got, err) < 0)
+	while ((got = stream_read_fd(&courier.in_fd, chunk, CHUNK, err)) > 0) {
+		if (cancel_check(err) < 0 || io_write(args->fd, chunk, (size_t)got, err) < 0)
 			return -1;
 		ret->bytes += (uint64_t)got;
 	}

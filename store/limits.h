@@ -115,14 +115,14 @@
 
 /* ---- registries ---- */
 
-/* config.json and auth.json: credentials of many registries fit. */
 /* Certificates for one registry; a whole bundle of the system's has 220 KB. */
 #define LIMIT_CERTIFICATE_BYTES (4u * 1024 * 1024)
 /* Of one repository, and of the pages that they come in. */
 #define LIMIT_TAGS	65536u
 #define LIMIT_TAG_PAGES 1024u
 /* Of one registry: each may cost the time of a connection. */
-#define LIMIT_MIRRORS	      16
+#define LIMIT_MIRRORS 16
+/* config.json and auth.json: credentials of many registries fit. */
 #define LIMIT_AUTH_FILE_BYTES (1024u * 1024)
 /* A user's name, a password or a token. Signed tokens of clouds have some 10 KiB. */
 #define LIMIT_CREDENTIAL_BYTES (64u * 1024)

@@ -8,17 +8,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "layer/stream.h"
 #include "layer/tar_apply.h"
 #include "layer/tar_emit.h"
 #include "layer/tree_fs.h"
 #include "root.h"
-
-static int write_file(void *ctx, const void *data, size_t len, struct error *err)
-{
-	return io_write(*(const int *)ctx, data, len, err);
-}
 
 /* The changes of these names, and of all folders. Returns how many; what they have is borrowed. */
 static size_t select_changes(const struct separate_args *args, struct change *ret)
@@ -72,7 +66,7 @@ int separate_links(const struct separate_args *args, struct error *err)
 	const struct tar_emit_args emit = {
 		.root_fd = args->tree_fd,
 		.changes = &changes,
-		.write = write_file,
+		.write = tar_emit_to_fd,
 		.ctx = &fd,
 	};
 	struct tar_emit_result result;

@@ -447,3 +447,8 @@ int tar_emit(const struct tar_emit_args *args, struct tar_emit_result *ret, stru
 	*ret = emit.result;
 	return 0;
 }
+
+int tar_emit_to_fd(void *fd, const void *data, size_t len, struct error *err)
+{
+	return io_write(*(const int *)fd, data, len, err);
+}

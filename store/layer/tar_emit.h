@@ -56,4 +56,7 @@ struct tar_emit_result {
 /* Returns 0, or -1: ERR_IO, ERR_LIMIT, ERR_CANCELLED, or what write said. */
 int tar_emit(const struct tar_emit_args *args, struct tar_emit_result *ret, struct error *err);
 
+/* A write callback for a file: ctx points to an int. */
+int tar_emit_to_fd(void *fd, const void *data, size_t len, struct error *err);
+
 #endif

@@ -9,12 +9,12 @@
 #include "base/secret.h"
 #include "base/utf8.h"
 #include "limits.h"
+#include "oci/reference.h"
 #include "registry/credentials.h"
 #include "registry/registry.h"
 #include "registry/token.h"
 #include "registry/transport.h"
 
-#define HUB	   "docker.io"
 #define HUB_INDEX  "index.docker.io"
 #define HUB_FOLDER "library/" /* of what it shows without */
 
@@ -84,7 +84,7 @@ static char *take_host(const char **term)
 	auto_free char *host = xasprintf("%.*s", (int)len, *term);
 
 	if (!(*term)[len] || !(strpbrk(host, ".:") || strcmp(host, "localhost") == 0))
-		return xstrdup(HUB);
+		return xstrdup(REFERENCE_DEFAULT_DOMAIN);
 	*term += len + 1;
 	return take_ptr(host);
 }
@@ -167,6 +167,7 @@ int search_ask(const struct registry_options *options, const char *term, unsigne
 	auto_transport struct transport transport = { 0 };
 	auto_http_answer struct http_answer answer = { 0 };
 	struct search search = { .transport = &transport, .limits = &options->limits };
+	bool is_hub;
 
 	*ret = (struct search_results){ 0 };
 	if (strstr(term, "://"))
@@ -174,7 +175,8 @@ int search_ask(const struct registry_options *options, const char *term, unsigne
 			       "invalid term '%.512s': leave out what stands before the host",
 			       term);
 	host = take_host(&rest);
-	if (strcmp(host, HUB) == 0 && strncmp(rest, HUB_FOLDER, strlen(HUB_FOLDER)) == 0)
+	is_hub = strcmp(host, REFERENCE_DEFAULT_DOMAIN) == 0;
+	if (is_hub && strncmp(rest, HUB_FOLDER, strlen(HUB_FOLDER)) == 0)
 		rest += strlen(HUB_FOLDER);
 	query = make_query(rest, limit);
 	if (transport_open(options->table, host, &transport, err) < 0 ||
@@ -184,7 +186,7 @@ int search_ask(const struct registry_options *options, const char *term, unsigne
 	if (!search.lib)
 		return -1;
 	search.line = line;
-	search.host = strcmp(host, HUB) == 0 ? HUB_INDEX : host;
+	search.host = is_hub ? HUB_INDEX : host;
 	search.query = query;
 	if (get(&search, false, &answer, err) < 0)
 		return -1;

@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "base/crash.h"
-#include "base/io.h"
 #include "base/jsonfield.h"
 #include "db/rows.h"
 #include "image/create.h"
@@ -217,11 +216,6 @@ static int restore(struct commit *commit, uint32_t parent_id, struct error *err)
 	return still_unmount(&commit->still, err);
 }
 
-static int write_tar(void *ctx, const void *data, size_t len, struct error *err)
-{
-	return io_write(*(const int *)ctx, data, len, err);
-}
-
 /* The snapshot's changes as a tar in an unnamed file. Returns 1, 0 without changes, -1. */
 static int pack(struct commit *commit, uint32_t parent_id, int fd, uint64_t *ret_bytes,
 		struct error *err)
@@ -233,7 +227,7 @@ static int pack(struct commit *commit, uint32_t parent_id, int fd, uint64_t *ret
 		.child_id = commit->still.id,
 		.child_bytes = commit->still.row.size_bytes,
 	};
-	struct tar_emit_args emit = { .changes = &changes, .write = write_tar, .ctx = &fd };
+	struct tar_emit_args emit = { .changes = &changes, .write = tar_emit_to_fd, .ctx = &fd };
 	struct tar_emit_result result;
 
 	if (diff_volumes(&diff, &changes, err) < 0)

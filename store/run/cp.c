@@ -13,7 +13,6 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/path.h"
 #include "layer/inflate.h"
 #include "layer/space.h"
@@ -278,16 +277,12 @@ static int could_not_find(const struct cp_args *args, const char *path, struct e
 		       args->container);
 }
 
-static int write_out(void *ctx, const void *data, size_t len, struct error *err)
-{
-	return io_write(*(const int *)ctx, data, len, err);
-}
-
 static int pack(const struct source *source, int fd, uint64_t *ret_bytes, struct error *err)
 {
 	auto_free char *base = cppath_base(source->path);
 	struct tar_emit_result result = { 0 };
-	int status = emit(source, strcmp(base, "/") == 0 ? "" : base, write_out, &fd, &result, err);
+	int status =
+		emit(source, strcmp(base, "/") == 0 ? "" : base, tar_emit_to_fd, &fd, &result, err);
 
 	*ret_bytes = result.tar_bytes;
 	return status;
