@@ -3,9 +3,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "cmd.h"
-#include "layer/diff.h"
-#include "run/still.h"
-#include "run/stubs.h"
+#include "run/changes.h"
 #include "store.h"
 
 static int run_diff(struct cli *cli, const void *values, struct error *err)
@@ -19,15 +17,8 @@ static int run_diff(struct cli *cli, const void *values, struct error *err)
 		return -1;
 	{
 		auto_still struct still still = STILL_NONE(store);
-		struct diff_args args = { .hidden = stubs_paths };
 
-		if (still_take(&still, cli->words[0], false, err) < 0)
-			return -1;
-		args.pool = store->pool;
-		args.parent_id = still.row.init_id;
-		args.child_id = still.id;
-		args.child_bytes = still.row.size_bytes;
-		if (diff_volumes(&args, &changes, err) < 0)
+		if (container_changes(&still, cli->words[0], &changes, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < changes.nr; i++) {

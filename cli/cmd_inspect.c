@@ -12,6 +12,7 @@
 #include "imagejson.h"
 #include "inspection.h"
 #include "pool/pool.h"
+#include "run/changes.h"
 #include "run/container.h"
 #include "run/life.h"
 #include "store.h"
@@ -112,14 +113,14 @@ static int show_container(struct store *store, const struct container_row *row, 
 			  struct inspection *output, struct error *err)
 {
 	json_auto_t *document = NULL;
-	struct containerjson_facts facts = { .own_bytes = -1 };
+	struct containerjson_facts facts = { .file_bytes = -1 };
 	auto_free char *log = NULL;
 	auto_image struct image image = { 0 };
 	struct error ignored;
 
 	if (container_document(row, &document, err) < 0 ||
 	    describe_volume(store, row->thin_id, row->size_bytes, &facts.device, err) < 0 ||
-	    (size && container_own_bytes(store, row, &facts.own_bytes, err) < 0))
+	    (size && container_file_bytes(store, row, &facts.file_bytes, err) < 0))
 		return -1;
 	if (image_find(store, row->image.text, &image, NULL, &ignored) == 0)
 		facts.image_bytes = image.size_bytes;

@@ -10,6 +10,7 @@
 #include "dockerconf.h"
 #include "format/human.h"
 #include "listing.h"
+#include "run/changes.h"
 #include "run/container.h"
 #include "store.h"
 
@@ -52,7 +53,7 @@ static int print_one(struct store *store, const struct ps_opts *opts,
 	struct container_view view = {
 		.row = row,
 		.document = document,
-		.own_bytes = -1,
+		.file_bytes = -1,
 		.no_trunc = opts->no_trunc,
 	};
 
@@ -62,7 +63,7 @@ static int print_one(struct store *store, const struct ps_opts *opts,
 	view.image = image;
 	view.platform = platform;
 	if ((opts->size || listing_wants(output, ".Size")) &&
-	    container_own_bytes(store, row, &view.own_bytes, err) < 0)
+	    container_file_bytes(store, row, &view.file_bytes, err) < 0)
 		return -1;
 	return listing_row(output, container_row_json(&view, &now), err);
 }

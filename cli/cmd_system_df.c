@@ -390,7 +390,7 @@ static int container_rows_json(struct store *store, const struct df *df, bool no
 		json_auto_t *document = NULL;
 		auto_free char *image = NULL, *platform = NULL;
 		struct container_view view = { .row = row,
-					       .own_bytes = df->own_bytes[i],
+					       .file_bytes = df->own_bytes[i],
 					       .no_trunc = no_trunc };
 
 		if (container_document(row, &document, err) < 0 ||

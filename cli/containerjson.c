@@ -140,10 +140,10 @@ json_t *containerjson_new(const struct container_row *row, const json_t *documen
 			    json_pack("{s:s, s:{s:s, s:s, s:s}}", "Name", "devicemapper", "Data",
 				      "DeviceId", device->id, "DeviceName", device->name,
 				      "DeviceSize", device->size));
-	if (facts->own_bytes >= 0) {
-		json_object_set_new(ret, "SizeRw", json_integer(facts->own_bytes));
+	if (facts->file_bytes >= 0) {
+		json_object_set_new(ret, "SizeRw", json_integer(facts->file_bytes));
 		json_object_set_new(ret, "SizeRootFs",
-				    json_integer(facts->own_bytes + facts->image_bytes));
+				    json_integer(facts->file_bytes + facts->image_bytes));
 	}
 	json_object_set_new(ret, "Mounts", mounts_json(document, facts->store_root));
 	json_object_set(ret, "Config", json_object_get(document, "Config"));

@@ -20,7 +20,7 @@ struct containerjson_facts {
 	struct imagejson_device device;
 	const char *log_path;
 	const char *store_root;
-	int64_t own_bytes; /* -1: not asked for */
+	int64_t file_bytes; /* -1: not asked for */
 	int64_t image_bytes;
 };
 

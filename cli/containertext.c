@@ -156,10 +156,10 @@ static char *mounts_text(const json_t *document, bool no_trunc, size_t *ret_volu
 
 static char *size_text(const struct container_view *view)
 {
-	if (view->own_bytes < 0)
+	if (view->file_bytes < 0)
 		return xstrdup("0B");
-	return xasprintf("%s (virtual %s)", human_size(view->own_bytes, HUMAN_LIST).text,
-			 human_size(view->own_bytes + view->image_bytes, HUMAN_LIST).text);
+	return xasprintf("%s (virtual %s)", human_size(view->file_bytes, HUMAN_LIST).text,
+			 human_size(view->file_bytes + view->image_bytes, HUMAN_LIST).text);
 }
 
 static void put(json_t *row, const char *key, const char *text)

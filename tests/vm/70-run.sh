@@ -301,6 +301,20 @@ stubs_in_init() {
 	nothing_runs
 }
 
+# The sizes of files, a file with two names once, a link as its text; not the pool's blocks.
+sizes() {
+	v run -d --name c1 debian:12 sh -c 'printf 0123456789 >/a; ln /a /b; ln -s abc /l; rm /etc/issue
+		printf xyz >/etc/debian_version; truncate -s 1M /sparse; echo ready; exec sleep 1000' >/dev/null
+	for _ in $(seq 100); do [ "$(v logs c1)" != ready ] || break; sleep 0.1; done
+	is 1048592 "$(v inspect -s -f '{{.SizeRw}}' c1)" 'of a running one'
+	is 1.05MB "$(v ps -s --format '{{.Size}}' | cut -d' ' -f1)"
+	v stop -t 0 c1 >/dev/null
+	is 1048592 "$(v inspect -s -f '{{.SizeRw}}' c1)" 'of a stopped one'
+	is '' "$(v inspect -f '{{json .}}' c1 | grep SizeRw || true)" 'not asked for'
+	v rm c1
+	nothing_runs
+}
+
 counts() {
 	v create --name c1 debian:12 true >/dev/null
 	is 1 "$(v system df --format '{{.Type}} {{.TotalCount}}' | awk '/Containers/ { print $2 }')"
@@ -352,6 +366,7 @@ case_run 'signals reach the process' signals
 case_run 'binds and volumes' volumes
 case_run 'a file system of its own size' own_size
 case_run 'create makes a snapshot and nothing else' stubs_in_init
+case_run 'a container has the size of its files' sizes
 case_run 'containers count' counts
 case_run 'a container outlives its image' image_goes_first
 case_run 'space comes back' space_comes_back
