@@ -36,7 +36,7 @@ struct container_view {
 	const json_t *document;
 	const char *image;    /* as shown */
 	const char *platform; /* "linux/amd64" */
-	int64_t file_bytes;    /* -1: not asked for */
+	int64_t file_bytes;   /* -1: not asked for */
 	int64_t image_bytes;
 	bool no_trunc;
 };

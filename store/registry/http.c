@@ -200,6 +200,8 @@ static int set_common(struct http_transfer *transfer, const struct http_request 
 	long verify = !request->unverified;
 	bool sealed = request->secret && strncasecmp(request->url, "https:", 6) == 0;
 
+	/* Refused where a redirect that failed left the buffer of before, which is as large. */
+	set(curl, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
 	return set(curl, CURLOPT_URL, request->url) ||
 	       set(curl, CURLOPT_PROTOCOLS_STR, PROTOCOLS) ||
 	       set(curl, CURLOPT_REDIR_PROTOCOLS_STR, sealed ? "https" : PROTOCOLS) ||
@@ -213,7 +215,6 @@ static int set_common(struct http_transfer *transfer, const struct http_request 
 	       set(curl, CURLOPT_USERAGENT, "veneer/" VENEER_VERSION) ||
 	       set(curl, CURLOPT_NOSIGNAL, 1L) || set(curl, CURLOPT_CONNECTTIMEOUT, connect) ||
 	       set(curl, CURLOPT_LOW_SPEED_LIMIT, 1L) || set(curl, CURLOPT_LOW_SPEED_TIME, stall) ||
-	       set(curl, CURLOPT_BUFFERSIZE, RECEIVE_BYTES) ||
 	       set(curl, CURLOPT_ERRORBUFFER, transfer->detail) ||
 	       set(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) ||
 	       set(curl, CURLOPT_HEADERFUNCTION, on_header) ||
@@ -420,6 +421,13 @@ bool http_is_distrust(CURLcode code)
 bool http_is_no_tls(CURLcode code)
 {
 	return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_COULDNT_CONNECT;
+}
+
+bool http_is_no_http(CURLcode code)
+{
+	return code == CURLE_COULDNT_CONNECT || code == CURLE_GOT_NOTHING ||
+	       code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+	       code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
 }
 
 /* ---- a whole answer ---- */

@@ -116,6 +116,8 @@ bool http_may_retry(CURLcode code);
 bool http_is_distrust(CURLcode code);
 /* Did it end so because the other side does not speak TLS, or is not there? */
 bool http_is_no_tls(CURLcode code);
+/* Likewise http: it hung up, or answered with something else. */
+bool http_is_no_http(CURLcode code);
 
 struct http_answer {
 	struct http_head head;

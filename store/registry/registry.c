@@ -155,6 +155,8 @@ const struct curllib *registry_lib(const struct registry *registry)
 	return registry->lib;
 }
 
+#define HTTP_TO_TLS 400 /* what TLS servers answer to http, when they do not just hang up */
+
 #define MEETING "" /* the kind of what is no document */
 
 static char *url_of(const struct registry *registry, const char *kind, const char *what)
@@ -231,12 +233,38 @@ static int get_once(struct registry *registry, const char *kind, const char *wha
 	return 0;
 }
 
+/*
+ * Where a registry without TLS is likely: to set TLS up takes longer than all else that one request
+ * takes. Returns 1 when https has to be tried, else as get_once().
+ */
+static int get_plain_first(struct registry *registry, const char *kind, const char *what,
+			   const char *accept, struct http_answer *ret, struct error *err)
+{
+	int result;
+
+	registry->plain = true;
+	result = get_once(registry, kind, what, accept, ret, err);
+	if (result == 0 && ret->head.status != HTTP_TO_TLS)
+		return 0;
+	registry->plain = registry->known = false;
+	if (result < 0 && !http_is_no_http(ret->code))
+		return -1;
+	http_answer_done(ret);
+	return 1;
+}
+
 /* With http in the place of https where that is allowed and https is not spoken. */
 static int get(struct registry *registry, const char *kind, const char *what, const char *accept,
 	       struct http_answer *ret, struct error *err)
 {
 	struct error plain_err;
 
+	if (registry->transport.plain_first && !registry->known) {
+		int result = get_plain_first(registry, kind, what, accept, ret, err);
+
+		if (result <= 0)
+			return result;
+	}
 	if (get_once(registry, kind, what, accept, ret, err) == 0)
 		return 0;
 	if (registry->known || !registry->transport.plain_allowed || !http_is_no_tls(ret->code))

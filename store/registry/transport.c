@@ -239,6 +239,7 @@ int transport_open(const struct registry_table *table, const char *host, struct 
 	    (row && row->ca && add_roots(row->ca, &ret->roots, err) < 0) ||
 	    read_folders(table, asked, ret, err) < 0)
 		return err_add(err, "certificates for %.*s", LIMIT_DOMAIN_BYTES, host);
+	ret->plain_first = endpoint_is_loopback(asked) && !ret->roots.len && !ret->cert;
 	ret->unverified =
 		(row && row->insecure) || (endpoint_is_loopback(asked) && !ret->roots.len);
 	ret->plain_allowed = ret->unverified;

@@ -51,6 +51,7 @@ const struct registry_row *registry_table_find(const struct registry_table *tabl
 
 struct transport {
 	bool plain_allowed; /* http, where https is not spoken */
+	bool plain_first;   /* on the loopback, where nothing says that TLS is spoken */
 	bool unverified;
 	struct buf roots; /* PEM, beside the system's */
 	char *cert, *key; /* paths of ours; or NULL */

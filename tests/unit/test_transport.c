@@ -137,7 +137,8 @@ static void test_folders(void)
 	end();
 }
 
-static void check_policy(const struct registry_table *table, const char *host, bool lax)
+/* Nothing is said in clear to a host that is elsewhere before it was tried with TLS. */
+static void check_policy(const struct registry_table *table, const char *host, bool lax, bool first)
 {
 	auto_transport struct transport transport = { 0 };
 	struct error err;
@@ -145,6 +146,7 @@ static void check_policy(const struct registry_table *table, const char *host, b
 	CU_ASSERT_EQUAL(transport_open(table, host, &transport, &err), 0);
 	CU_ASSERT_EQUAL(transport.unverified, lax);
 	CU_ASSERT_EQUAL(transport.plain_allowed, lax);
+	CU_ASSERT_EQUAL(transport.plain_first, first);
 }
 
 static void test_policy(void)
@@ -155,19 +157,23 @@ static void test_policy(void)
 	auto_free char *text = NULL;
 	struct error err;
 
-	begin("x");
+	begin("127.0.0.1:2");
 	put("ca", "C");
 	text = xasprintf("{\"lax\": {\"insecure\": true}, \"127.0.0.1:1\": {\"ca\": \"%s/ca\"},"
 			 "\"gone\": {\"ca\": \"%s/none\"}}",
 			 folder, folder);
 	CU_ASSERT_EQUAL_FATAL(read_table(text, &table, &err), 0);
-	check_policy(&table, "example", false);
-	check_policy(&table, "lax", true);
-	check_policy(&table, "lax:1", false);
-	check_policy(&table, "localhost:5000", true);
-	check_policy(&table, "[::1]:5000", true);
-	check_policy(&table, "127.0.0.1:1", false); /* it has a CA */
-	check_policy(NULL, "docker.io", false);
+	check_policy(&table, "example", false, false);
+	check_policy(&table, "lax", true, false);
+	check_policy(&table, "lax:1", false, false);
+	check_policy(&table, "localhost:5000", true, true);
+	check_policy(&table, "[::1]:5000", true, true);
+	check_policy(&table, "127.0.0.1:1", false, false); /* it has a CA */
+	check_policy(NULL, "docker.io", false, false);
+	put("127.0.0.1:2/our.cert", "");
+	put("127.0.0.1:2/our.key", "");
+	table.folders = (const char *const[]){ folder, NULL };
+	check_policy(&table, "127.0.0.1:2", true, false); /* it will ask for our certificate */
 	CU_ASSERT_EQUAL(transport_open(&table, "gone", &missing, &err), -1);
 	CU_ASSERT_EQUAL(err.kind, ERR_NOT_FOUND);
 	CU_ASSERT_EQUAL(transport_open(&table, "../x", &odd, &err), -1);
