@@ -11,7 +11,6 @@
 /* How to come to the same end. */
 #define NO_CONTAINERS "see '" PROGRAM " container --help' for what there is of containers"
 #define NO_VERIFY     "'" PROGRAM " check' compares catalogue, pool and labels"
-#define NO_VOLUME     "'" PROGRAM " attach --rw' makes a writable volume of an image"
 
 static const struct {
 	const char *names; /* "build|image build" */
@@ -19,7 +18,6 @@ static const struct {
 } rows[] = {
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
 	{ "verify", NO_VERIFY },
-	{ "volume", NO_VOLUME },
 };
 
 static bool has_name(const char *names, const char *name)

@@ -67,6 +67,18 @@ extern const struct command cmd_system_prune;
 extern const struct command cmd_tag;
 extern const struct command cmd_unmount;
 extern const struct command cmd_version;
+extern const struct command cmd_volume_attach;
+extern const struct command cmd_volume_create;
+extern const struct command cmd_volume_detach;
+extern const struct command cmd_volume_grow;
+extern const struct command cmd_volume_inspect;
+extern const struct command cmd_volume_ls;
+extern const struct command cmd_volume_mount;
+extern const struct command cmd_volume_rename;
+extern const struct command cmd_volume_rm;
+extern const struct command cmd_volume_rollback;
+extern const struct command cmd_volume_snapshot;
+extern const struct command cmd_volume_unmount;
 extern const struct command cmd_wait;
 
 #endif

@@ -27,7 +27,7 @@ static int run_attach(struct cli *cli, const void *values, struct error *err)
 
 static const struct opt attach_options[] = {
 	OPT_VALUE(OPT_STRING, "name", 0, attach_opts, name, "string",
-		  "Name of the link below " VIEW_LINK_DIR),
+		  "Name of the link below " DEVLINK_DIR),
 	OPT_FLAG("rw", 0, attach_opts, writable,
 		 "Attach a private writable copy, gone with detach"),
 	{ 0 },
@@ -37,7 +37,7 @@ const struct command cmd_attach = {
 	.name = "attach",
 	.synopsis = "[OPTIONS] IMAGE",
 	.summary = "Make a block device of an image and print its name",
-	.details = "The name " VIEW_LINK_DIR "/NAME stays the same until detach.",
+	.details = "The name " DEVLINK_DIR "/NAME stays the same until detach.",
 	.min_words = 1,
 	.max_words = 1,
 	.options = attach_options,

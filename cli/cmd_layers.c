@@ -117,10 +117,11 @@ static void print_totals(const struct layer_list *list, bool of_image, bool huma
 	print_total("Template:", list->template_bytes, human);
 	print_total("Writable views:", list->view_bytes, human);
 	print_total("Containers:", list->container_bytes, human);
+	print_total("Named volumes:", list->volume_bytes, human);
 	print_total("In work:", list->work_bytes, human);
 	print_total("Data used:",
 		    own_bytes + list->template_bytes + list->view_bytes + list->work_bytes +
-			    list->container_bytes,
+			    list->volume_bytes + list->container_bytes,
 		    human);
 }
 

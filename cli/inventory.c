@@ -9,7 +9,8 @@
 #include "store.h"
 #include "volume.h"
 
-static const char *const kinds[] = { "template", "layer", "work", "view", "init", "container" };
+static const char *const kinds[] = { "template", "layer",     "work",  "view",
+				     "init",	 "container", "volume" };
 static const char *const states[] = { "live", "creating", "deleting" };
 
 /* A static text equal to what the catalogue says, so that nothing must be freed. */
@@ -37,9 +38,12 @@ static char *name_of(struct db_stmt *stmt)
 		return xstrdup(db_text(stmt, 3));
 	if (!db_is_null(stmt, 4))
 		return xasprintf("%s%s",
-				 strcmp(db_text(stmt, 5), "attach") == 0 ? VIEW_LINK_DIR "/" : "",
+				 strcmp(db_text(stmt, 5), "attach") == 0 ? DEVLINK_DIR "/" : "",
 				 db_text(stmt, 4));
-	return xstrdup(db_is_null(stmt, 7) ? db_text(stmt, 6) : db_text(stmt, 7));
+	for (int column = 7; column <= 8; column++)
+		if (!db_is_null(stmt, column))
+			return xstrdup(db_text(stmt, column));
+	return xstrdup(db_text(stmt, 6));
 }
 
 static int read_catalogue(struct store *store, struct inventory *ret, size_t *cap,
@@ -50,10 +54,12 @@ static int read_catalogue(struct store *store, struct inventory *ret, size_t *ca
 
 	if (db_prepare(
 		    store->db,
-		    "SELECT t.id, t.kind, t.state, l.chain_id, v.target, v.kind, s.command, c.name"
+		    "SELECT t.id, t.kind, t.state, l.chain_id, v.target, v.kind, s.command, c.name,"
+		    " d.name"
 		    " FROM thin t LEFT JOIN layer l ON l.thin_id = t.id"
 		    " LEFT JOIN view v ON v.thin_id = t.id AND t.kind = 'view'"
 		    " LEFT JOIN container c ON c.thin_id = t.id"
+		    " LEFT JOIN volume d ON d.thin_id = t.id"
 		    " LEFT JOIN session s ON s.id = t.session WHERE t.state <> 'planned'"
 		    " ORDER BY t.id",
 		    &stmt, err) < 0)

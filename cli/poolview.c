@@ -15,31 +15,19 @@ const struct gotmpl_type poolview_type = {
 	.name = "pool.Status",
 	.fields =
 		(const struct gotmpl_field[]){
-			{ "Name", &gotmpl_string },
-			{ "Active", &gotmpl_bool },
-			{ "Health", &gotmpl_string },
-			{ "Mode", &gotmpl_string },
-			{ "TransactionId", &gotmpl_int64 },
-			{ "Filesystem", &gotmpl_string },
-			{ "BlockSize", &gotmpl_int64 },
-			{ "VolumeSize", &gotmpl_int64 },
-			{ "OnFiles", &gotmpl_bool },
-			{ "DataDevice", &gotmpl_string },
-			{ "DataUsed", &gotmpl_int64 },
-			{ "DataFree", &gotmpl_int64 },
-			{ "DataTotal", &gotmpl_int64 },
-			{ "MetadataDevice", &gotmpl_string },
-			{ "MetadataUsed", &gotmpl_int64 },
-			{ "MetadataFree", &gotmpl_int64 },
-			{ "MetadataTotal", &gotmpl_int64 },
-			{ "Template", &gotmpl_int64 },
-			{ "Volumes", &gotmpl_int64 },
-			{ "Layers", &gotmpl_int64 },
-			{ "Views", &gotmpl_int64 },
-			{ "Work", &gotmpl_int64 },
-			{ "Containers", &gotmpl_int64 },
-			{ "Unknown", &gotmpl_int64 },
-			{ 0 },
+			{ "Name", &gotmpl_string },	    { "Active", &gotmpl_bool },
+			{ "Health", &gotmpl_string },	    { "Mode", &gotmpl_string },
+			{ "TransactionId", &gotmpl_int64 }, { "Filesystem", &gotmpl_string },
+			{ "BlockSize", &gotmpl_int64 },	    { "VolumeSize", &gotmpl_int64 },
+			{ "OnFiles", &gotmpl_bool },	    { "DataDevice", &gotmpl_string },
+			{ "DataUsed", &gotmpl_int64 },	    { "DataFree", &gotmpl_int64 },
+			{ "DataTotal", &gotmpl_int64 },	    { "MetadataDevice", &gotmpl_string },
+			{ "MetadataUsed", &gotmpl_int64 },  { "MetadataFree", &gotmpl_int64 },
+			{ "MetadataTotal", &gotmpl_int64 }, { "Template", &gotmpl_int64 },
+			{ "Volumes", &gotmpl_int64 },	    { "Layers", &gotmpl_int64 },
+			{ "Views", &gotmpl_int64 },	    { "Work", &gotmpl_int64 },
+			{ "Containers", &gotmpl_int64 },    { "Named", &gotmpl_int64 },
+			{ "Unknown", &gotmpl_int64 },	    { 0 },
 		},
 };
 
@@ -104,6 +92,7 @@ static void put_counts(json_t *view, const struct inventory *inventory)
 	put_int(view, "Views", inventory_count(inventory, "view"));
 	put_int(view, "Containers",
 		inventory_count(inventory, "container") + inventory_count(inventory, "init"));
+	put_int(view, "Named", inventory_count(inventory, "volume"));
 	put_int(view, "Work", inventory_count(inventory, "work"));
 	put_int(view, "Unknown", inventory_count(inventory, "unknown"));
 }
@@ -194,9 +183,9 @@ void poolview_text(const json_t *view, struct buf *ret)
 		put_line("Template:", "none", ret);
 	buf_printf(
 		ret,
-		"%-*s %jd (%jd layers, %jd views, %jd of containers, %jd in work, %jd unknown)\n",
+		"%-*s %jd (%jd layers, %jd views, %jd of containers, %jd named, %jd in work, %jd unknown)\n",
 		LABEL_WIDTH, "Thin volumes:", (intmax_t)get_int(view, "Volumes"),
 		(intmax_t)get_int(view, "Layers"), (intmax_t)get_int(view, "Views"),
-		(intmax_t)get_int(view, "Containers"), (intmax_t)get_int(view, "Work"),
-		(intmax_t)get_int(view, "Unknown"));
+		(intmax_t)get_int(view, "Containers"), (intmax_t)get_int(view, "Named"),
+		(intmax_t)get_int(view, "Work"), (intmax_t)get_int(view, "Unknown"));
 }

@@ -67,6 +67,18 @@ const struct command *const command_table[] = {
 	&cmd_tag,
 	&cmd_unmount,
 	&cmd_version,
+	&cmd_volume_attach,
+	&cmd_volume_create,
+	&cmd_volume_detach,
+	&cmd_volume_grow,
+	&cmd_volume_inspect,
+	&cmd_volume_ls,
+	&cmd_volume_mount,
+	&cmd_volume_rename,
+	&cmd_volume_rm,
+	&cmd_volume_rollback,
+	&cmd_volume_snapshot,
+	&cmd_volume_unmount,
 	&cmd_wait,
 	NULL,
 };
@@ -78,6 +90,7 @@ const struct command_group command_groups[] = {
 	{ "image", "Manage images" },
 	{ "pool", "Manage the thin pool" },
 	{ "system", "Manage veneer" },
+	{ "volume", "Manage volumes: disks that stay" },
 	{ 0 },
 };
 

@@ -16,6 +16,8 @@
 #include "pool/thinvol.h"
 #include "volume_private.h"
 
+#define APART_MIN_BYTES (128 * MIB) /* room for the larger log */
+
 int volume_create(struct volume_pool *pool, uint32_t id, struct error *err)
 {
 	if (thinvol_create(pool->pool, id, err) < 0)
@@ -39,6 +41,23 @@ int volume_format(struct volume_pool *pool, uint32_t id, struct error *err)
 	if (pool->fs->make(volume->node, pool->config->volume_bytes, err) < 0)
 		return err_add(err, "format volume %" PRIu32 " (%s)", id, volume->node);
 	return 0;
+}
+
+int volume_format_sized(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
+			struct error *err)
+{
+	auto_volume struct volume *volume = NULL;
+
+	if (volume_activate_sized(pool, id, size_bytes, VOLUME_READ_WRITE, &volume, err) < 0)
+		return -1;
+	if (pool->fs->make(volume->node, size_bytes, err) < 0)
+		return err_add(err, "format volume %" PRIu32 " (%s)", id, volume->node);
+	return volume_set_apart(volume, err);
+}
+
+uint64_t volume_min_bytes(struct volume_pool *pool)
+{
+	return pool->fs->min_bytes > APART_MIN_BYTES ? pool->fs->min_bytes : APART_MIN_BYTES;
 }
 
 int volume_activate_sized(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
@@ -183,6 +202,25 @@ int volume_grow_fs(struct volume *volume, struct error *err)
 	return 0;
 }
 
+int volume_set_apart(struct volume *volume, struct error *err)
+{
+	const struct fs_kind *fs = volume->pool->fs;
+
+	if (fs->set_apart && fs->set_apart(volume->node, err) < 0)
+		return err_add(err, "volume %" PRIu32, volume->id);
+	return 0;
+}
+
+int volume_resize(struct volume_pool *pool, uint32_t id, uint64_t size_bytes, struct error *err)
+{
+	return thinvol_resize(pool->pool, id, size_bytes, err);
+}
+
+int volume_mount_options(int mount_fd, const char *options, struct error *err)
+{
+	return mount_set_options(mount_fd, options, err);
+}
+
 int volume_attach_mount(int mount_fd, const char *dir, struct error *err)
 {
 	return mount_attach(mount_fd, dir, err);
@@ -243,9 +281,10 @@ int volume_freeze(struct volume *volume, int mount_fd, bool trim, struct error *
 {
 	if (volume->frozen)
 		return err_set(err, ERR_IN_USE, "volume %" PRIu32 " is frozen already", volume->id);
-	if (mount_sync(mount_fd, err) < 0 || (trim && mount_trim(mount_fd, err) < 0))
+	if (mount_fd >= 0 &&
+	    (mount_sync(mount_fd, err) < 0 || (trim && mount_trim(mount_fd, err) < 0)))
 		return explain(volume, err);
-	if (volume->pool->fs->empty_log)
+	if (mount_fd >= 0 && volume->pool->fs->empty_log)
 		volume->pool->fs->empty_log(mount_fd);
 	/* The kernel freezes the file system, then waits for what is under way. */
 	if (devmap_suspend(volume->name, 0, err) < 0)

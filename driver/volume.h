@@ -145,6 +145,11 @@ int volume_list(struct volume_pool *pool, uint32_t **ret_ids, size_t *ret_nr, st
  * Lazily initialised, without lost+found, so that snapshots stay small.
  */
 int volume_format(struct volume_pool *pool, uint32_t id, struct error *err);
+/* Likewise on a device of its own size, apart from all others: see volume_set_apart(). */
+int volume_format_sized(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
+			struct error *err);
+/* The smallest size for that. */
+uint64_t volume_min_bytes(struct volume_pool *pool);
 
 enum volume_mode {
 	VOLUME_READ_ONLY,
@@ -203,8 +208,20 @@ int volume_mount(struct volume *volume, enum volume_mount_use use, int *ret_fd, 
  * @device: as volume_device() says it
  */
 int volume_mount_device(const char *fs, const char *device, int *ret_fd, struct error *err);
-/* The unmounted file system fills its device, which is larger than it was. ERR_UNSUPPORTED: not this kind. */
+/*
+ * The file system fills its device, which is larger than it was. ERR_UNSUPPORTED: not this kind.
+ * A mounted one must have been set apart.
+ */
 int volume_grow_fs(struct volume *volume, struct error *err);
+/*
+ * The unmounted file system, a copy, gets its own UUID and room to grow while it is mounted.
+ * Nothing is done where the kind of file system knows no such thing.
+ */
+int volume_set_apart(struct volume *volume, struct error *err);
+/* The device of an active volume gets another size while it is used. */
+int volume_resize(struct volume_pool *pool, uint32_t id, uint64_t size_bytes, struct error *err);
+/* "ro,nodev": see mount_set_options() in fs/mount.h. NULL, or options that are known: 0. */
+int volume_mount_options(int mount_fd, const char *options, struct error *err);
 /* Puts a detached mount at dir, an existing folder. */
 int volume_attach_mount(int mount_fd, const char *dir, struct error *err);
 /* Unmounts dir if it is a mount of this thin id; ERR_NOT_FOUND when it is not, ERR_IN_USE when busy. */
@@ -214,7 +231,8 @@ bool volume_is_mounted(struct volume_pool *pool, uint32_t id);
 
 /**
  * volume_freeze - everything written is on the device and the file system rests
- * @mount_fd: the mount of this volume
+ * @mount_fd: the mount of this volume; -1: it is a disk of somebody else, and keeps what was
+ *            flushed to it
  * @trim:     give blocks of deleted files back to the pool first
  *
  * Between freeze and thaw volume_snapshot() may name this volume as origin. A

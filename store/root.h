@@ -12,6 +12,7 @@
  *	mounts/          mount points that `mount` chooses itself
  *	containers/      a folder for each container that was started (db/recover_container.h)
  *	volumes/         local volumes of containers: plain folders
+ *	disks/           what each named volume is (db/volume_note.h)
  *	build/           caches of RUN --mount=type=cache, named by the digest of their id
  *	lock             flock: one process at a time changes pool and catalogue
  */

@@ -17,6 +17,7 @@
 #include "db/journal.h"
 #include "db/recover.h"
 #include "db/recover_container.h"
+#include "db/recover_volume.h"
 #include "db/rows.h"
 
 static bool has_pool(const struct store *store)
@@ -45,11 +46,11 @@ static int set_destroying(struct store *store, bool value, struct error *err)
 
 static int reset_catalogue(struct store *store, struct error *err)
 {
-	static const char *const tables[] = {
-		"DELETE FROM reference", "DELETE FROM view",	"DELETE FROM image",
-		"DELETE FROM pin",	 "DELETE FROM session", "DELETE FROM layer",
-		"DELETE FROM container", "DELETE FROM thin",	NULL
-	};
+	static const char *const tables[] = { "DELETE FROM reference", "DELETE FROM view",
+					      "DELETE FROM image",     "DELETE FROM pin",
+					      "DELETE FROM session",   "DELETE FROM layer",
+					      "DELETE FROM container", "DELETE FROM volume",
+					      "DELETE FROM thin",      NULL };
 	auto_tx struct db_tx tx = { 0 };
 
 	if (db_begin(&tx, store->db, err) < 0 ||
@@ -152,7 +153,8 @@ static int recover(struct store *store, struct error *err)
 {
 	if (journal_recover(store->db, store->pool, err) < 0 ||
 	    recover_views(&store->root, store->db, store->pool, err) < 0 ||
-	    recover_containers(&store->root, store->db, store->pool, err) < 0)
+	    recover_containers(&store->root, store->db, store->pool, err) < 0 ||
+	    recover_volumes(&store->root, store->db, store->pool, err) < 0)
 		return -1;
 	return gc_blobs(&store->root, store->db, err);
 }
@@ -414,7 +416,8 @@ static int check_unused(struct store *store, struct error *err)
 		return got;
 	if (db_prepare(store->db,
 		       "SELECT kind || ' ' || target, thin_id FROM view"
-		       " UNION ALL SELECT 'container ' || name, thin_id FROM container",
+		       " UNION ALL SELECT 'container ' || name, thin_id FROM container"
+		       " UNION ALL SELECT 'volume ' || name, thin_id FROM volume",
 		       &stmt, err) < 0)
 		return -1;
 	while ((got = db_step(stmt, err)) > 0) {

@@ -14,6 +14,7 @@
 #include "fs/mount.h"
 
 #define MAKE_DEADLINE_MS (10 * 60 * 1000)
+#define LOG_TO_GROW_MIB	 "32" /* with the 8 of the template, and with 16, the kernel says ENOSPC */
 
 /*
  * Since Linux 5.14: writes the journal back and discards its blocks, all but
@@ -66,12 +67,36 @@ static void empty_log(int mount_fd)
 		log_debug("EXT4_IOC_CHECKPOINT: %s", strerror(errno));
 }
 
-/* Not by the kernel: each step of that wants more of the log than there is, and writes inode tables. */
+/*
+ * What is not mounted is not grown by the kernel, which writes inode tables. What is mounted can only
+ * be grown by it, and each step of that takes more than the log of the template: see set_apart().
+ */
 static int grow(const char *device, struct error *err)
 {
 	const char *const argv[] = { "resize2fs", "-f", device, NULL };
 
 	return proc_check(argv, MAKE_DEADLINE_MS, err);
+}
+
+/*
+ * The seed of the checksums stays, so that a new UUID changes the superblock alone. The new log was
+ * written as zeros: their blocks go back to the pool.
+ */
+static int set_apart(const char *device, struct error *err)
+{
+	const char *const steps[][7] = {
+		{ "tune2fs", "-O", "metadata_csum_seed,^has_journal", device },
+		{ "tune2fs", "-U", "random", "-J", "size=" LOG_TO_GROW_MIB, device },
+	};
+	auto_fd int mount_fd = -1;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+		if (proc_check(steps[i], MAKE_DEADLINE_MS, err) < 0)
+			return -1;
+	if (mount_open(&fs_ext4, device, FS_WRITE, &mount_fd, err) < 0)
+		return -1;
+	empty_log(mount_fd);
+	return mount_sync(mount_fd, err);
 }
 
 const struct fs_kind fs_ext4 = {
@@ -92,4 +117,5 @@ const struct fs_kind fs_ext4 = {
 	.label_offset = label_offset,
 	.empty_log = empty_log,
 	.grow = grow,
+	.set_apart = set_apart,
 };

@@ -40,8 +40,13 @@ struct fs_kind {
 	 * only costs space.
 	 */
 	void (*empty_log)(int mount_fd);
-	/* May be NULL. Takes in the whole device, which has grown; not mounted, and clean. */
+	/* May be NULL. Takes in the whole device, which has grown; mounted, or clean. */
 	int (*grow)(const char *device, struct error *err);
+	/*
+	 * May be NULL. Gives a copy that is not mounted its own identity, so that it can be told from
+	 * what it is a copy of, and what growing while it is mounted takes.
+	 */
+	int (*set_apart)(const char *device, struct error *err);
 };
 
 extern const struct fs_kind fs_ext4;

@@ -97,6 +97,61 @@ int mount_open(const struct fs_kind *kind, const char *device, enum fs_use use, 
 	return 0;
 }
 
+static const struct mount_option {
+	const char *name;
+	uint64_t set, clear;
+} mount_options[] = {
+	{ "defaults", 0, 0 },
+	{ "ro", MOUNT_ATTR_RDONLY, 0 },
+	{ "rw", 0, MOUNT_ATTR_RDONLY },
+	{ "nosuid", MOUNT_ATTR_NOSUID, 0 },
+	{ "suid", 0, MOUNT_ATTR_NOSUID },
+	{ "nodev", MOUNT_ATTR_NODEV, 0 },
+	{ "dev", 0, MOUNT_ATTR_NODEV },
+	{ "noexec", MOUNT_ATTR_NOEXEC, 0 },
+	{ "exec", 0, MOUNT_ATTR_NOEXEC },
+	{ "noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME },
+	{ "relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+	{ "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
+	{ "nodiratime", MOUNT_ATTR_NODIRATIME, 0 },
+	{ "diratime", 0, MOUNT_ATTR_NODIRATIME },
+	{ NULL, 0, 0 },
+};
+
+static int add_option(const char *name, struct mount_attr *attr, struct error *err)
+{
+	const struct mount_option *option = mount_options;
+
+	while (option->name && strcmp(option->name, name) != 0)
+		option++;
+	if (!option->name)
+		return err_set(
+			err, ERR_USAGE,
+			"unknown mount option '%s': ro, rw, and [no]suid, [no]dev, [no]exec, "
+			"noatime, relatime, strictatime, [no]diratime are known",
+			name);
+	/* The last one wins. */
+	attr->attr_set = (attr->attr_set & ~(option->set | option->clear)) | option->set;
+	attr->attr_clr = (attr->attr_clr & ~option->set) | option->clear;
+	return 0;
+}
+
+int mount_set_options(int mount_fd, const char *options, struct error *err)
+{
+	auto_free char *copy = xstrdup(options ? options : "");
+	struct mount_attr attr = { 0 };
+	char *rest = copy, *name;
+
+	while ((name = strsep(&rest, ",")))
+		if (*name && add_option(name, &attr, err) < 0)
+			return -1;
+	if (!attr.attr_set && !attr.attr_clr)
+		return 0;
+	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return err_sys(err, errno, "set the mount options '%s'", options);
+	return 0;
+}
+
 int mount_attach(int mount_fd, const char *dir, struct error *err)
 {
 	if (move_mount(mount_fd, "", AT_FDCWD, dir, MOVE_MOUNT_F_EMPTY_PATH) < 0)

@@ -24,6 +24,14 @@
 int mount_open(const struct fs_kind *kind, const char *device, enum fs_use use, int *ret_fd,
 	       struct error *err);
 
+/**
+ * mount_set_options - "ro,nodev,noatime": what mount(8) has for any kind of file system
+ * @options: may be NULL
+ *
+ * ERR_USAGE for others, by name.
+ */
+int mount_set_options(int mount_fd, const char *options, struct error *err);
+
 /* Puts a detached mount at dir. */
 int mount_attach(int mount_fd, const char *dir, struct error *err);
 

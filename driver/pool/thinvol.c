@@ -78,19 +78,29 @@ int thinvol_set_transaction_id(struct pool *pool, uint64_t old_id, uint64_t new_
 	return -1;
 }
 
-static int make_device(struct pool *pool, const char *name, uint32_t id, uint64_t size_bytes,
-		       bool read_only, dev_t *ret_device, struct error *err)
+/* The table of its device. */
+static int thin_table(struct pool *pool, uint32_t id, uint64_t size_bytes, struct table *ret,
+		      struct error *err)
 {
-	auto_table struct table table = { 0 };
-	unsigned flags = DEVMAP_ANONYMOUS | (read_only ? DEVMAP_READ_ONLY : 0);
 	struct devmap_info info;
 
 	if (devmap_info(pool_name(pool), &info, err) < 0)
 		return -1;
 	if (!info.exists)
 		return err_set(err, ERR_NOT_FOUND, "the pool %s is not active", pool_name(pool));
-	table_add_thin(&table, info.device, id,
+	table_add_thin(ret, info.device, id,
 		       size_bytes ? size_bytes : pool_config(pool)->volume_bytes);
+	return 0;
+}
+
+static int make_device(struct pool *pool, const char *name, uint32_t id, uint64_t size_bytes,
+		       bool read_only, dev_t *ret_device, struct error *err)
+{
+	auto_table struct table table = { 0 };
+	unsigned flags = DEVMAP_ANONYMOUS | (read_only ? DEVMAP_READ_ONLY : 0);
+
+	if (thin_table(pool, id, size_bytes, &table, err) < 0)
+		return -1;
 	if (devmap_create(name, &table, flags, ret_device, err) < 0) {
 		devices_explain_damage(err);
 		return err_add(err, "activate volume %" PRIu32, id);
@@ -119,6 +129,24 @@ int thinvol_activate(struct pool *pool, uint32_t id, uint64_t size_bytes, bool r
 		return -1;
 	*ret_device = info.device;
 	return 0;
+}
+
+int thinvol_resize(struct pool *pool, uint32_t id, uint64_t size_bytes, struct error *err)
+{
+	auto_table struct table table = { 0 };
+	struct devmap_info info;
+	char name[POOL_NAME_BYTES];
+
+	thinvol_name(pool, id, name);
+	if (devmap_info(name, &info, err) < 0)
+		return -1;
+	if (!info.exists)
+		return 0;
+	if (thin_table(pool, id, size_bytes, &table, err) < 0 ||
+	    devmap_load(name, &table, info.read_only ? DEVMAP_READ_ONLY : 0, err) < 0 ||
+	    devmap_suspend(name, DEVMAP_NO_LOCKFS | DEVMAP_NO_FLUSH, err) < 0)
+		return err_add(err, "resize volume %" PRIu32, id);
+	return devmap_resume(name, DEVMAP_ANONYMOUS, err);
 }
 
 int thinvol_activate_reader(struct pool *pool, uint32_t id, uint64_t size_bytes,

@@ -53,6 +53,9 @@ int thinvol_remove_reader(const char *name, int wait_ms, struct error *err);
 /* Those of processes that are no more. */
 int thinvol_remove_dead_readers(struct pool *pool, struct error *err);
 
+/* Its device, where it has one, gets another size while it is used. */
+int thinvol_resize(struct pool *pool, uint32_t id, uint64_t size_bytes, struct error *err);
+
 /* Idempotent. Tries for wait_ms while it is open. ERR_IN_USE. */
 int thinvol_deactivate(struct pool *pool, uint32_t id, int wait_ms, struct error *err);
 

@@ -123,7 +123,8 @@ int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct erro
 {
 	if (db_exec(db, err, "DELETE FROM view WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||
 	    db_exec(db, err, "DELETE FROM layer WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||
-	    db_exec(db, err, "DELETE FROM container WHERE thin_id = ?1", "i", (int64_t)id) < 0)
+	    db_exec(db, err, "DELETE FROM container WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||
+	    db_exec(db, err, "DELETE FROM volume WHERE thin_id = ?1", "i", (int64_t)id) < 0)
 		return -1;
 	if (db_exec(db, err, "DELETE FROM thin WHERE id = ?1 AND state = 'planned'", "i",
 		    (int64_t)id) < 0)

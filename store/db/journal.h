@@ -39,7 +39,7 @@ int journal_next_txid(struct db *db, uint64_t *ret, struct error *err);
 
 /**
  * journal_intend_create - record a new thin id, inside the caller's transaction
- * @kind:    'template', 'layer', 'work', 'view' or 'init'
+ * @kind:    'template', 'layer', 'work', 'view', 'init' or 'volume'
  * @origin:  thin id it is a snapshot of, or JOURNAL_NO_ORIGIN
  * @session: owner of a work volume, else 0
  */
@@ -54,7 +54,7 @@ int journal_plan(struct db *db, uint32_t origin, uint32_t *ret_id, struct error 
 int journal_is_planned(struct db *db, uint32_t id, struct error *err);
 /* From now on an intent like others; undone, it is planned as before. */
 int journal_intend_planned(struct db *db, uint64_t txid, uint32_t id, struct error *err);
-/* Marks an id as garbage, inside the caller's transaction; its layer, view or container row goes at once. */
+/* Marks an id as garbage, inside the caller's transaction; its layer, view, container or volume row goes at once. */
 int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err);
 
 /**

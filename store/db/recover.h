@@ -52,8 +52,6 @@ int recover_any_session(const struct root *root, struct error *err);
 /* Removes lock files of layers whose maker was killed. */
 void recover_chain_locks(const struct root *root);
 
-#define RECOVER_LINK_DIR "/dev/veneer" /* links to attached volumes */
-
 /**
  * recover_views - finish what was killed while it made or ended a view
  *

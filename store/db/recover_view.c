@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "db/journal.h"
 #include "db/recover.h"
+#include "devlink.h"
 
 struct unsettled {
 	bool attached;
@@ -101,16 +102,13 @@ static int end_view(struct db *db, struct volume_pool *pool, const struct unsett
 		    struct error *err)
 {
 	int stopped = stop_view(db, pool, view, err);
+	struct error why;
 
 	if (stopped <= 0)
 		return stopped < 0 ? -1 : keep_view(db, view, err);
 	log_debug("ending '%s', left half way by a killed process", view->target);
-	if (view->attached) {
-		auto_free char *link = xasprintf(RECOVER_LINK_DIR "/%s", view->target);
-
-		if (unlink(link) < 0 && errno != ENOENT)
-			log_debug("link '%s' stays: %s", link, strerror(errno));
-	}
+	if (view->attached && devlink_remove(view->target, &why) < 0)
+		log_debug("%s", why.text);
 	crash_point("recover-view");
 	return forget_view(db, pool, view, err);
 }
@@ -136,8 +134,10 @@ static bool has_view(struct db *db, const char *target)
 	auto_stmt struct db_stmt *stmt = NULL;
 	struct error err;
 
-	if (db_prepare(db, "SELECT 1 FROM view WHERE kind = 'mount' AND target = ?1", &stmt, &err) <
-	    0)
+	if (db_prepare(db,
+		       "SELECT 1 FROM view WHERE kind = 'mount' AND target = ?1"
+		       " UNION ALL SELECT 1 FROM volume WHERE target = ?1",
+		       &stmt, &err) < 0)
 		return true;
 	db_bind_text(stmt, 1, target);
 	return db_step(stmt, &err) != 0;

@@ -235,5 +235,41 @@ static const char version_7[] =
 	"  document TEXT NOT NULL" /* its exact bytes */
 	") STRICT, WITHOUT ROWID;";
 
-const char *const schema_migrations[] = { version_1, version_2, version_3, version_4,
-					  version_5, version_6, version_7, NULL };
+/*
+ * Volumes: thin ids of the kind 'volume', which somebody named. A snapshot of one is another, only
+ * for reading. 'attached' and 'target' say how it is used, 'settled' as in a view. A name in front of
+ * which a '.' stands is on its way out.
+ */
+static const char version_8[] =
+	"CREATE TABLE thin_8 ("
+	"  id INTEGER PRIMARY KEY,"
+	"  kind TEXT NOT NULL CHECK (kind IN ('template', 'layer', 'work', 'view', 'init',"
+	"    'container', 'volume')),"
+	"  state TEXT NOT NULL CHECK (state IN ('planned', 'creating', 'live', 'deleting')),"
+	"  txid INTEGER NOT NULL,"
+	"  origin INTEGER,"
+	"  session INTEGER"
+	") STRICT;"
+	"INSERT INTO thin_8 SELECT id, kind, state, txid, origin, session FROM thin;"
+	"DROP TABLE thin;"
+	"ALTER TABLE thin_8 RENAME TO thin;"
+	"CREATE INDEX thin_state ON thin (state) WHERE state IN ('creating', 'deleting');"
+	"CREATE INDEX thin_kind ON thin (kind) WHERE kind <> 'layer';"
+
+	"CREATE TABLE volume ("
+	"  name TEXT PRIMARY KEY,"
+	"  thin_id INTEGER NOT NULL UNIQUE REFERENCES thin (id) ON DELETE CASCADE,"
+	"  size_bytes INTEGER NOT NULL,"
+	"  image TEXT,"		  /* what it was made from; it may be gone since */
+	"  image_name TEXT,"	  /* as it was given */
+	"  origin TEXT,"	  /* the volume that it is a snapshot of */
+	"  raw INTEGER NOT NULL," /* without a file system of ours */
+	"  read_only INTEGER NOT NULL,"
+	"  attached INTEGER NOT NULL DEFAULT 0,"
+	"  target TEXT," /* where it is mounted */
+	"  settled INTEGER NOT NULL DEFAULT 1,"
+	"  created_ns INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;";
+
+const char *const schema_migrations[] = { version_1, version_2, version_3, version_4, version_5,
+					  version_6, version_7, version_8, NULL };

@@ -17,6 +17,7 @@
 #include "db/journal.h"
 #include "db/recover.h"
 #include "db/rows.h"
+#include "db/volume_note.h"
 #include "image/image.h"
 #include "image/view.h"
 #include "layer/label.h"
@@ -81,9 +82,21 @@ static int remove_thin(struct check *check, uint32_t id, struct error *err)
 	return journal_fulfil(db, check->store->pool, txid, NULL, NULL, err);
 }
 
+/* Returns the name of the volume that it was, or NULL. */
+static const char *noted(const struct volume_rows *notes, uint32_t id)
+{
+	for (size_t i = 0; i < notes->nr; i++)
+		if (notes->items[i].thin_id == id)
+			return notes->items[i].name;
+	return NULL;
+}
+
 /* Ids that the pool has and the catalogue does not know. */
 static int check_strangers(struct check *check, struct error *err)
 {
+	auto_volume_rows struct volume_rows notes = { 0 };
+
+	note_list(&check->store->root, &notes);
 	for (size_t i = 0; i < check->nr_pool_ids; i++) {
 		auto_stmt struct db_stmt *stmt = NULL;
 		uint32_t id = check->pool_ids[i];
@@ -98,6 +111,13 @@ static int check_strangers(struct check *check, struct error *err)
 			return -1;
 		if (got)
 			continue;
+		if (noted(&notes, id)) {
+			found(check, false,
+			      "thin id %u is volume %s, which is not in the catalogue: 'veneer check "
+			      "--rebuild' brings it back",
+			      id, noted(&notes, id));
+			continue;
+		}
 		if (check->repair && remove_thin(check, id, err) < 0)
 			return -1;
 		found(check, check->repair, "thin id %u is in the pool, but not in the catalogue%s",
@@ -348,6 +368,35 @@ static int check_blobs(struct check *check, struct error *err)
 	return 0;
 }
 
+static bool is_noted(const struct volume_rows *notes, const struct volume_row *row)
+{
+	for (size_t i = 0; i < notes->nr; i++)
+		if (strcmp(notes->items[i].name, row->name) == 0)
+			return notes->items[i].thin_id == row->thin_id &&
+			       notes->items[i].size_bytes >= row->size_bytes;
+	return false;
+}
+
+/* A kill between catalogue and note leaves an old one. */
+static int check_notes(struct check *check, struct error *err)
+{
+	auto_volume_rows struct volume_rows notes = { 0 };
+	auto_volume_rows struct volume_rows rows = { 0 };
+
+	note_list(&check->store->root, &notes);
+	if (rows_volume_list(check->store->db, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.nr; i++) {
+		if (is_noted(&notes, &rows.items[i]))
+			continue;
+		if (check->repair && note_write(&check->store->root, &rows.items[i], err) < 0)
+			return -1;
+		found(check, check->repair, "the note of volume %s is missing or old%s",
+		      rows.items[i].name, check->repair ? ": written" : "");
+	}
+	return 0;
+}
+
 /* A read-only mount that a reboot has ended leaves its row. */
 static int check_views(struct check *check, struct error *err)
 {
@@ -415,7 +464,8 @@ static int compare(struct check *check, struct error *err)
 	    volume_list(check->store->pool, &check->pool_ids, &check->nr_pool_ids, err) < 0 ||
 	    check_strangers(check, err) < 0 || check_layers(check, err) < 0 ||
 	    check_others(check, err) < 0 || check_configs(check, err) < 0 ||
-	    check_views(check, err) < 0 || (check->repair && collect(check, err) < 0))
+	    check_views(check, err) < 0 || check_notes(check, err) < 0 ||
+	    (check->repair && collect(check, err) < 0))
 		return -1;
 	return check_blobs(check, err);
 }
@@ -457,13 +507,14 @@ static void report_lines(struct check *check, char *text)
 	}
 }
 
-/* Returns 1 when the volume holds what somebody wrote through a view of an image. */
-static int is_view(struct check *check, uint32_t id, struct error *err)
+/* Returns 1 when it holds what somebody wrote: a volume, or a writable view of an image. */
+static int is_somebodys(struct check *check, uint32_t id, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
 
-	if (db_prepare(check->store->db, "SELECT 1 FROM thin WHERE id = ?1 AND kind = 'view'",
-		       &stmt, err) < 0)
+	if (db_prepare(check->store->db,
+		       "SELECT 1 FROM thin WHERE id = ?1 AND kind IN ('view', 'volume')", &stmt,
+		       err) < 0)
 		return -1;
 	db_bind_int(stmt, 1, id);
 	return db_step(stmt, err);
@@ -481,15 +532,15 @@ static int drop_losses(struct check *check, const struct pool_loss *losses, size
 
 	for (size_t i = 0; i < nr; i++) {
 		const struct pool_loss *loss = &losses[i];
-		int view = is_view(check, loss->id, err);
+		int kept = is_somebodys(check, loss->id, err);
 
-		if (view < 0)
+		if (kept < 0)
 			return -1;
-		found(check, !view, "thin id %u has lost %" PRIu64 " of %" PRIu64 " blocks%s",
+		found(check, !kept, "thin id %u has lost %" PRIu64 " of %" PRIu64 " blocks%s",
 		      loss->id, loss->lost_blocks, loss->had_blocks,
-		      view ? ", which read as zeros: it is a writable view, save what you need"
+		      kept ? ", which read as zeros: somebody writes there, save what you need"
 			   : ": removed");
-		if (!view)
+		if (!kept)
 			ids[nr_ids++] = loss->id;
 	}
 	return volume_pool_repair_end(check->store->root.path, ids, nr_ids, err);

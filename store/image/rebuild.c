@@ -21,6 +21,8 @@
 #include "db/recover.h"
 #include "db/rows.h"
 #include "db/rows_image.h"
+#include "db/rows_volume.h"
+#include "db/volume_note.h"
 #include "image/check.h"
 #include "layer/label.h"
 #include "limits.h"
@@ -159,6 +161,30 @@ static int put_layers(struct rebuild *rebuild, uint64_t txid, struct error *err)
 	return total;
 }
 
+/* What the notes say is a volume, before it could be taken for something else. */
+static int put_volumes(struct rebuild *rebuild, uint64_t txid, struct error *err)
+{
+	auto_volume_rows struct volume_rows notes = { 0 };
+
+	note_list(&rebuild->store->root, &notes);
+	for (size_t i = 0; i < notes.nr; i++) {
+		const struct volume_row *note = &notes.items[i];
+		struct found *found = NULL;
+
+		for (size_t j = 0; j < rebuild->nr; j++)
+			if (rebuild->items[j].id == note->thin_id)
+				found = &rebuild->items[j];
+		if (!found || found->taken || found->is_layer)
+			continue;
+		found->taken = true;
+		if (put_thin(rebuild, found, "volume", txid, err) < 0 ||
+		    rows_volume_put(rebuild->store->db, note, err) < 0)
+			return -1;
+		say(rebuild, "volume %s is back", note->name);
+	}
+	return 0;
+}
+
 /*
  * The rest: the template is the lowest id; anything else is kept as garbage of
  * no session, which the next change of the pool removes, unless it is a writable
@@ -251,8 +277,8 @@ static int fill(struct rebuild *rebuild, struct error *err)
 	if (volume_pool_info(rebuild->store->pool, &info, err) < 0 || db_begin(&tx, db, err) < 0)
 		return -1;
 	layers = put_layers(rebuild, info.transaction_id, err);
-	if (layers < 0 || put_rest(rebuild, info.transaction_id, err) < 0 ||
-	    put_images(rebuild, err) < 0 ||
+	if (layers < 0 || put_volumes(rebuild, info.transaction_id, err) < 0 ||
+	    put_rest(rebuild, info.transaction_id, err) < 0 || put_images(rebuild, err) < 0 ||
 	    db_exec(db, err, "UPDATE meta SET value = ?1 WHERE key = 'pool_txid'", "i",
 		    (int64_t)info.transaction_id) < 0 ||
 	    db_exec(db, err, "UPDATE meta SET value = ?1 WHERE key = 'next_thin'", "i", next) < 0 ||

@@ -90,6 +90,8 @@ static void add_bytes(struct layer_list *list, const char *kind, int64_t bytes)
 		list->view_bytes += bytes;
 	else if (strcmp(kind, "work") == 0)
 		list->work_bytes += bytes;
+	else if (strcmp(kind, "volume") == 0)
+		list->volume_bytes += bytes;
 	else
 		list->container_bytes += bytes;
 }
@@ -120,7 +122,7 @@ static int add_rest(struct store *store, int64_t template, struct layer_list *re
 	ret->template_bytes = (int64_t)delta.own_bytes;
 	if (db_prepare(store->db,
 		       "SELECT id, ifnull(origin, 0), kind FROM thin"
-		       " WHERE kind IN ('view', 'work', 'init', 'container')"
+		       " WHERE kind IN ('view', 'work', 'init', 'container', 'volume')"
 		       " AND state NOT IN ('creating', 'planned')",
 		       &stmt, err) < 0)
 		return -1;

@@ -29,6 +29,7 @@ struct layer_list {
 	/* The rest of the pool's data blocks, so that the sum is the pool's own number. */
 	int64_t template_bytes;
 	int64_t view_bytes;	 /* writable mounts and attachments */
+	int64_t volume_bytes;	 /* named volumes */
 	int64_t work_bytes;	 /* layers in the making */
 	int64_t container_bytes; /* containers, and what they begin with */
 };

@@ -23,9 +23,8 @@
 #include "base/log.h"
 #include "db/journal.h"
 #include "db/rows.h"
+#include "db/rows_volume.h"
 #include "store.h"
-
-#define VIEW_NAME_MAX 100 /* characters of a link's name; room for a suffix below NAME_MAX */
 
 void view_list_done(struct view_list *list)
 {
@@ -265,7 +264,7 @@ int view_mount(struct store *store, const char *operand, bool writable, const ch
 
 static bool view_names(const struct view *view, const char *target, const char *absolute)
 {
-	const char *prefix = VIEW_LINK_DIR "/";
+	const char *prefix = DEVLINK_DIR "/";
 
 	if (!view->attached)
 		return absolute && strcmp(view->target, absolute) == 0;
@@ -319,7 +318,7 @@ static void remove_own_dir(struct store *store, const char *dir)
 }
 
 /* What is in use stays the view that it was. */
-static int end(struct store *store, const struct view *view, const char *link, struct error *err)
+static int end(struct store *store, const struct view *view, struct error *err)
 {
 	struct error ignored;
 
@@ -337,8 +336,8 @@ static int end(struct store *store, const struct view *view, const char *link, s
 	}
 	crash_point("view-stopped");
 	/* While there still is a row that knows of it. */
-	if (link && unlink(link) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "remove link '%s'", link);
+	if (view->attached && devlink_remove(view->target, err) < 0)
+		return -1;
 	return forget(store, view, err);
 }
 
@@ -366,7 +365,7 @@ int view_unmount(struct store *store, const char *target, struct error *err)
 	view = lock_view(store, false, target, &held, &list, err);
 	if (!view)
 		return err_add(err, "unmount");
-	if (end(store, view, NULL, err) < 0)
+	if (end(store, view, err) < 0)
 		return err_add(err, "unmount %s", target);
 	remove_own_dir(store, view->target);
 	return 0;
@@ -377,7 +376,7 @@ static char *name_of_operand(const char *operand)
 {
 	auto_buf struct buf name = { 0 };
 
-	for (const char *at = operand; *at && name.len < VIEW_NAME_MAX; at++) {
+	for (const char *at = operand; *at && name.len < DEVLINK_NAME_MAX; at++) {
 		bool plain = isalnum((unsigned char)*at) || *at == '_' || (*at == '.' && name.len);
 
 		buf_putc(&name, plain ? *at : '-');
@@ -385,54 +384,43 @@ static char *name_of_operand(const char *operand)
 	return buf_take(&name);
 }
 
-static int check_name(const char *name, struct error *err)
+/* Volumes have links there, too. */
+static bool is_volume(struct store *store, const char *name)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_.-";
+	auto_volume_row struct volume_row row = { 0 };
+	struct error ignored;
 
-	if (!*name || *name == '.' || strlen(name) > VIEW_NAME_MAX ||
-	    strspn(name, allowed) != strlen(name))
-		return err_set(
-			err, ERR_USAGE,
-			"invalid name '%s': 1 to %d of [a-zA-Z0-9_.-], not starting with '.'", name,
-			VIEW_NAME_MAX);
-	return 0;
+	return rows_volume_get(store->db, name, &row, &ignored) != 0;
 }
 
-static bool name_is_taken(const struct view_list *list, const char *name)
+static bool name_is_taken(struct store *store, const struct view_list *list, const char *name)
 {
 	for (size_t i = 0; i < list->nr; i++) {
 		if (list->items[i].attached && strcmp(list->items[i].target, name) == 0)
 			return true;
 	}
-	return false;
+	return is_volume(store, name);
 }
 
-static char *free_name(const struct view_list *list, const char *operand)
+static char *free_name(struct store *store, const struct view_list *list, const char *operand)
 {
 	auto_free char *base = name_of_operand(operand);
 	char *name = xstrdup(base);
 
-	for (unsigned n = 2; name_is_taken(list, name); n++) {
+	for (unsigned n = 2; name_is_taken(store, list, name); n++) {
 		free(name);
 		name = xasprintf("%s-%u", base, n);
 	}
 	return name;
 }
 
-static int attach_at(struct store *store, const struct view *view, const char *link,
-		     struct error *err)
+static int attach_at(struct store *store, const struct view *view, struct error *err)
 {
 	auto_volume struct volume *volume = NULL;
 
-	if (activate(store, view, &volume, err) < 0)
+	if (activate(store, view, &volume, err) < 0 ||
+	    devlink_make(view->target, volume_device(volume), err) < 0)
 		return -1;
-	if (mkdir(VIEW_LINK_DIR, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "create folder '" VIEW_LINK_DIR "'");
-	if (unlink(link) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "replace stale link '%s'", link);
-	if (symlink(volume_device(volume), link) < 0)
-		return err_sys(err, errno, "create link '%s'", link);
 	crash_point("view-linked");
 	if (settle(store, view, true, err) < 0)
 		return -1;
@@ -448,29 +436,28 @@ int view_attach(struct store *store, const char *operand, bool writable, const c
 	auto_image struct image image = { 0 };
 	auto_view_list struct view_list list = { 0 };
 	struct view view = { .attached = true, .writable = writable };
+	struct error ignored;
 	auto_free char *target = NULL;
-	auto_free char *link = NULL;
 
-	if ((name && check_name(name, err) < 0) ||
+	if ((name && devlink_check_name(name, err) < 0) ||
 	    image_find(store, operand, &image, NULL, err) < 0 ||
 	    store_lock_pool(store, &held, err) < 0 || view_list(store, &list, err) < 0)
 		return -1;
-	if (name && name_is_taken(&list, name))
+	if (name && name_is_taken(store, &list, name))
 		return err_set(err, ERR_IN_USE,
-			       "attach %s: '" VIEW_LINK_DIR "/%s' is taken: detach it or choose "
+			       "attach %s: '" DEVLINK_DIR "/%s' is taken: detach it or choose "
 			       "another --name",
 			       operand, name);
-	target = name ? xstrdup(name) : free_name(&list, operand);
-	link = xasprintf(VIEW_LINK_DIR "/%s", target);
+	target = name ? xstrdup(name) : free_name(store, &list, operand);
 	view.target = target;
 	if (record(store, &image, &view, err) < 0)
 		return err_add(err, "attach %s", operand);
-	if (attach_at(store, &view, link, err) < 0) {
-		unlink(link);
+	if (attach_at(store, &view, err) < 0) {
+		devlink_remove(target, &ignored);
 		undo(store, &view);
 		return err_add(err, "attach %s", operand);
 	}
-	*ret_link = take_ptr(link);
+	*ret_link = xasprintf(DEVLINK_DIR "/%s", target);
 	return 0;
 }
 
@@ -478,14 +465,12 @@ int view_detach(struct store *store, const char *target, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 	auto_view_list struct view_list list = { 0 };
-	auto_free char *link = NULL;
 	struct view *view;
 
 	view = lock_view(store, true, target, &held, &list, err);
 	if (!view)
 		return err_add(err, "detach");
-	link = xasprintf(VIEW_LINK_DIR "/%s", view->target);
-	if (end(store, view, link, err) < 0)
+	if (end(store, view, err) < 0)
 		return err_add(err, "detach %s", target);
 	return 0;
 }

@@ -9,17 +9,15 @@
 #ifndef IMAGE_VIEW_H
 #define IMAGE_VIEW_H
 
-#include "db/recover.h"
+#include "devlink.h"
 #include "image/image.h"
-
-#define VIEW_LINK_DIR RECOVER_LINK_DIR
 
 struct view {
 	bool attached; /* a block device; else mounted */
 	bool writable;
 	bool active; /* mounted or attached now; false after a reboot */
 	uint32_t thin_id;
-	char *target; /* mount point, or the name below VIEW_LINK_DIR */
+	char *target; /* mount point, or the name below DEVLINK_DIR */
 	struct digest image;
 	int64_t created_ns;
 };

@@ -23,7 +23,8 @@ static void test_sizes_are_shown_twice(void)
 		strstr(text.data, "Data total:        54.01GB (54009004032 bytes)\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text.data, "Template:          thin id 1\n"));
 	CU_ASSERT_PTR_NOT_NULL(
-		strstr(text.data, "(2 layers, 0 views, 0 of containers, 0 in work, 0 unknown)\n"));
+		strstr(text.data,
+		       "(2 layers, 0 views, 0 of containers, 0 named, 0 in work, 0 unknown)\n"));
 }
 
 static void test_a_pool_without_a_template(void)

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "devlink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/path.h"
+
+#define DM_NAME_MAX	 128
+#define UDEV_CONTROL	 "/run/udev/control" /* as long as udevd runs */
+#define ANNOUNCEMENT_MAX 256
+
+int devlink_check_name(const char *name, struct error *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_.-";
+
+	if (!*name || *name == '.' || strlen(name) > DEVLINK_NAME_MAX ||
+	    strspn(name, allowed) != strlen(name))
+		return err_set(
+			err, ERR_USAGE,
+			"invalid name '%s': 1 to %d of [a-zA-Z0-9_.-], not starting with '.'", name,
+			DEVLINK_NAME_MAX);
+	return 0;
+}
+
+static char *link_path(const char *name)
+{
+	return xasprintf(DEVLINK_DIR "/%s", name);
+}
+
+/* RUN_DIR/DM-NAME of a device; new, or NULL. */
+static char *run_path(const char *device)
+{
+	auto_free char *file = xasprintf("/sys/class/block/%s/dm/name", path_base(device));
+	auto_buf struct buf name = { 0 };
+	struct error err;
+
+	if (io_read_file(AT_FDCWD, file, DM_NAME_MAX, &name, &err) < 0)
+		return NULL;
+	buf_puts(&name, "");
+	name.data[strcspn(name.data, "\n")] = '\0';
+	return xasprintf(DEVLINK_RUN_DIR "/%s", name.data);
+}
+
+/* udevd runs its rules again. */
+static void tell_udev(const char *device)
+{
+	auto_free char *path = xasprintf("/sys/class/block/%s/uevent", path_base(device));
+	auto_fd int fd = -1;
+	struct error err;
+
+	if (access(UDEV_CONTROL, F_OK) < 0)
+		return;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || io_write(fd, "change", strlen("change"), &err) < 0)
+		log_debug("no event for %s", device);
+}
+
+static char *announcement(const char *name)
+{
+	return xasprintf("VENEER_LINK=%s\n", name);
+}
+
+static int announce(const char *name, const char *device, struct error *err)
+{
+	auto_free char *path = run_path(device);
+	auto_free char *text = announcement(name);
+
+	if (!path)
+		return 0;
+	if (io_make_dirs(DEVLINK_RUN_DIR, 0755, err) < 0 ||
+	    io_replace_file(AT_FDCWD, path, text, strlen(text), 0644, err) < 0)
+		return -1;
+	return 0;
+}
+
+int devlink_make(const char *name, const char *device, struct error *err)
+{
+	auto_free char *link = link_path(name);
+
+	if (announce(name, device, err) < 0)
+		return -1;
+	if (mkdir(DEVLINK_DIR, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "create folder '" DEVLINK_DIR "'");
+	if (unlink(link) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "replace stale link '%s'", link);
+	if (symlink(device, link) < 0)
+		return err_sys(err, errno, "create link '%s'", link);
+	tell_udev(device);
+	return 0;
+}
+
+/* Files that give a device this name; the device may be gone. */
+static void withdraw(const char *name)
+{
+	auto_free char *text = announcement(name);
+	auto_strlist struct strlist files = { 0 };
+
+	io_list_folder(AT_FDCWD, DEVLINK_RUN_DIR, &files);
+	for (size_t i = 0; i < files.nr; i++) {
+		auto_free char *path = xasprintf(DEVLINK_RUN_DIR "/%s", files.items[i]);
+		auto_buf struct buf found = { 0 };
+		struct error err;
+
+		if (io_read_file(AT_FDCWD, path, ANNOUNCEMENT_MAX, &found, &err) == 0 &&
+		    found.len == strlen(text) && memcmp(found.data, text, found.len) == 0)
+			unlink(path);
+	}
+}
+
+int devlink_remove(const char *name, struct error *err)
+{
+	auto_free char *link = link_path(name);
+
+	withdraw(name);
+	if (unlink(link) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove link '%s'", link);
+	return 0;
+}
