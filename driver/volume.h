@@ -270,6 +270,26 @@ struct volume_delta {
 int volume_delta(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
 		 struct volume_delta *ret, struct error *err);
 
+/* Where two volumes differ, in bytes of the virtual device: whole pool blocks. */
+struct volume_range {
+	uint64_t start_bytes;
+	uint64_t len_bytes;
+	bool dropped; /* only the parent maps it */
+};
+
+/* Starts as { 0 }. */
+struct volume_ranges {
+	struct volume_range *items; /* rising, not overlapping; neighbours of one kind are one */
+	size_t nr;
+	size_t cap;
+};
+
+/* As volume_delta(), with the places. */
+int volume_ranges(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
+		  struct volume_ranges *ret, struct error *err);
+void volume_ranges_done(struct volume_ranges *ranges);
+#define auto_volume_ranges __attribute__((cleanup(volume_ranges_done)))
+
 enum volume_change_kind {
 	VOLUME_ADDED,
 	VOLUME_CHANGED,

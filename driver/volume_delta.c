@@ -136,6 +136,57 @@ int volume_delta(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id
 	return 0;
 }
 
+struct range_sink {
+	struct volume_ranges *ranges;
+	uint64_t block_bytes;
+};
+
+static int add_volume_range(void *ctx, enum tmeta_change change, uint64_t start, uint64_t length,
+			    struct error *err)
+{
+	struct range_sink *sink = ctx;
+	struct volume_ranges *ranges = sink->ranges;
+	struct volume_range *last = ranges->nr ? &ranges->items[ranges->nr - 1] : NULL;
+	struct volume_range range = { start * sink->block_bytes, length * sink->block_bytes,
+				      change == TMETA_DROPPED };
+
+	(void)err;
+	if (last && last->dropped == range.dropped &&
+	    last->start_bytes + last->len_bytes == range.start_bytes) {
+		last->len_bytes += range.len_bytes;
+		return 0;
+	}
+	if (ranges->nr == ranges->cap) {
+		ranges->cap = ranges->cap ? ranges->cap * 2 : 64;
+		ranges->items = xrealloc(ranges->items, ranges->cap * sizeof(*ranges->items));
+	}
+	ranges->items[ranges->nr++] = range;
+	return 0;
+}
+
+int volume_ranges(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
+		  struct volume_ranges *ret, struct error *err)
+{
+	auto_metasnap struct metasnap snap = { .lock_fd = -1 };
+	auto_tmeta struct tmeta *tmeta = NULL;
+	struct range_sink sink = { ret, pool->config->block_bytes };
+	struct tmeta_delta delta;
+
+	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
+	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
+	    tmeta_delta_ranges(tmeta, parent_id ? parent_id : TMETA_EMPTY, child_id,
+			       add_volume_range, &sink, &delta, err) < 0)
+		return err_add(err, "compare volumes %" PRIu32 " and %" PRIu32, parent_id,
+			       child_id);
+	return 0;
+}
+
+void volume_ranges_done(struct volume_ranges *ranges)
+{
+	free(ranges->items);
+	*ranges = (struct volume_ranges){ 0 };
+}
+
 static int add_change(void *ctx, enum ext4_change change, const char *path, bool is_dir,
 		      struct error *err)
 {

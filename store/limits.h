@@ -79,6 +79,15 @@
 /* Folders within folders below an opaque one. A path of LIMIT_PATH_BYTES has 2,048; links add to it. */
 #define LIMIT_TREE_DEPTH 16384u
 
+/*
+ * Pool blocks of one layer whose digests are listed: those of the largest volume (256 TiB). In as
+ * many runs: 256 GiB in single blocks of 64 KiB; they are held in memory.
+ */
+#define LIMIT_VERITY_BLOCKS (UINT64_C(1) << 32)
+#define LIMIT_VERITY_RUNS   (UINT64_C(1) << 22)
+/* dm-thin: 24 bits. */
+#define LIMIT_THIN_IDS (UINT64_C(1) << 24)
+
 /* ---- builds ---- */
 
 /* The longest public Dockerfiles have some 100 KiB; payloads in heredocs more. */

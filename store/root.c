@@ -20,7 +20,7 @@
 
 /* In the order in which they are made: where the last one is, all are, so a new one comes last. */
 static const char *const parts[] = { "blobs",  "blobs/sha256", "sessions", "chains", "tmp",
-				     "mounts", "containers",   "volumes",  "disks" };
+				     "mounts", "containers",   "volumes",  "disks",  "verity" };
 
 static int make_parts(int root_fd, const char *path, struct error *err)
 {

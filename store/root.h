@@ -13,6 +13,8 @@
  *	containers/      a folder for each container that was started (db/recover_container.h)
  *	volumes/         local volumes of containers: plain folders
  *	disks/           what each named volume is (db/volume_note.h)
+ *	verity/          for each layer the digests of its blocks, named by chain id; trees of
+ *	                 verified views (store/verity)
  *	build/           caches of RUN --mount=type=cache, named by the digest of their id
  *	lock             flock: one process at a time changes pool and catalogue
  */

@@ -59,6 +59,40 @@ static void to_text(const unsigned char *sum, struct digest *ret)
 	*at = '\0';
 }
 
+static unsigned char nibble(char c)
+{
+	return (unsigned char)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+void digest_to_raw(const struct digest *digest, unsigned char ret[DIGEST_RAW_LEN])
+{
+	const char *hex = digest->text + PREFIX_LEN;
+
+	memset(ret, 0, DIGEST_RAW_LEN);
+	for (size_t i = 0; digest_is_set(digest) && i < DIGEST_RAW_LEN; i++)
+		ret[i] = (unsigned char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+}
+
+void digest_from_raw(const unsigned char raw[DIGEST_RAW_LEN], struct digest *ret)
+{
+	static const unsigned char none[DIGEST_RAW_LEN];
+
+	*ret = (struct digest){ 0 };
+	if (memcmp(raw, none, sizeof(none)) == 0)
+		return;
+	memcpy(ret->text, DIGEST_PREFIX, PREFIX_LEN);
+	to_text(raw, ret);
+}
+
+void digest_raw_of(const void *data, size_t len, unsigned char ret[DIGEST_RAW_LEN])
+{
+	SHA256_CTX ctx;
+
+	SHA256_Init(&ctx);
+	SHA256_Update(&ctx, data, len);
+	SHA256_Final(ret, &ctx);
+}
+
 struct hasher {
 	SHA256_CTX ctx;
 };
@@ -87,6 +121,11 @@ void hasher_end(struct hasher *hasher, struct digest *ret)
 
 	SHA256_Final(sum, &hasher->ctx);
 	to_text(sum, ret);
+}
+
+void hasher_end_raw(struct hasher *hasher, unsigned char ret[DIGEST_RAW_LEN])
+{
+	SHA256_Final(ret, &hasher->ctx);
 }
 
 void digest_of(const void *data, size_t len, struct digest *ret)

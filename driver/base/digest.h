@@ -30,6 +30,12 @@ bool digest_equal(const struct digest *a, const struct digest *b);
 bool digest_is_set(const struct digest *digest);
 void digest_of(const void *data, size_t len, struct digest *ret);
 
+/* The same as bytes; "none" is all zero bytes. */
+#define DIGEST_RAW_LEN 32
+void digest_to_raw(const struct digest *digest, unsigned char ret[DIGEST_RAW_LEN]);
+void digest_from_raw(const unsigned char raw[DIGEST_RAW_LEN], struct digest *ret);
+void digest_raw_of(const void *data, size_t len, unsigned char ret[DIGEST_RAW_LEN]);
+
 /* A running SHA-256. */
 struct hasher;
 struct hasher *hasher_new(void);
@@ -37,6 +43,7 @@ void hasher_free(struct hasher *hasher);
 void hasher_add(struct hasher *hasher, const void *data, size_t len);
 /* Ends the run; the hasher may only be freed afterwards. */
 void hasher_end(struct hasher *hasher, struct digest *ret);
+void hasher_end_raw(struct hasher *hasher, unsigned char ret[DIGEST_RAW_LEN]);
 
 static inline void auto_hasher_(struct hasher **hasher)
 {

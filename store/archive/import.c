@@ -87,7 +87,7 @@ static int read_layer(struct store *store, const struct import_args *args, struc
 		source.total_bytes = (uint64_t)st.st_size;
 	if (layer_builder_new(store, &builder, err) < 0)
 		return -1;
-	return layer_add(builder, &source, ret, err);
+	return layer_add(builder, &source, ret, err) < 0 ? -1 : layer_builder_end(builder, err);
 }
 
 /* A name that makes no sense is told without "error parsing reference", unlike by `tag`. */

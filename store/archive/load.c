@@ -92,7 +92,7 @@ static int load_layers(struct store *store, struct bundle *bundle, struct loaded
 		if (load_layer(builder, bundle, image, i, progress, err) < 0)
 			return -1;
 	}
-	return 0;
+	return layer_builder_end(builder, err);
 }
 
 static int load_image(struct store *store, struct bundle *bundle, struct archive_image *archive,

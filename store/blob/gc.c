@@ -9,6 +9,7 @@
 #include "base/crash.h"
 #include "blob/blob.h"
 #include "db/rows.h"
+#include "verity/list.h"
 
 int gc_announce(struct db *db, const struct digest *blob, struct error *err)
 {
@@ -33,10 +34,27 @@ static int read_doubts(struct db *db, struct digest **ret, size_t *ret_nr, struc
 	return got;
 }
 
+/* The digests of a layer that is gone (schema, version 8). */
+static int remove_digests(const struct root *root, struct db *db, const struct digest *chain,
+			  bool *ret_removed, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int used;
+
+	if (db_prepare(db, "SELECT 1 FROM layer WHERE chain_id = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_text(stmt, 1, chain->text);
+	used = db_step(stmt, err);
+	if (used)
+		return used < 0 ? -1 : 0;
+	*ret_removed = true;
+	return verity_remove(root, chain, err);
+}
+
 int gc_blobs(const struct root *root, struct db *db, struct error *err)
 {
 	auto_free struct digest *blobs = NULL;
-	bool removed = false;
+	bool removed = false, removed_digests = false;
 	size_t nr = 0;
 
 	if (read_doubts(db, &blobs, &nr, err) < 0)
@@ -44,13 +62,14 @@ int gc_blobs(const struct root *root, struct db *db, struct error *err)
 	for (size_t i = 0; i < nr; i++) {
 		int used = rows_blob_is_used(db, &blobs[i], err);
 
-		if (used < 0 || (!used && blob_remove(root, &blobs[i], err) < 0))
+		if (used < 0 || (!used && blob_remove(root, &blobs[i], err) < 0) ||
+		    remove_digests(root, db, &blobs[i], &removed_digests, err) < 0)
 			return -1;
 		removed |= !used;
 		crash_point("blob-removed");
 	}
 	/* Before the doubt is: nobody would look for one that a power cut brings back. */
-	if (removed && blob_sync(root, err) < 0)
+	if ((removed && blob_sync(root, err) < 0) || (removed_digests && verity_sync(root, err) < 0))
 		return -1;
 	/* An entry that a power cut brings back costs one look. */
 	return nr ? db_exec(db, err, "DELETE FROM doubt", "") : 0;

@@ -271,5 +271,9 @@ static const char version_8[] =
 	"  created_ns INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;";
 
+/* A layer's digests (store/verity) go after its row, as blobs do: they are told from these by name. */
+static const char version_9[] = "CREATE TRIGGER layer_digests AFTER DELETE ON layer"
+				"  BEGIN INSERT OR IGNORE INTO doubt VALUES (OLD.chain_id); END;";
+
 const char *const schema_migrations[] = { version_1, version_2, version_3, version_4, version_5,
-					  version_6, version_7, version_8, NULL };
+					  version_6, version_7, version_8, version_9, NULL };

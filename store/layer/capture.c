@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "layer/diff.h"
 #include "layer/label.h"
+#include "layer/seal.h"
 #include "layer/separate.h"
 #include "layer/space.h"
 #include "layer/tar_emit.h"
@@ -194,9 +195,11 @@ static int publish(struct capture *capture, struct layer_row *row, struct layer_
 {
 	auto_root_lock struct root *held = NULL;
 	struct store *store = capture->args->store;
+	auto_seal struct seal *seal = NULL;
 	int got;
 
-	if (write_label(capture, row, err) < 0 || find_size(capture, row, err) < 0)
+	if (write_label(capture, row, err) < 0 || find_size(capture, row, err) < 0 ||
+	    seal_start(store, row, &seal, err) < 0 || seal_wait(seal, err) < 0)
 		return -1;
 	crash_point("capture-labelled");
 	if (store_lock_pool(store, &held, err) < 0)
@@ -204,7 +207,7 @@ static int publish(struct capture *capture, struct layer_row *row, struct layer_
 	got = rows_layer_take(store->db, store->session, &row->chain_id, ret, err);
 	if (got)
 		return got;
-	if (adopt(capture, row, err) < 0)
+	if (adopt(capture, row, err) < 0 || seal_publish(seal, err) < 0)
 		return -1;
 	crash_point("capture-adopted");
 	*ret = *row;

@@ -23,6 +23,7 @@
 #include "layer/deflate.h"
 #include "layer/inflate.h"
 #include "layer/label.h"
+#include "layer/seal.h"
 #include "layer/space.h"
 #include "layer/tar_apply.h"
 #include "layer/tree_fs.h"
@@ -39,6 +40,7 @@ struct layer_builder {
 	struct volume_pool *pool;
 	struct work work;
 	struct tree_writer *tree; /* of the working volume */
+	struct seal *seal;	  /* of the last layer, or NULL: read while the next is unpacked */
 };
 
 int layer_builder_new(struct store *store, struct layer_builder **ret, struct error *err)
@@ -59,12 +61,22 @@ static int drop_work(struct layer_builder *builder, struct error *err)
 	return work_drop(&builder->work, err);
 }
 
+int layer_builder_end(struct layer_builder *builder, struct error *err)
+{
+	auto_seal struct seal *seal = take_ptr(builder->seal);
+
+	return seal_wait(seal, err) < 0 ? -1 : seal_publish(seal, err);
+}
+
 void layer_builder_free(struct layer_builder *builder)
 {
 	struct error err;
 
 	if (!builder)
 		return;
+	/* What is whole may be kept, although something else failed. */
+	if (layer_builder_end(builder, &err) < 0)
+		log_debug("%s", err.text);
 	if (drop_work(builder, &err) < 0) /* the end of the session tries again */
 		log_debug("working volume: %s", err.text);
 	free(builder);
@@ -345,7 +357,9 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 		if (got)
 			return got < 0 ? -1 : drop_work(builder, err);
 	}
-	if (commit_layer(builder, &row, applied.removed, &keeper, err) < 0)
+	if (layer_builder_end(builder, err) < 0 ||
+	    commit_layer(builder, &row, applied.removed, &keeper, err) < 0 ||
+	    seal_start(builder->store, &row, &builder->seal, err) < 0)
 		return -1;
 	*ret = row;
 	row.created_by = NULL;

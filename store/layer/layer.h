@@ -18,6 +18,8 @@ struct layer_builder;
 
 /* Opens the store's pool and session. The caller owns *ret. */
 int layer_builder_new(struct store *store, struct layer_builder **ret, struct error *err);
+/* The last layer has its digests, too: before an image has it. */
+int layer_builder_end(struct layer_builder *builder, struct error *err);
 /* Removes the working volume; committed layers stay. */
 void layer_builder_free(struct layer_builder *builder);
 static inline void layer_builder_free_(struct layer_builder **builder)

@@ -186,7 +186,7 @@ static int add_layers(struct pull *pull, struct error *err)
 			keep_finished(pull->store, pull->ref, &pull->chain_ids[i - 1]);
 		return -1;
 	}
-	return 0;
+	return layer_builder_end(pull->builder, err);
 }
 
 /* ---- the whole ---- */

@@ -266,7 +266,8 @@ static int repack(struct commit *commit, uint32_t parent_id, struct layer_row *r
 	if (got <= 0)
 		return got;
 	return layer_builder_new(commit->store, &builder, err) < 0 ||
-			       layer_add(builder, &source, ret, err) < 0
+			       layer_add(builder, &source, ret, err) < 0 ||
+			       layer_builder_end(builder, err) < 0
 		       ? -1
 		       : 1;
 }
