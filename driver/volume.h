@@ -290,6 +290,25 @@ int volume_ranges(struct volume_pool *pool, uint32_t parent_id, uint32_t child_i
 void volume_ranges_done(struct volume_ranges *ranges);
 #define auto_volume_ranges __attribute__((cleanup(volume_ranges_done)))
 
+/* Whose block it is, see fs/ext4_owner.h. */
+struct volume_owner {
+	const char *what; /* "content of", "inode table", "free block", …; static */
+	const char *path; /* absolute, or NULL */
+};
+
+/**
+ * volume_block_owners - tell what damaged blocks belong to
+ * @blocks: numbers of blocks of 4096 bytes, rising
+ * @found:  called with the index of a block, once or more for each
+ *
+ * ERR_UNSUPPORTED where the volumes carry another file system than ext4, ERR_CORRUPT where it
+ * cannot be understood any more, ERR_CANCELLED.
+ */
+int volume_block_owners(struct volume *volume, const uint64_t *blocks, size_t nr,
+			int (*found)(void *ctx, size_t index, const struct volume_owner *owner,
+				     struct error *err),
+			void *ctx, struct error *err);
+
 enum volume_change_kind {
 	VOLUME_ADDED,
 	VOLUME_CHANGED,

@@ -50,6 +50,7 @@ struct verity_of {
 	uint32_t thin_id;
 	uint64_t block_bytes;			   /* of the pool */
 	unsigned char parent_root[DIGEST_RAW_LEN]; /* zero for a base layer */
+	bool parent_unknown; /* to verity_list_open(): any parent_root will do */
 };
 
 /* An opened list: all of it was checked. */
