@@ -10,7 +10,24 @@
 struct attach_opts {
 	const char *name;
 	bool writable;
+	bool verity;
 };
+
+static enum view_kind kind_of(const struct attach_opts *opts)
+{
+	return opts->verity ? VIEW_VERIFIED : opts->writable ? VIEW_WRITABLE : VIEW_READ_ONLY;
+}
+
+static int check_attach(const struct cli *cli, const void *values, struct error *err)
+{
+	const struct attach_opts *opts = values;
+
+	(void)cli;
+	if (opts->writable && opts->verity)
+		return err_set(err, ERR_USAGE,
+			       "conflicting options: cannot specify both --rw and --verity");
+	return 0;
+}
 
 static int run_attach(struct cli *cli, const void *values, struct error *err)
 {
@@ -19,7 +36,7 @@ static int run_attach(struct cli *cli, const void *values, struct error *err)
 	auto_free char *link = NULL;
 
 	if (cli_open_store(cli, &store, err) < 0 ||
-	    view_attach(store, cli->words[0], opts->writable, opts->name, &link, err) < 0)
+	    view_attach(store, cli->words[0], kind_of(opts), opts->name, &link, err) < 0)
 		return -1;
 	printf("%s\n", link);
 	return 0;
@@ -30,6 +47,8 @@ static const struct opt attach_options[] = {
 		  "Name of the link below " DEVLINK_DIR),
 	OPT_FLAG("rw", 0, attach_opts, writable,
 		 "Attach a private writable copy, gone with detach"),
+	OPT_FLAG("verity", 0, attach_opts, verity,
+		 "Verify each block by its digest: damage reads as an error"),
 	{ 0 },
 };
 
@@ -43,6 +62,7 @@ const struct command cmd_attach = {
 	.options = attach_options,
 	.options_size = sizeof(struct attach_opts),
 	.needs = NEEDS_POOL,
+	.check = check_attach,
 	.run = run_attach,
 };
 

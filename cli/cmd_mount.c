@@ -9,7 +9,24 @@
 
 struct mount_opts {
 	bool writable;
+	bool verity;
 };
+
+static enum view_kind kind_of(const struct mount_opts *opts)
+{
+	return opts->verity ? VIEW_VERIFIED : opts->writable ? VIEW_WRITABLE : VIEW_READ_ONLY;
+}
+
+static int check_mount(const struct cli *cli, const void *values, struct error *err)
+{
+	const struct mount_opts *opts = values;
+
+	(void)cli;
+	if (opts->writable && opts->verity)
+		return err_set(err, ERR_USAGE,
+			       "conflicting options: cannot specify both --rw and --verity");
+	return 0;
+}
 
 static int run_mount(struct cli *cli, const void *values, struct error *err)
 {
@@ -18,7 +35,7 @@ static int run_mount(struct cli *cli, const void *values, struct error *err)
 	auto_free char *dir = NULL;
 
 	if (cli_open_store(cli, &store, err) < 0 ||
-	    view_mount(store, cli->words[0], opts->writable,
+	    view_mount(store, cli->words[0], kind_of(opts),
 		       cli->nr_words > 1 ? cli->words[1] : NULL, &dir, err) < 0)
 		return -1;
 	printf("%s\n", dir);
@@ -27,6 +44,8 @@ static int run_mount(struct cli *cli, const void *values, struct error *err)
 
 static const struct opt mount_options[] = {
 	OPT_FLAG("rw", 0, mount_opts, writable, "Mount a private writable copy, gone with unmount"),
+	OPT_FLAG("verity", 0, mount_opts, verity,
+		 "Verify each block by its digest: damage reads as an error"),
 	{ 0 },
 };
 
@@ -40,6 +59,7 @@ const struct command cmd_mount = {
 	.options = mount_options,
 	.options_size = sizeof(struct mount_opts),
 	.needs = NEEDS_POOL,
+	.check = check_mount,
 	.run = run_mount,
 };
 

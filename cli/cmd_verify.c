@@ -37,9 +37,15 @@ struct printer {
 };
 
 static const struct gotmpl_field damage_fields[] = {
-	{ "Block", &gotmpl_string },  { "Images", &gotmpl_string },    { "Layer", &gotmpl_string },
-	{ "Path", &gotmpl_string },   { "PoolBlock", &gotmpl_string }, { "Problem", &gotmpl_string },
-	{ "ThinID", &gotmpl_string }, { "What", &gotmpl_string },      { 0 },
+	{ "Block", &gotmpl_string },
+	{ "Images", &gotmpl_string },
+	{ "Layer", &gotmpl_string },
+	{ "Path", &gotmpl_string },
+	{ "PoolBlock", &gotmpl_string },
+	{ "Problem", &gotmpl_string },
+	{ "ThinID", &gotmpl_string },
+	{ "What", &gotmpl_string },
+	{ 0 },
 };
 
 static const struct gotmpl_type damage_type = {
@@ -94,14 +100,14 @@ static void add_row(struct printer *printer, const struct verify_damage *damage)
 	auto_free char *thin = xasprintf("%" PRIu32, damage->thin_id);
 
 	if (printer->result == 0)
-		printer->result = listing_row(
-			printer->listing,
-			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Block", block,
-				  "Images", images, "Layer", damage->layer.text, "Path",
-				  damage->path ? damage->path : "", "PoolBlock", pool_block,
-				  "Problem", problem_of(damage), "ThinID", thin, "What",
-				  damage->what),
-			&printer->err);
+		printer->result =
+			listing_row(printer->listing,
+				    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Block",
+					      block, "Images", images, "Layer", damage->layer.text,
+					      "Path", damage->path ? damage->path : "", "PoolBlock",
+					      pool_block, "Problem", problem_of(damage), "ThinID",
+					      thin, "What", damage->what),
+				    &printer->err);
 }
 
 /* A path is what an image wants it to be: it must not steer a terminal. */
@@ -130,7 +136,7 @@ static void on_damage(struct verify_report *self, const struct verify_damage *da
 	}
 	text = xasprintf("%s: %s%s%s, %s%s, layer %s, thin id %" PRIu32 ", block %" PRIu64,
 			 problem_of(damage), damage->what, damage->path ? " " : "",
-			 damage->path ? damage->path : "", *images ? "image " : "no image",
+			 damage->path ? damage->path : "", *images ? "image " : "shown by no image",
 			 images, damage->layer.text, damage->thin_id, damage->block);
 	say_line(printer, text);
 }
@@ -149,12 +155,12 @@ static void on_notice(struct verify_report *self, const char *text, bool bad)
 
 static void say_result(const struct verify_result *result)
 {
-	auto_free char *text = xasprintf(
-		"%zu %s compared, %s read: %" PRIu64 " damaged %s%s", result->nr_layers,
-		result->nr_layers == 1 ? "layer" : "layers",
-		human_size((int64_t)result->read_bytes, HUMAN_TOTAL).text, result->nr_damaged,
-		result->nr_damaged == 1 ? "block" : "blocks",
-		result->nr_without ? ", and some have no digests" : "");
+	auto_free char *text =
+		xasprintf("%zu %s compared, %s read: %" PRIu64 " damaged %s%s", result->nr_layers,
+			  result->nr_layers == 1 ? "layer" : "layers",
+			  human_size((int64_t)result->read_bytes, HUMAN_TOTAL).text,
+			  result->nr_damaged, result->nr_damaged == 1 ? "block" : "blocks",
+			  result->nr_without ? ", and some have no digests" : "");
 
 	cli_say(text);
 }
@@ -201,7 +207,8 @@ static int run_verify(struct cli *cli, const void *values, struct error *err)
 	struct verify_result result;
 	int status;
 
-	if ((opts->format && listing_open(&damage_listing, opts->format, false, &listing, err) < 0) ||
+	if ((opts->format &&
+	     listing_open(&damage_listing, opts->format, false, &listing, err) < 0) ||
 	    cli_open_store(cli, &store, err) < 0)
 		return -1;
 	printer.listing = listing;
@@ -225,9 +232,10 @@ const struct command cmd_verify = {
 	.name = "verify",
 	.synopsis = "[OPTIONS] [IMAGE...]",
 	.summary = "Compare the disk with the digests of the layers' blocks",
-	.details = "Reads what the layers have in the pool, each block once, and prints a line for\n"
-		   "each damaged one, with the file or the part of the file system that it\n"
-		   "belongs to. The exit status is 1 when something is damaged.",
+	.details =
+		"Reads what the layers have in the pool, each block once, and prints a line for\n"
+		"each damaged one, with the file or the part of the file system that it\n"
+		"belongs to. The exit status is 1 when something is damaged.",
 	.max_words = -1,
 	.options = verify_options,
 	.options_size = sizeof(struct verify_opts),
@@ -269,8 +277,9 @@ const struct command cmd_scrub = {
 	.name = "scrub",
 	.synopsis = "[OPTIONS]",
 	.summary = "Verify every layer slowly, for a timer or the background",
-	.details = "Findings go to stderr. A scrub that was stopped goes on where it was. The exit\n"
-		   "status is 1 when something is damaged.",
+	.details =
+		"Findings go to stderr. A scrub that was stopped goes on where it was. The exit\n"
+		"status is 1 when something is damaged.",
 	.options = scrub_options,
 	.options_size = sizeof(struct scrub_opts),
 	.needs = NEEDS_POOL,

@@ -14,6 +14,7 @@
 #include "base/size.h"
 #include "fs/mount.h"
 #include "pool/thinvol.h"
+#include "pool/verified.h"
 #include "volume_private.h"
 
 #define APART_MIN_BYTES (128 * MIB) /* room for the larger log */
@@ -89,16 +90,30 @@ int volume_deactivate(struct volume_pool *pool, uint32_t id, struct error *err)
 	return thinvol_deactivate(pool->pool, id, PROBE_WAIT_MS, err);
 }
 
-static bool find_device(struct volume_pool *pool, uint32_t id, struct devmap_info *ret)
+static bool find_named(const char *name, struct devmap_info *ret)
 {
-	char name[POOL_NAME_BYTES];
 	struct error err;
 
-	thinvol_name(pool->pool, id, name);
 	if (devmap_info(name, ret, &err) == 0)
 		return ret->exists && ret->has_table;
 	log_debug("%s", err.text);
 	return false;
+}
+
+static bool find_device(struct volume_pool *pool, uint32_t id, struct devmap_info *ret)
+{
+	char name[POOL_NAME_BYTES];
+
+	thinvol_name(pool->pool, id, name);
+	return find_named(name, ret);
+}
+
+static bool find_verified(struct volume_pool *pool, uint32_t id, struct devmap_info *ret)
+{
+	char name[POOL_NAME_BYTES];
+
+	verified_name(pool->pool, id, name);
+	return find_named(name, ret);
 }
 
 int volume_activate_to_read(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
@@ -131,6 +146,44 @@ bool volume_is_active(struct volume_pool *pool, uint32_t id)
 	return find_device(pool, id, &info);
 }
 
+int volume_activate_verified(struct volume *volume, const char *tree,
+			     const unsigned char root[DIGEST_RAW_LEN], struct volume **ret,
+			     struct error *err)
+{
+	struct volume_pool *pool = volume->pool;
+	bool others = volume_is_verified(pool, volume->id);
+	struct volume *verified;
+	struct devmap_info info;
+	dev_t device;
+
+	if (!find_named(volume->name, &info))
+		return err_set(err, ERR_NOT_FOUND, "volume %" PRIu32 " is not active", volume->id);
+	if (verified_activate(pool->pool, volume->id, info.device, pool->config->volume_bytes, tree,
+			      root, &device, err) < 0)
+		return -1;
+	verified = xcalloc(1, sizeof(*verified));
+	verified->pool = pool;
+	verified->id = volume->id;
+	verified->verified = true;
+	verified->keep = others;
+	verified_name(pool->pool, volume->id, verified->name);
+	devmap_node(device, verified->node);
+	*ret = verified;
+	return 0;
+}
+
+bool volume_is_verified(struct volume_pool *pool, uint32_t id)
+{
+	struct devmap_info info;
+
+	return find_verified(pool, id, &info);
+}
+
+int volume_remove_verified(struct volume_pool *pool, uint32_t id, struct error *err)
+{
+	return verified_remove(pool->pool, id, PROBE_WAIT_MS, err);
+}
+
 void volume_keep(struct volume *volume)
 {
 	volume->keep = true;
@@ -144,7 +197,11 @@ void volume_free(struct volume *volume)
 		return;
 	if (volume->frozen && volume_thaw(volume, &err) < 0)
 		log_warn("%s", err.text);
-	if (volume->reader) {
+	if (volume->verified) {
+		if (!volume->keep &&
+		    verified_remove(volume->pool->pool, volume->id, PROBE_WAIT_MS, &err) < 0)
+			log_debug("%s", err.text);
+	} else if (volume->reader) {
 		if (thinvol_remove_reader(volume->name, PROBE_WAIT_MS, &err) < 0)
 			log_debug("%s", err.text);
 	} else if (!volume->keep &&
@@ -230,23 +287,34 @@ int volume_unmount(struct volume_pool *pool, uint32_t id, const char *dir, struc
 {
 	struct devmap_info info;
 
+	if (find_verified(pool, id, &info)) {
+		if (mount_remove(dir, info.device, err) == 0)
+			return 0;
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+	}
 	if (!find_device(pool, id, &info))
 		return err_set(err, ERR_NOT_FOUND, "volume %" PRIu32 " is not active", id);
 	return mount_remove(dir, info.device, err);
 }
 
-bool volume_is_mounted(struct volume_pool *pool, uint32_t id)
+static bool device_is_mounted(dev_t device)
 {
-	struct devmap_info info;
 	struct error err;
 	bool mounted;
 
-	if (!find_device(pool, id, &info))
-		return false;
-	if (mount_find(info.device, &mounted, &err) == 0)
+	if (mount_find(device, &mounted, &err) == 0)
 		return mounted;
 	log_warn("%s", err.text);
 	return false;
+}
+
+bool volume_is_mounted(struct volume_pool *pool, uint32_t id)
+{
+	struct devmap_info info;
+
+	return (find_device(pool, id, &info) && device_is_mounted(info.device)) ||
+	       (find_verified(pool, id, &info) && device_is_mounted(info.device));
 }
 
 int volume_explain(struct volume *volume, struct error *err)

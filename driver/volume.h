@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/err.h"
 
 #define VOLUME_LABEL_BYTES 1024 /* room for the label of one volume */
@@ -224,7 +225,7 @@ int volume_resize(struct volume_pool *pool, uint32_t id, uint64_t size_bytes, st
 int volume_mount_options(int mount_fd, const char *options, struct error *err);
 /* Puts a detached mount at dir, an existing folder. */
 int volume_attach_mount(int mount_fd, const char *dir, struct error *err);
-/* Unmounts dir if it is a mount of this thin id; ERR_NOT_FOUND when it is not, ERR_IN_USE when busy. */
+/* Unmounts dir if it is a mount of this thin id, verified or not; ERR_NOT_FOUND when it is not, ERR_IN_USE when busy. */
 int volume_unmount(struct volume_pool *pool, uint32_t id, const char *dir, struct error *err);
 /* Is this thin id mounted anywhere that this process can see? */
 bool volume_is_mounted(struct volume_pool *pool, uint32_t id);
@@ -290,6 +291,24 @@ int volume_ranges(struct volume_pool *pool, uint32_t parent_id, uint32_t child_i
 void volume_ranges_done(struct volume_ranges *ranges);
 #define auto_volume_ranges __attribute__((cleanup(volume_ranges_done)))
 
+/**
+ * volume_activate_verified - a device over an active volume that shows only what a hash tree says
+ * @volume: must outlive *ret
+ * @tree:   file with a dm-verity tree over the pool's size for volumes: SHA-256 without salt,
+ *          blocks of 4096 bytes, no header
+ * @root:   the digest of its top block
+ *
+ * Read-only; another block reads as EIO. There is one for each thin id: one that is active is taken
+ * as it is, and then nobody looks at the tree. volume_free() and volume_keep() as for others; what
+ * was kept ends by volume_remove_verified(). ERR_UNSUPPORTED when the kernel has no dm-verity.
+ */
+int volume_activate_verified(struct volume *volume, const char *tree,
+			     const unsigned char root[DIGEST_RAW_LEN], struct volume **ret,
+			     struct error *err);
+bool volume_is_verified(struct volume_pool *pool, uint32_t id);
+/* Idempotent; before volume_deactivate(). ERR_IN_USE while it is open. */
+int volume_remove_verified(struct volume_pool *pool, uint32_t id, struct error *err);
+
 /* Whose block it is, see fs/ext4_owner.h. */
 struct volume_owner {
 	const char *what; /* "content of", "inode table", "free block", …; static */
@@ -302,7 +321,7 @@ struct volume_owner {
  * @found:  called with the index of a block, once or more for each
  *
  * ERR_UNSUPPORTED where the volumes carry another file system than ext4, ERR_CORRUPT where it
- * cannot be understood any more, ERR_CANCELLED.
+ * cannot be understood any more.
  */
 int volume_block_owners(struct volume *volume, const uint64_t *blocks, size_t nr,
 			int (*found)(void *ctx, size_t index, const struct volume_owner *owner,

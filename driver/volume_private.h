@@ -28,7 +28,8 @@ struct volume {
 	char node[DEVMAP_NODE_BYTES];
 	bool keep;
 	bool frozen;
-	bool reader; /* a device of its own, see thinvol_activate_reader() */
+	bool reader;   /* a device of its own, see thinvol_activate_reader() */
+	bool verified; /* the device over it, see pool/verified.h */
 };
 
 /* Where the pool, or the disk below it, is full, err becomes ERR_NO_SPACE and says so. Returns -1. */

@@ -63,3 +63,12 @@ void table_add_thin(struct table *table, dev_t pool, uint32_t thin_id, uint64_t 
 	add(table, "thin", len_bytes,
 	    xasprintf("%u:%u %" PRIu32, major(pool), minor(pool), thin_id));
 }
+
+void table_add_verity(struct table *table, dev_t data, dev_t tree, uint64_t len_bytes,
+		      uint32_t block_bytes, const char *root)
+{
+	add(table, "verity", len_bytes,
+	    xasprintf("1 %u:%u %u:%u %" PRIu32 " %" PRIu32 " %" PRIu64 " 0 sha256 %s -",
+		      major(data), minor(data), major(tree), minor(tree), block_bytes, block_bytes,
+		      len_bytes / block_bytes, root));
+}

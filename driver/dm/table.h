@@ -43,6 +43,14 @@ void table_add_thin_pool(struct table *table, dev_t meta, dev_t data, uint64_t d
 
 void table_add_thin(struct table *table, dev_t pool, uint32_t thin_id, uint64_t len_bytes);
 
+/*
+ * dm-verity of the first len_bytes of a device: SHA-256 without salt, data and hash blocks of
+ * block_bytes, the tree from the begin of another device on; root in hex.
+ * Source: Linux drivers/md/dm-verity-target.c verity_ctr()
+ */
+void table_add_verity(struct table *table, dev_t data, dev_t tree, uint64_t len_bytes,
+		      uint32_t block_bytes, const char *root);
+
 /* Where the next line starts: the size of the device so far. */
 uint64_t table_sectors(const struct table *table);
 

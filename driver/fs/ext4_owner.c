@@ -8,14 +8,13 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
-#include "base/cancel.h"
 #include "base/cleanup.h"
 
-#define BLOCK_BYTES   4096u
-#define BACKUP_SUPER  32768u /* the first one, with blocks of this size */
-#define DEPTH_MAX     2048u  /* PATH_MAX in one-letter names */
-#define OPEN_FLAGS    (EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS)
-#define SCAN_BLOCKS   16
+#define BLOCK_BYTES  4096u
+#define BACKUP_SUPER 32768u /* the first one, with blocks of this size */
+#define DEPTH_MAX    2048u  /* PATH_MAX in one-letter names */
+#define OPEN_FLAGS   (EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS)
+#define SCAN_BLOCKS  16
 
 /* One thing that is known of a block. */
 struct claim {
@@ -127,8 +126,7 @@ static void claim_metadata(struct search *search)
 		if (group == 0 && search->nr_blocks && search->blocks[0] == 0)
 			claim(search, 0, "superblock and label", 0);
 		claim_range(search, super, 1, "superblock");
-		claim_range(search, old_desc,
-			    fs->desc_blocks + fs->super->s_reserved_gdt_blocks,
+		claim_range(search, old_desc, fs->desc_blocks + fs->super->s_reserved_gdt_blocks,
 			    "group descriptors");
 		claim_range(search, new_desc, 1, "group descriptors");
 		claim_range(search, ext2fs_block_bitmap_loc(fs, group), 1, "block bitmap");
@@ -195,12 +193,11 @@ static int scan_inodes(struct search *search, struct error *err)
 	uint64_t tries = UINT64_C(2) * search->fs->super->s_inodes_count + 1000;
 	ext2_inode_scan scan;
 	errcode_t failed = ext2fs_open_inode_scan(search->fs, SCAN_BLOCKS, &scan);
-	int result = 0;
 
 	if (failed)
 		return err_set(err, ERR_CORRUPT, "the inodes cannot be read: %s",
 			       error_message(failed));
-	while (tries-- && result == 0) {
+	while (tries--) {
 		failed = ext2fs_get_next_inode_full(scan, &search->number,
 						    (struct ext2_inode *)&search->inode,
 						    sizeof(search->inode));
@@ -209,10 +206,9 @@ static int scan_inodes(struct search *search, struct error *err)
 		if (failed || !search->inode.i_links_count || search->inode.i_dtime)
 			continue;
 		look_at_inode(search);
-		result = search->number % 1024 ? 0 : cancel_check(err);
 	}
 	ext2fs_close_inode_scan(scan);
-	return result;
+	return 0;
 }
 
 /* ---- names ---- */
@@ -233,8 +229,7 @@ static int note_name(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, i
 		return 0;
 	if (search->nr_names == search->cap_names) {
 		search->cap_names = search->cap_names ? search->cap_names * 2 : 256;
-		search->names =
-			xrealloc(search->names, search->cap_names * sizeof(*search->names));
+		search->names = xrealloc(search->names, search->cap_names * sizeof(*search->names));
 	}
 	search->names[search->nr_names++] =
 		(struct name){ dirent->inode, dir, xasprintf("%.*s", len, dirent->name) };
@@ -265,10 +260,10 @@ static char *path_of(const struct search *search, uint32_t inode)
 		return xstrdup("/");
 	for (unsigned depth = 0; inode != EXT2_ROOT_INO; depth++) {
 		struct name key = { .inode = inode };
-		const struct name *name =
-			search->nr_names ? bsearch(&key, search->names, search->nr_names,
-						   sizeof(key), by_inode)
-					 : NULL;
+		const struct name *name = search->nr_names
+						  ? bsearch(&key, search->names, search->nr_names,
+							    sizeof(key), by_inode)
+						  : NULL;
 		char *longer;
 
 		if (!name || depth == DEPTH_MAX) {
@@ -356,7 +351,8 @@ int ext4_owners(const char *device, const uint64_t *blocks, size_t nr, ext4_owne
 	if (open_fs(device, &search.fs, err) < 0)
 		return -1;
 	search.claimed = xcalloc(nr + 1, sizeof(*search.claimed));
-	search.wanted = calloc((size_t)search.fs->super->s_inodes_count + 1, sizeof(*search.wanted));
+	search.wanted =
+		calloc((size_t)search.fs->super->s_inodes_count + 1, sizeof(*search.wanted));
 	if (!search.wanted)
 		return err_set(err, ERR_LIMIT, "no memory for the inodes of %s", device);
 	claim_metadata(&search);

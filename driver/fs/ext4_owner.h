@@ -4,7 +4,7 @@
  *
  * For blocks that are damaged: the file system around them is understood as far as it can
  * be, checksums that do not match count for nothing, and what cannot be told is said so.
- * Reads every inode and every directory.
+ * Reads every inode and every directory, also after a signal: what was found is worth telling.
  */
 #ifndef FS_EXT4_OWNER_H
 #define FS_EXT4_OWNER_H

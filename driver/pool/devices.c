@@ -342,6 +342,14 @@ int devices_list_readers(const struct pool_config *config, struct strlist *ret, 
 	return devmap_list(prefix, ret, err);
 }
 
+int devices_list_verified(const struct pool_config *config, struct strlist *ret, struct error *err)
+{
+	char prefix[POOL_NAME_BYTES];
+
+	devices_name(config, DEVICES_VERITY, prefix);
+	return devmap_list(prefix, ret, err);
+}
+
 int devices_list_volumes(const struct pool_config *config, struct strlist *ret, struct error *err)
 {
 	auto_strlist struct strlist names = { 0 };
@@ -366,26 +374,34 @@ static int volume_in_use(const char *name, struct error *err)
 }
 
 /* All or nothing, as far as that can be known. */
-static int remove_volumes(const struct pool_config *config, struct error *err)
+static int remove_unused(const struct strlist *names, struct error *err)
 {
-	auto_strlist struct strlist names = { 0 };
-
-	if (devices_list_volumes(config, &names, err) < 0 ||
-	    devices_list_readers(config, &names, err) < 0)
-		return -1;
-	for (size_t i = 0; i < names.nr; i++) {
+	for (size_t i = 0; i < names->nr; i++) {
 		struct devmap_info info;
 
-		if (devmap_info(names.items[i], &info, err) < 0)
+		if (devmap_info(names->items[i], &info, err) < 0)
 			return -1;
 		if (info.open_count)
-			return volume_in_use(names.items[i], err);
+			return volume_in_use(names->items[i], err);
 	}
-	for (size_t i = 0; i < names.nr; i++) {
-		if (remove_one(names.items[i], err) < 0)
-			return err->kind == ERR_IN_USE ? volume_in_use(names.items[i], err) : -1;
+	for (size_t i = 0; i < names->nr; i++) {
+		if (remove_one(names->items[i], err) < 0)
+			return err->kind == ERR_IN_USE ? volume_in_use(names->items[i], err) : -1;
 	}
 	return 0;
+}
+
+static int remove_volumes(const struct pool_config *config, struct error *err)
+{
+	auto_strlist struct strlist verified = { 0 };
+	auto_strlist struct strlist names = { 0 };
+
+	/* These hold volumes open. */
+	if (devices_list_verified(config, &verified, err) < 0 ||
+	    remove_unused(&verified, err) < 0 || devices_list_volumes(config, &names, err) < 0 ||
+	    devices_list_readers(config, &names, err) < 0)
+		return -1;
+	return remove_unused(&names, err);
 }
 
 /* Our volumes are gone by then. */

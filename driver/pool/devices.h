@@ -56,6 +56,9 @@ int devices_list_volumes(const struct pool_config *config, struct strlist *ret, 
 /* Those of readers: DEVICES_READER, the process, '-', a number. */
 int devices_list_readers(const struct pool_config *config, struct strlist *ret, struct error *err);
 #define DEVICES_READER "reader."
+/* Those over volumes (pool/verified.h): DEVICES_VERITY and the thin id. */
+int devices_list_verified(const struct pool_config *config, struct strlist *ret, struct error *err);
+#define DEVICES_VERITY "verity."
 
 /* "veneer-abcdef01-" + part */
 void devices_name(const struct pool_config *config, const char *part, char ret[POOL_NAME_BYTES]);

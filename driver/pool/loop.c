@@ -75,12 +75,12 @@ static bool find(const struct wanted *wanted, char ret_path[LOOP_PATH_BYTES])
 }
 
 /* Returns 0 when done, 1 when another process took the device first. */
-static int configure(const char *path, int file_fd, const char *file, struct error *err)
+static int configure_fd(int fd, const char *path, int file_fd, const char *file, unsigned flags,
+			struct error *err)
 {
-	auto_fd int fd = open(path, O_RDWR | O_CLOEXEC);
 	struct loop_config config = {
 		.fd = (__u32)file_fd,
-		.info.lo_flags = LO_FLAGS_DIRECT_IO,
+		.info.lo_flags = LO_FLAGS_DIRECT_IO | flags,
 	};
 
 	if (fd < 0)
@@ -91,13 +91,57 @@ static int configure(const char *path, int file_fd, const char *file, struct err
 		return 0;
 	if (errno == EINVAL) {
 		/* Some file systems have no direct I/O and some kernels do not fall back. */
-		config.info.lo_flags = 0;
+		config.info.lo_flags = flags;
 		if (ioctl(fd, LOOP_CONFIGURE, &config) == 0)
 			return 0;
 	}
 	if (errno == EBUSY)
 		return 1;
 	return err_sys(err, errno, "attach '%s' to %s", file, path);
+}
+
+static int configure(const char *path, int file_fd, const char *file, struct error *err)
+{
+	auto_fd int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return configure_fd(fd, path, file_fd, file, 0, err);
+}
+
+static int open_control(struct error *err)
+{
+	int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		return err_set(err, ERR_UNSUPPORTED, "this kernel has no loop devices");
+	return fd < 0 ? err_sys(err, errno, "open " CONTROL) : fd;
+}
+
+int loop_attach_for_now(const char *file, struct error *err)
+{
+	auto_fd int file_fd = open(file, O_RDONLY | O_CLOEXEC);
+	auto_fd int control_fd = -1;
+
+	if (file_fd < 0)
+		return err_sys(err, errno, "open '%s'", file);
+	control_fd = open_control(err);
+	if (control_fd < 0)
+		return -1;
+	for (int i = 0; i < ATTACH_TRIES; i++) {
+		int nr = ioctl(control_fd, LOOP_CTL_GET_FREE), result;
+		char path[LOOP_PATH_BYTES];
+		auto_fd int fd = -1;
+
+		if (nr < 0)
+			return err_sys(err, errno, "find a free loop device");
+		snprintf(path, sizeof(path), "/dev/loop%d", nr);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		result = configure_fd(fd, path, file_fd, file,
+				      LO_FLAGS_AUTOCLEAR | LO_FLAGS_READ_ONLY, err);
+		if (result <= 0)
+			return result < 0 ? -1 : take_fd(fd);
+	}
+	return err_set(err, ERR_IN_USE, "attach '%s': other programs take every loop device first",
+		       file);
 }
 
 int loop_attach(const char *file, char ret_path[LOOP_PATH_BYTES], struct error *err)
@@ -111,11 +155,9 @@ int loop_attach(const char *file, char ret_path[LOOP_PATH_BYTES], struct error *
 		return -1;
 	if (find(&(struct wanted){ .file = &st }, ret_path))
 		return 0;
-	control_fd = open(CONTROL, O_RDWR | O_CLOEXEC);
-	if (control_fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
-		return err_set(err, ERR_UNSUPPORTED, "this kernel has no loop devices");
+	control_fd = open_control(err);
 	if (control_fd < 0)
-		return err_sys(err, errno, "open " CONTROL);
+		return -1;
 	for (int i = 0; i < ATTACH_TRIES; i++) {
 		int nr = ioctl(control_fd, LOOP_CTL_GET_FREE), result;
 

@@ -24,6 +24,14 @@
  */
 int loop_attach(const char *file, char ret_path[LOOP_PATH_BYTES], struct error *err);
 
+/**
+ * loop_attach_for_now - a read-only loop device that goes with its last opener
+ *
+ * Returns its descriptor: what is made on it has to hold it open before that is closed. Or -1, errors
+ * as above.
+ */
+int loop_attach_for_now(const char *file, struct error *err);
+
 /* Idempotent: a file that has no loop device is fine. ERR_IN_USE while the device is open. */
 int loop_detach(const char *file, struct error *err);
 

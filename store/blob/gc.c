@@ -69,7 +69,8 @@ int gc_blobs(const struct root *root, struct db *db, struct error *err)
 		crash_point("blob-removed");
 	}
 	/* Before the doubt is: nobody would look for one that a power cut brings back. */
-	if ((removed && blob_sync(root, err) < 0) || (removed_digests && verity_sync(root, err) < 0))
+	if ((removed && blob_sync(root, err) < 0) ||
+	    (removed_digests && verity_sync(root, err) < 0))
 		return -1;
 	/* An entry that a power cut brings back costs one look. */
 	return nr ? db_exec(db, err, "DELETE FROM doubt", "") : 0;

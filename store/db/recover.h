@@ -61,6 +61,14 @@ void recover_chain_locks(const struct root *root);
  */
 int recover_views(const struct root *root, struct db *db, struct volume_pool *pool,
 		  struct error *err);
+/* Where the hash tree of a verified view is, below the root. Returns new. */
+char *recover_tree_name(uint32_t thin_id);
+/*
+ * A verified view of this thin id ends, while its row is there: unless another one needs them, its
+ * device and its tree go. ERR_IN_USE.
+ */
+int recover_stop_verified(const struct root *root, struct db *db, struct volume_pool *pool,
+			  uint32_t thin_id, struct error *err);
 /* Removes mount points of ours that no view has. */
 void recover_mount_points(const struct root *root, struct db *db);
 

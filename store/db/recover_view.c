@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 struct unsettled {
 	bool attached;
 	bool writable;
+	bool verified;
 	uint32_t thin_id;
 	char *target;
 };
@@ -39,7 +41,7 @@ static int read_unsettled(struct db *db, struct unsettled_list *ret, struct erro
 	int got;
 
 	if (db_prepare(db,
-		       "SELECT kind = 'attach', writable, thin_id, target FROM view"
+		       "SELECT kind = 'attach', writable, thin_id, target, verity FROM view"
 		       " WHERE settled = 0",
 		       &stmt, err) < 0)
 		return -1;
@@ -50,6 +52,7 @@ static int read_unsettled(struct db *db, struct unsettled_list *ret, struct erro
 			.writable = db_int(stmt, 1) != 0,
 			.thin_id = (uint32_t)db_int(stmt, 2),
 			.target = xstrdup(db_text(stmt, 3)),
+			.verified = db_int(stmt, 4) != 0,
 		};
 	}
 	return got;
@@ -62,14 +65,43 @@ static int keep_view(struct db *db, const struct unsettled *view, struct error *
 		       view->attached ? "attach" : "mount", view->target);
 }
 
+char *recover_tree_name(uint32_t thin_id)
+{
+	return xasprintf("verity/tree-%" PRIu32, thin_id);
+}
+
+int recover_stop_verified(const struct root *root, struct db *db, struct volume_pool *pool,
+			  uint32_t thin_id, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	auto_free char *tree = recover_tree_name(thin_id);
+
+	if (db_prepare(db, "SELECT count(*) FROM view WHERE thin_id = ?1 AND verity", &stmt, err) <
+	    0)
+		return -1;
+	db_bind_int(stmt, 1, thin_id);
+	if (db_step(stmt, err) < 0)
+		return -1;
+	if (db_int(stmt, 0) > 1)
+		return 0;
+	if (volume_remove_verified(pool, thin_id, err) < 0)
+		return -1;
+	crash_point("view-unverified");
+	if (unlinkat(root->fd, tree, 0) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove '%s/%s'", root->path, tree);
+	return 0;
+}
+
 /* 1: nothing of it is in the kernel any more, or nothing that matters; 0: it is used. */
-static int stop_view(struct db *db, struct volume_pool *pool, const struct unsettled *view,
-		     struct error *err)
+static int stop_view(const struct root *root, struct db *db, struct volume_pool *pool,
+		     const struct unsettled *view, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
 
 	if (!view->attached && volume_unmount(pool, view->thin_id, view->target, err) < 0 &&
 	    err->kind != ERR_NOT_FOUND)
+		return err->kind == ERR_IN_USE ? 0 : -1;
+	if (view->verified && recover_stop_verified(root, db, pool, view->thin_id, err) < 0)
 		return err->kind == ERR_IN_USE ? 0 : -1;
 	if (db_prepare(db, "SELECT count(*) FROM view WHERE thin_id = ?1", &stmt, err) < 0)
 		return -1;
@@ -98,10 +130,10 @@ static int forget_view(struct db *db, struct volume_pool *pool, const struct uns
 	return view->writable ? journal_fulfil(db, pool, txid, NULL, NULL, err) : 0;
 }
 
-static int end_view(struct db *db, struct volume_pool *pool, const struct unsettled *view,
-		    struct error *err)
+static int end_view(const struct root *root, struct db *db, struct volume_pool *pool,
+		    const struct unsettled *view, struct error *err)
 {
-	int stopped = stop_view(db, pool, view, err);
+	int stopped = stop_view(root, db, pool, view, err);
 	struct error why;
 
 	if (stopped <= 0)
@@ -121,7 +153,7 @@ int recover_views(const struct root *root, struct db *db, struct volume_pool *po
 	if (read_unsettled(db, &list, err) < 0)
 		return -1;
 	for (size_t i = 0; i < list.nr; i++) {
-		if (end_view(db, pool, &list.items[i], err) < 0)
+		if (end_view(root, db, pool, &list.items[i], err) < 0)
 			return err_add(err, "recover view '%s'", list.items[i].target);
 	}
 	if (list.nr)

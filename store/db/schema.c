@@ -271,8 +271,13 @@ static const char version_8[] =
 	"  created_ns INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;";
 
-/* A layer's digests (store/verity) go after its row, as blobs do: they are told from these by name. */
-static const char version_9[] = "CREATE TRIGGER layer_digests AFTER DELETE ON layer"
+/*
+ * A view may show what a hash tree says only. A layer's digests (store/verity) go after its row, as
+ * blobs do: they are told from
+ * these by name.
+ */
+static const char version_9[] = "ALTER TABLE view ADD COLUMN verity INTEGER NOT NULL DEFAULT 0;"
+				"CREATE TRIGGER layer_digests AFTER DELETE ON layer"
 				"  BEGIN INSERT OR IGNORE INTO doubt VALUES (OLD.chain_id); END;";
 
 const char *const schema_migrations[] = { version_1, version_2, version_3, version_4, version_5,

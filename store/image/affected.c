@@ -86,8 +86,8 @@ static const struct verity_list *list_of(struct affected *affected, struct store
 		if (strcmp(affected->layers[i].chain, chain) == 0)
 			return &affected->layers[i].list;
 	}
-	affected->layers = xrealloc(affected->layers,
-				    (affected->nr_layers + 1) * sizeof(*affected->layers));
+	affected->layers =
+		xrealloc(affected->layers, (affected->nr_layers + 1) * sizeof(*affected->layers));
 	layer = &affected->layers[affected->nr_layers++];
 	*layer = (struct affected_layer){ xstrdup(chain), VERITY_LIST_NONE };
 	open_list(store, chain, &layer->list);

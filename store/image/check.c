@@ -18,6 +18,7 @@
 #include "db/recover.h"
 #include "db/rows.h"
 #include "db/volume_note.h"
+#include "image/checkdigests.h"
 #include "image/image.h"
 #include "image/view.h"
 #include "layer/label.h"
@@ -397,6 +398,11 @@ static int check_notes(struct check *check, struct error *err)
 	return 0;
 }
 
+static void found_in_digests(void *ctx, bool mended, const char *text)
+{
+	found(ctx, mended, "%s", text);
+}
+
 /* A read-only mount that a reboot has ended leaves its row. */
 static int check_views(struct check *check, struct error *err)
 {
@@ -467,7 +473,9 @@ static int compare(struct check *check, struct error *err)
 	    check_views(check, err) < 0 || check_notes(check, err) < 0 ||
 	    (check->repair && collect(check, err) < 0))
 		return -1;
-	return check_blobs(check, err);
+	if (check_blobs(check, err) < 0)
+		return -1;
+	return check_digests(check->store, check->repair, found_in_digests, check, err);
 }
 
 /*

@@ -20,7 +20,7 @@ struct pace {
 	const struct root *root;
 	uint64_t rate_bytes; /* for each second; 0: no bound */
 	bool remember;
-	uint32_t thin_id;    /* where to go on; 0: at the begin */
+	uint32_t thin_id; /* where to go on; 0: at the begin */
 	uint64_t first;
 	uint64_t nr_damaged; /* found before that place */
 	int64_t begun_ms, saved_ms;

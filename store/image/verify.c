@@ -66,8 +66,8 @@ static void comparison_done(struct comparison *cmp)
 
 static void notice(struct verify *verify, const struct layer_row *row, bool bad, const char *what)
 {
-	auto_free char *text =
-		xasprintf("layer %s, thin id %" PRIu32 ": %s", row->chain_id.text, row->thin_id, what);
+	auto_free char *text = xasprintf("layer %s, thin id %" PRIu32 ": %s", row->chain_id.text,
+					 row->thin_id, what);
 
 	*(bad ? &verify->result->nr_bad : &verify->result->nr_without) += 1;
 	verify->args->report->notice(verify->args->report, text, bad);
@@ -106,8 +106,8 @@ static int take_layers(struct verify *verify, const struct image *image, struct 
 			return -1;
 		if (!got)
 			continue; /* taken already, or gone meanwhile */
-		verify->layers = xrealloc(verify->layers,
-					  (verify->nr_layers + 1) * sizeof(*verify->layers));
+		verify->layers =
+			xrealloc(verify->layers, (verify->nr_layers + 1) * sizeof(*verify->layers));
 		verify->layers[verify->nr_layers++] = row;
 	}
 	return 0;
@@ -162,8 +162,8 @@ static int open_list(struct verify *verify, const struct layer_row *row, struct 
 	struct error why;
 
 	if (seal_of(store, row, &of, &why) < 0) {
-		if (why.kind != ERR_NOT_FOUND && why.kind != ERR_CORRUPT &&
-		    why.kind != ERR_LIMIT && why.kind != ERR_UNSUPPORTED) {
+		if (why.kind != ERR_NOT_FOUND && why.kind != ERR_CORRUPT && why.kind != ERR_LIMIT &&
+		    why.kind != ERR_UNSUPPORTED) {
 			*err = why;
 			return -1;
 		}
@@ -214,41 +214,6 @@ static int compare_piece(void *ctx, const struct hash_piece *piece, struct error
 		if (memcmp(wanted + i * VERITY_SUM_BYTES, piece->sums + i * VERITY_SUM_BYTES,
 			   VERITY_SUM_BYTES) != 0)
 			add_damage(cmp, piece->start * per_block + i, piece->unreadable[i]);
-	return 0;
-}
-
-/* In slices where there is a pace to keep or a place to remember. */
-static int read_layer(struct comparison *cmp, struct error *err)
-{
-	struct verify *verify = cmp->verify;
-	uint64_t block_bytes = cmp->list.of.block_bytes;
-	uint64_t slice = pace_slice(&verify->pace, block_bytes), at;
-	auto_free char *item = xasprintf("%.12s", digest_hex(&cmp->row->chain_id));
-	struct hash_args args = {
-		.device = volume_device(cmp->volume),
-		.block_bytes = block_bytes,
-		.runs = cmp->list.runs,
-		.nr_runs = cmp->list.nr_runs,
-		.piece = compare_piece,
-		.ctx = cmp,
-		.progress = verify->args->progress,
-		.item = item,
-		.total_bytes = cmp->list.nr_own * block_bytes,
-	};
-
-	for (at = pace_first(&verify->pace, cmp->row->thin_id); at < cmp->list.nr_own;
-	     at += args.length) {
-		args.first = at;
-		args.length = cmp->list.nr_own - at < slice ? cmp->list.nr_own - at : slice;
-		args.done_bytes = at * block_bytes;
-		if (hash_runs(&args, err) < 0)
-			return -1;
-		verify->result->read_bytes += args.length * block_bytes;
-		if (pace_keep(&verify->pace, cmp->row->thin_id, at + args.length,
-			      args.length * block_bytes,
-			      verify->result->nr_damaged + cmp->nr_damaged, err) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -307,6 +272,7 @@ static int tell_damage(struct comparison *cmp, struct error *err)
 {
 	auto_free uint64_t *blocks = xcalloc(cmp->nr_damaged + 1, sizeof(*blocks));
 	struct error why;
+	size_t nr;
 
 	if (!cmp->nr_damaged)
 		return 0;
@@ -314,16 +280,51 @@ static int tell_damage(struct comparison *cmp, struct error *err)
 	qsort(cmp->damaged, cmp->nr_damaged, sizeof(*cmp->damaged), by_block);
 	for (size_t i = 0; i < cmp->nr_damaged; i++)
 		blocks[i] = cmp->damaged[i].block;
-	if (volume_block_owners(cmp->volume, blocks, cmp->nr_damaged, tell_owner, cmp, &why) == 0)
+	nr = cmp->nr_damaged;
+	cmp->nr_damaged = 0;
+	if (volume_block_owners(cmp->volume, blocks, nr, tell_owner, cmp, &why) == 0)
 		return 0;
-	if (why.kind == ERR_CANCELLED) {
-		*err = why;
-		return -1;
-	}
-	for (size_t i = 0; i < cmp->nr_damaged; i++) {
+	for (size_t i = 0; i < nr; i++) {
 		struct volume_owner unknown = { "not known", NULL };
 
 		if (tell_owner(cmp, i, &unknown, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* In slices where there is a pace to keep or a place to remember. */
+static int read_layer(struct comparison *cmp, struct error *err)
+{
+	struct verify *verify = cmp->verify;
+	uint64_t block_bytes = cmp->list.of.block_bytes;
+	uint64_t slice = pace_slice(&verify->pace, block_bytes), at;
+	auto_free char *item = xasprintf("%.12s", digest_hex(&cmp->row->chain_id));
+	struct hash_args args = {
+		.device = volume_device(cmp->volume),
+		.block_bytes = block_bytes,
+		.runs = cmp->list.runs,
+		.nr_runs = cmp->list.nr_runs,
+		.piece = compare_piece,
+		.ctx = cmp,
+		.progress = verify->args->progress,
+		.item = item,
+		.total_bytes = cmp->list.nr_own * block_bytes,
+	};
+
+	for (at = pace_first(&verify->pace, cmp->row->thin_id); at < cmp->list.nr_own;
+	     at += args.length) {
+		args.first = at;
+		args.length = cmp->list.nr_own - at < slice ? cmp->list.nr_own - at : slice;
+		args.done_bytes = at * block_bytes;
+		if (hash_runs(&args, err) < 0)
+			return -1;
+		verify->result->read_bytes += args.length * block_bytes;
+		/* Before the place is remembered behind it. */
+		if (verify->args->resume && tell_damage(cmp, err) < 0)
+			return -1;
+		if (pace_keep(&verify->pace, cmp->row->thin_id, at + args.length,
+			      args.length * block_bytes, verify->result->nr_damaged, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -41,18 +41,18 @@ struct verify_report {
 struct verify_args {
 	const char *const *images; /* operands; nr_images 0: every layer of the store */
 	size_t nr_images;
-	bool add;	      /* first make the digests of layers that have none */
-	bool resume;	      /* go on where the last one was stopped, and remember the place */
-	uint64_t rate_bytes;  /* for each second; 0: as fast as it goes */
+	bool add;	     /* first make the digests of layers that have none */
+	bool resume;	     /* go on where the last one was stopped, and remember the place */
+	uint64_t rate_bytes; /* for each second; 0: as fast as it goes */
 	struct progress *progress;
 	struct verify_report *report;
 };
 
 struct verify_result {
-	size_t nr_layers; /* compared */
+	size_t nr_layers;  /* compared */
 	size_t nr_without; /* layers without digests */
 	size_t nr_added;
-	size_t nr_bad;	   /* findings that are not about a block */
+	size_t nr_bad; /* findings that are not about a block */
 	uint64_t read_bytes;
 	uint64_t nr_damaged; /* blocks; with resume, since its begin */
 };

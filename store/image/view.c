@@ -24,6 +24,7 @@
 #include "db/journal.h"
 #include "db/rows.h"
 #include "db/rows_volume.h"
+#include "image/viewtree.h"
 #include "store.h"
 
 void view_list_done(struct view_list *list)
@@ -43,6 +44,7 @@ static void read_view(struct db_stmt *stmt, struct view *ret)
 	ret->target = xstrdup(db_text(stmt, 3));
 	db_digest(stmt, 4, &ret->image);
 	ret->created_ns = db_int(stmt, 5);
+	ret->verified = db_int(stmt, 6) != 0;
 }
 
 /* Only the kernel knows which views a reboot has ended. */
@@ -70,7 +72,7 @@ int view_list(struct store *store, struct view_list *ret, struct error *err)
 
 	if (db_prepare(store->db,
 		       "SELECT v.kind = 'attach', v.writable, v.thin_id, v.target, v.image,"
-		       " v.created_ns FROM view v JOIN thin t ON t.id = v.thin_id"
+		       " v.created_ns, v.verity FROM view v JOIN thin t ON t.id = v.thin_id"
 		       " WHERE t.state = 'live' AND v.settled ORDER BY v.created_ns, v.target",
 		       &stmt, err) < 0)
 		return -1;
@@ -84,10 +86,11 @@ int view_list(struct store *store, struct view_list *ret, struct error *err)
 static int put_row(struct db *db, const struct view *view, struct error *err)
 {
 	return db_exec(db, err,
-		       "INSERT INTO view (thin_id, kind, target, image, writable, created_ns)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-		       "issdii", (int64_t)view->thin_id, view->attached ? "attach" : "mount",
-		       view->target, &view->image, (int64_t)view->writable, rows_now_ns());
+		       "INSERT INTO view (thin_id, kind, target, image, writable, created_ns,"
+		       " verity) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+		       "issdiii", (int64_t)view->thin_id, view->attached ? "attach" : "mount",
+		       view->target, &view->image, (int64_t)view->writable, rows_now_ns(),
+		       (int64_t)view->verified);
 }
 
 /*
@@ -164,7 +167,9 @@ static int stop(struct store *store, const struct view *view, struct error *err)
 {
 	int64_t others = count_views(store, view->thin_id, err);
 
-	if (others < 0)
+	if (others < 0 ||
+	    (view->verified &&
+	     recover_stop_verified(&store->root, store->db, store->pool, view->thin_id, err) < 0))
 		return -1;
 	if (others > 1 || !volume_is_active(store->pool, view->thin_id))
 		return 0;
@@ -182,20 +187,65 @@ static int undo(struct store *store, const struct view *view)
 	return -1;
 }
 
-static int mount_at(struct store *store, const struct view *view, struct error *err)
+/* What is shown: the volume, or the verified device over it. */
+struct shown {
+	struct volume *volume;
+	struct volume *verified; /* or NULL */
+};
+
+static void shown_done(struct shown *shown)
 {
-	auto_volume struct volume *volume = NULL;
+	volume_free(shown->verified);
+	volume_free(shown->volume);
+}
+#define auto_shown __attribute__((cleanup(shown_done)))
+
+static struct volume *top_of(const struct shown *shown)
+{
+	return shown->verified ? shown->verified : shown->volume;
+}
+
+static void keep_shown(struct shown *shown)
+{
+	volume_keep(shown->volume);
+	if (shown->verified)
+		volume_keep(shown->verified);
+}
+
+/* tree: NULL unless the view is a verified one. */
+static int show(struct store *store, const struct view *view, struct viewtree *tree,
+		struct shown *ret, struct error *err)
+{
+	auto_free char *path = NULL;
+
+	if (activate(store, view, &ret->volume, err) < 0)
+		return -1;
+	if (!view->verified)
+		return 0;
+	if (viewtree_place(tree, view->thin_id, &path, err) < 0)
+		return -1;
+	crash_point("view-tree");
+	if (volume_activate_verified(ret->volume, path, tree->root, &ret->verified, err) < 0)
+		return -1;
+	crash_point("view-verified");
+	return 0;
+}
+
+static int mount_at(struct store *store, const struct view *view, struct viewtree *tree,
+		    struct error *err)
+{
+	auto_shown struct shown shown = { 0 };
 	auto_fd int mount_fd = -1;
 
-	if (activate(store, view, &volume, err) < 0 ||
-	    volume_mount(volume, view->writable ? VOLUME_MOUNT_WRITE : VOLUME_MOUNT_VIEW, &mount_fd,
-			 err) < 0 ||
+	if (show(store, view, tree, &shown, err) < 0 ||
+	    volume_mount(top_of(&shown), view->writable ? VOLUME_MOUNT_WRITE : VOLUME_MOUNT_VIEW,
+			 &mount_fd, err) < 0 ||
 	    volume_attach_mount(mount_fd, view->target, err) < 0)
 		return -1;
 	crash_point("view-mounted");
 	if (settle(store, view, true, err) < 0)
 		return -1;
-	volume_keep(volume);
+	keep_shown(&shown);
 	crash_point("view-made");
 	return 0;
 }
@@ -232,15 +282,25 @@ static int check_dir(const char *dir, char **ret, struct error *err)
 	return 0;
 }
 
-int view_mount(struct store *store, const char *operand, bool writable, const char *dir,
+/* Before the lock: the image, and its hash tree, if there is to be one. */
+static int prepare(struct store *store, const char *operand, const struct view *view,
+		   struct image *ret_image, struct viewtree *ret_tree, struct error *err)
+{
+	if (image_find(store, operand, ret_image, NULL, err) < 0)
+		return -1;
+	return view->verified ? viewtree_make(store, ret_image, ret_tree, err) : 0;
+}
+
+int view_mount(struct store *store, const char *operand, enum view_kind kind, const char *dir,
 	       char **ret_dir, struct error *err)
 {
+	auto_viewtree struct viewtree tree = { 0 };
 	auto_root_lock struct root *held = NULL;
 	auto_image struct image image = { 0 };
-	struct view view = { .writable = writable };
+	struct view view = { .writable = kind == VIEW_WRITABLE, .verified = kind == VIEW_VERIFIED };
 	auto_free char *target = NULL;
 
-	if (image_find(store, operand, &image, NULL, err) < 0 ||
+	if (prepare(store, operand, &view, &image, &tree, err) < 0 ||
 	    store_lock_pool(store, &held, err) < 0 ||
 	    (dir ? check_dir(dir, &target, err) : choose_dir(store, &image, &target, err)) < 0)
 		return -1;
@@ -252,7 +312,7 @@ int view_mount(struct store *store, const char *operand, bool writable, const ch
 			err_set(err, ERR_IN_USE, "an image is mounted at '%s' already", target);
 		return err_add(err, "mount %s", operand);
 	}
-	if (mount_at(store, &view, err) < 0) {
+	if (mount_at(store, &view, &tree, err) < 0) {
 		undo(store, &view);
 		if (!dir)
 			rmdir(target);
@@ -414,33 +474,37 @@ static char *free_name(struct store *store, const struct view_list *list, const 
 	return name;
 }
 
-static int attach_at(struct store *store, const struct view *view, struct error *err)
+static int attach_at(struct store *store, const struct view *view, struct viewtree *tree,
+		     struct error *err)
 {
-	auto_volume struct volume *volume = NULL;
+	auto_shown struct shown shown = { 0 };
 
-	if (activate(store, view, &volume, err) < 0 ||
-	    devlink_make(view->target, volume_device(volume), err) < 0)
+	if (show(store, view, tree, &shown, err) < 0 ||
+	    devlink_make(view->target, volume_device(top_of(&shown)), err) < 0)
 		return -1;
 	crash_point("view-linked");
 	if (settle(store, view, true, err) < 0)
 		return -1;
-	volume_keep(volume);
+	keep_shown(&shown);
 	crash_point("view-made");
 	return 0;
 }
 
-int view_attach(struct store *store, const char *operand, bool writable, const char *name,
+int view_attach(struct store *store, const char *operand, enum view_kind kind, const char *name,
 		char **ret_link, struct error *err)
 {
+	auto_viewtree struct viewtree tree = { 0 };
 	auto_root_lock struct root *held = NULL;
 	auto_image struct image image = { 0 };
 	auto_view_list struct view_list list = { 0 };
-	struct view view = { .attached = true, .writable = writable };
+	struct view view = { .attached = true,
+			     .writable = kind == VIEW_WRITABLE,
+			     .verified = kind == VIEW_VERIFIED };
 	struct error ignored;
 	auto_free char *target = NULL;
 
 	if ((name && devlink_check_name(name, err) < 0) ||
-	    image_find(store, operand, &image, NULL, err) < 0 ||
+	    prepare(store, operand, &view, &image, &tree, err) < 0 ||
 	    store_lock_pool(store, &held, err) < 0 || view_list(store, &list, err) < 0)
 		return -1;
 	if (name && name_is_taken(store, &list, name))
@@ -452,7 +516,7 @@ int view_attach(struct store *store, const char *operand, bool writable, const c
 	view.target = target;
 	if (record(store, &image, &view, err) < 0)
 		return err_add(err, "attach %s", operand);
-	if (attach_at(store, &view, err) < 0) {
+	if (attach_at(store, &view, &tree, err) < 0) {
 		devlink_remove(target, &ignored);
 		undo(store, &view);
 		return err_add(err, "attach %s", operand);

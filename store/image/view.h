@@ -15,7 +15,8 @@
 struct view {
 	bool attached; /* a block device; else mounted */
 	bool writable;
-	bool active; /* mounted or attached now; false after a reboot */
+	bool verified; /* through dm-verity */
+	bool active;   /* mounted or attached now; false after a reboot */
 	uint32_t thin_id;
 	char *target; /* mount point, or the name below DEVLINK_DIR */
 	struct digest image;
@@ -33,12 +34,18 @@ void view_list_done(struct view_list *list);
 /* Opens the pool if there is any view. Oldest first. */
 int view_list(struct store *store, struct view_list *ret, struct error *err);
 
+enum view_kind {
+	VIEW_READ_ONLY,
+	VIEW_WRITABLE, /* a private copy, gone with the view */
+	VIEW_VERIFIED, /* read-only, and what is damaged reads as EIO */
+};
+
 /**
  * view_mount - mount an image
  * @dir:     existing folder, or NULL: a new one below the store's mounts/
  * @ret_dir: absolute path where it is mounted; new
  */
-int view_mount(struct store *store, const char *operand, bool writable, const char *dir,
+int view_mount(struct store *store, const char *operand, enum view_kind kind, const char *dir,
 	       char **ret_dir, struct error *err);
 /* @target: the mount point, or an image of which exactly one view is mounted. */
 int view_unmount(struct store *store, const char *target, struct error *err);
@@ -48,7 +55,7 @@ int view_unmount(struct store *store, const char *target, struct error *err);
  * @name:     for the link /dev/veneer/NAME; NULL: from the image's name
  * @ret_link: "/dev/veneer/NAME"; new
  */
-int view_attach(struct store *store, const char *operand, bool writable, const char *name,
+int view_attach(struct store *store, const char *operand, enum view_kind kind, const char *name,
 		char **ret_link, struct error *err);
 /* @target: the name, its link, or an image of which exactly one view is attached. */
 int view_detach(struct store *store, const char *target, struct error *err);

@@ -113,10 +113,10 @@ static int start(struct store *store, const struct layer_row *row, const struct 
 		 struct seal *seal, struct error *err)
 {
 	if (seal_runs(store, row, &seal->runs, &seal->nr_runs, err) < 0 ||
-	    volume_activate_to_read(store->pool, row->thin_id,
-				    seal_device_bytes(store, seal->runs, seal->nr_runs,
-						      of->block_bytes),
-				    &seal->volume, err) < 0 ||
+	    volume_activate_to_read(
+		    store->pool, row->thin_id,
+		    seal_device_bytes(store, seal->runs, seal->nr_runs, of->block_bytes),
+		    &seal->volume, err) < 0 ||
 	    verity_begin(&store->root, store->session, of, seal->runs, seal->nr_runs, &seal->writer,
 			 err) < 0)
 		return -1;

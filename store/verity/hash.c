@@ -26,10 +26,10 @@ struct work {
 	int fd;
 	pthread_mutex_t mutex;
 	pthread_cond_t ended;
-	size_t run;	/* where the next piece begins */
+	size_t run;	 /* where the next piece begins */
 	uint64_t inside; /* pool blocks of that run that were given out */
-	uint64_t first; /* which of the listed blocks it is */
-	uint64_t done;	/* pool blocks */
+	uint64_t first;	 /* which of the listed blocks it is */
+	uint64_t done;	 /* pool blocks */
 	unsigned int nr_running;
 	bool failed;
 	struct error err;
@@ -113,9 +113,9 @@ static void read_piece(const struct work *work, const struct hash_piece *piece, 
 	if (read_all(work->fd, room->data, bytes, offset))
 		return;
 	for (uint64_t i = 0; i < nr; i++)
-		room->unreadable[i] = !read_all(work->fd, room->data + i * VERITY_BLOCK_BYTES,
-						VERITY_BLOCK_BYTES,
-						offset + i * VERITY_BLOCK_BYTES);
+		room->unreadable[i] =
+			!read_all(work->fd, room->data + i * VERITY_BLOCK_BYTES, VERITY_BLOCK_BYTES,
+				  offset + i * VERITY_BLOCK_BYTES);
 }
 
 static int hash_piece(struct work *work, struct hash_piece *piece, struct room *room,
