@@ -10,14 +10,12 @@
 
 /* How to come to the same end. */
 #define NO_CONTAINERS "see '" PROGRAM " container --help' for what there is of containers"
-#define NO_VERIFY     "'" PROGRAM " check' compares catalogue, pool and labels"
 
 static const struct {
 	const char *names; /* "build|image build" */
 	const char *instead;
 } rows[] = {
 	{ "pause|port|rename|restart|stats|top|unpause|update", NO_CONTAINERS },
-	{ "verify", NO_VERIFY },
 };
 
 static bool has_name(const char *names, const char *name)

@@ -168,10 +168,11 @@ static void *run_thread(void *ctx)
 	struct work *work = ctx;
 	struct hash_piece piece;
 	struct error err;
+	bool ready = make_room(work->args->block_bytes, &room, &err) == 0;
 
-	if (make_room(work->args->block_bytes, &room, &err) < 0)
+	if (!ready)
 		fail(work, &err);
-	while (take(work, &piece)) {
+	while (ready && take(work, &piece)) {
 		if (hash_piece(work, &piece, &room, &err) < 0)
 			fail(work, &err);
 		pthread_mutex_lock(&work->mutex);

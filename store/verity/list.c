@@ -92,6 +92,7 @@ static int damaged(struct error *err, const char *what)
 
 static int check_header(const struct header *header, uint64_t file_bytes, struct error *err)
 {
+	static const unsigned char zero[sizeof(header->zero)];
 	unsigned char root[DIGEST_RAW_LEN];
 	uint64_t block_bytes = le64toh(header->block_bytes), nr_runs = le64toh(header->nr_runs),
 		 nr_own = le64toh(header->nr_own);
@@ -104,7 +105,8 @@ static int check_header(const struct header *header, uint64_t file_bytes, struct
 			       ", which this program does not know",
 			       le32toh(header->version));
 	digest_raw_of(header, offsetof(struct header, root), root);
-	if (memcmp(root, header->root, sizeof(root)) != 0)
+	if (memcmp(root, header->root, sizeof(root)) != 0 ||
+	    memcmp(zero, header->zero, sizeof(zero)) != 0)
 		return damaged(err, "the header's root does not match");
 	if (le32toh(header->hash_block_bytes) != VERITY_BLOCK_BYTES || block_bytes < 64 * KIB ||
 	    block_bytes > GIB || block_bytes % (64 * KIB) || le64toh(header->thin_id) < 1 ||

@@ -43,6 +43,14 @@ static void test_thin_line(void)
 	check_line(&table, 0, 0, 20971520, "thin", "253:2 16777215");
 }
 
+static void test_verity_line(void)
+{
+	auto_table struct table table = { 0 };
+
+	table_add_verity(&table, makedev(253, 3), makedev(7, 1), MIB, 4096, "abc");
+	check_line(&table, 0, 0, 2048, "verity", "1 253:3 7:1 4096 4096 256 0 sha256 abc -");
+}
+
 static void test_empty_table(void)
 {
 	struct table table = { 0 };
@@ -54,4 +62,5 @@ static void test_empty_table(void)
 UNIT_SUITE(dmtable, { "linear lines follow each other", test_linear_lines_follow_each_other },
 	   { "a pool zeroes new blocks and fails when full", test_pool_line },
 	   { "a thin volume is named by pool and id", test_thin_line },
+	   { "a verified device is named by volume, tree and root", test_verity_line },
 	   { "an empty table has no size", test_empty_table });
