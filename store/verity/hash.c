@@ -36,7 +36,7 @@ struct work {
 };
 
 struct room {
-	char *data;
+	char *data; /* the rest is behind it in the same memory */
 	unsigned char *sums;
 	bool *unreadable;
 };
@@ -44,8 +44,6 @@ struct room {
 static void room_done(struct room *room)
 {
 	free(room->data);
-	free(room->sums);
-	free(room->unreadable);
 }
 #define auto_room __attribute__((cleanup(room_done)))
 
@@ -149,16 +147,15 @@ static void fail(struct work *work, const struct error *err)
 static int make_room(uint64_t block_bytes, struct room *ret, struct error *err)
 {
 	uint64_t bytes = piece_blocks(block_bytes) * block_bytes, nr = bytes / VERITY_BLOCK_BYTES;
-	void *data = NULL;
+	void *data;
 
 	/* A pool block can be a gigabyte. */
-	if (posix_memalign(&data, VERITY_BLOCK_BYTES, bytes) != 0)
-		data = NULL;
-	ret->data = data;
-	ret->sums = malloc(nr * VERITY_SUM_BYTES);
-	ret->unreadable = malloc(nr * sizeof(*ret->unreadable));
-	if (!ret->data || !ret->sums || !ret->unreadable)
+	if (posix_memalign(&data, VERITY_BLOCK_BYTES,
+			   bytes + nr * (VERITY_SUM_BYTES + sizeof(*ret->unreadable))) != 0)
 		return err_set(err, ERR_LIMIT, "no memory for a piece of %zu bytes", (size_t)bytes);
+	ret->data = data;
+	ret->sums = (unsigned char *)ret->data + bytes;
+	ret->unreadable = (bool *)(ret->sums + nr * VERITY_SUM_BYTES);
 	return 0;
 }
 
