@@ -272,18 +272,39 @@ scrubbing() {
 	block=$(look_inside 'blocks /usr/bin/bash' | awk '{ print $7 }')
 	"$VENEER" detach look
 	damage "${ids[0]}" "$block"
+	VENEER_CRASH_AT=scrub-saved fails 137 "$VENEER_CRASH" scrub --rate 16M
+	place=$(cat "$VENEER_ROOT/scrub")
+	printf '%s\n' "$stderr" >"$WORK/killed"
 	timeout -s INT 2 "$VENEER" scrub --rate 32M >"$WORK/out" 2>&1 || status=$?
 	check "it was stopped ($status)" test "$status" != 0
-	check "it remembers its place: $(cat "$WORK/out")" test -e "$VENEER_ROOT/scrub"
+	check 'it went on from there' test "$place" != "$(cat "$VENEER_ROOT/scrub")"
 	status=0
 	out=$("$VENEER" scrub --rate 1G 2>&1) || status=$?
 	restore
 	is 1 "$status"
 	contains '1 damaged block' "$out"
-	contains '/usr/bin/bash' "$(cat "$WORK/out")$out"
+	contains '/usr/bin/bash' "$(cat "$WORK/killed" "$WORK/out")$out"
 	check 'no place is remembered' test ! -e "$VENEER_ROOT/scrub"
 	echo nonsense >"$VENEER_ROOT/scrub"
 	"$VENEER" scrub --rate 1G
+	healthy
+}
+
+# Layers that a build has made.
+built_layers() {
+	mkdir -p "$WORK/context"
+	echo built >"$WORK/context/file"
+	printf 'FROM debian:12\nCOPY file /file\n' >"$WORK/context/Dockerfile"
+	"$VENEER" build -q -t built "$WORK/context"
+	out=$("$VENEER" verify built 2>&1)
+	is '' "$out"
+	is 3 "$(find "$lists" -type f | wc -l)" 'lists of digests'
+	dir=$("$VENEER" mount --verity built)
+	is built "$(cat "$dir/file")"
+	"$VENEER" unmount "$dir"
+	"$VENEER" rmi built >/dev/null
+	"$VENEER" builder prune -af >/dev/null
+	is 2 "$(find "$lists" -type f | wc -l)" 'lists of digests'
 	healthy
 }
 
@@ -306,4 +327,5 @@ case_ 'verified views and others side by side' views_side_by_side
 case_ 'a verified view that is killed at each of its points' killed_views
 case_ 'digests that are damaged, foreign or missing' foreign_digests
 case_ 'a scrub finds damage, and goes on after an interruption' scrubbing
+case_ 'layers of a build have digests' built_layers
 case_ 'digests go with their layer' removed_with_layer
