@@ -23,7 +23,7 @@ struct verify {
 	struct store *store;
 	const struct verify_args *args;
 	struct verify_result *result;
-	struct layer_row *layers; /* by thin id; pinned */
+	struct layer_row *layers; /* by thin id */
 	size_t nr_layers;
 	uint64_t total_bytes;
 	struct affected affected;
@@ -84,7 +84,6 @@ static bool has_layer(const struct verify *verify, const struct digest *chain)
 	return false;
 }
 
-/* They stay while they are read. */
 static int take_layers(struct verify *verify, const struct image *image, struct error *err)
 {
 	auto_strlist struct strlist chains = { 0 };
@@ -100,8 +99,7 @@ static int take_layers(struct verify *verify, const struct image *image, struct 
 			return -1;
 		got = has_layer(verify, &chain)
 			      ? 0
-			      : rows_layer_take(verify->store->db, verify->store->session, &chain,
-						&row, err);
+			      : rows_layer_get(verify->store->db, &chain, &row, err);
 		if (got < 0)
 			return -1;
 		if (!got)
@@ -330,7 +328,7 @@ static int read_layer(struct comparison *cmp, struct error *err)
 	return 0;
 }
 
-static int verify_layer(struct verify *verify, const struct layer_row *row, struct error *err)
+static int compare_layer(struct verify *verify, const struct layer_row *row, struct error *err)
 {
 	auto_comparison struct comparison cmp = {
 		.verify = verify,
@@ -355,6 +353,21 @@ static int verify_layer(struct verify *verify, const struct layer_row *row, stru
 		return -1;
 	verify->result->nr_layers++;
 	return result;
+}
+
+/* It stays while it is read, and no longer: a scrub may take days. */
+static int verify_layer(struct verify *verify, const struct layer_row *row, struct error *err)
+{
+	struct store *store = verify->store;
+	auto_layer_row struct layer_row taken = { 0 };
+	int got = rows_layer_take(store->db, store->session, &row->chain_id, &taken, err);
+
+	if (got <= 0)
+		return got;
+	if (taken.thin_id == row->thin_id && compare_layer(verify, row, err) < 0)
+		return -1;
+	return db_exec(store->db, err, "DELETE FROM pin WHERE session = ?1 AND chain_id = ?2", "id",
+		       store->session, &row->chain_id);
 }
 
 int verify_layers(struct store *store, const struct verify_args *args, struct verify_result *ret,

@@ -4,7 +4,8 @@
  *
  * Each layer is read once, whichever images have it, and only what it has of its own:
  * the rest is its parent's. Layers are taken in the order of their thin ids, so parents
- * come first and an interrupted scrub knows where to go on.
+ * come first and an interrupted scrub knows where to go on. Layers that are removed meanwhile
+ * are passed over.
  */
 #ifndef IMAGE_VERIFY_H
 #define IMAGE_VERIFY_H
