@@ -6,6 +6,7 @@
  * kill: it is written before a document gets its name, and by the catalogue
  * itself whenever a row that named a blob goes. A layer's blob needs no entry
  * before it is published, because the layer's row, an intent, is there first.
+ * The digests of a layer (verity/list) go the same way: the catalogue names its chain id.
  */
 #ifndef BLOB_GC_H
 #define BLOB_GC_H

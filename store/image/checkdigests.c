@@ -35,13 +35,17 @@ static int look_at_list(struct store *store, const char *name, struct error *ret
 		err_set(ret_why, ERR_CORRUPT, "there is no such layer");
 		return got;
 	}
-	if (seal_of(store, &row, &of, ret_why) == 0 &&
-	    verity_list_open(&store->root, &of, &list, ret_why) == 0)
-		return 1;
-	if (ret_why->kind == ERR_NOT_FOUND) {
-		err_set(ret_why, ERR_CORRUPT, "the layer below has no digests");
-		return 0;
+	/* One below without them, or with damaged ones, is that one's finding. */
+	if (seal_of(store, &row, &of, ret_why) < 0) {
+		if (ret_why->kind != ERR_NOT_FOUND && ret_why->kind != ERR_CORRUPT &&
+		    ret_why->kind != ERR_LIMIT && ret_why->kind != ERR_UNSUPPORTED) {
+			*err = *ret_why;
+			return -1;
+		}
+		of.parent_unknown = true;
 	}
+	if (verity_list_open(&store->root, &of, &list, ret_why) == 0)
+		return 1;
 	if (ret_why->kind == ERR_CORRUPT || ret_why->kind == ERR_LIMIT)
 		return 0;
 	*err = *ret_why;

@@ -258,6 +258,11 @@ foreign_digests() {
 	contains 'verify --add' "$stderr"
 	"$VENEER" verify --add debian:12
 	cmp "$top" "$WORK/top"
+	rm "$base"
+	"$VENEER" check
+	contains 'it has no digests' "$("$VENEER" verify debian:12 2>&1)"
+	"$VENEER" verify --add debian:12
+	is '' "$("$VENEER" verify debian:12 2>&1)"
 	: >"$lists/stray"
 	: >"$lists/tree-99"
 	fails 1 "$VENEER" check
