@@ -129,7 +129,7 @@ says 1 "--keep-storage is not supported: '--filter until=24h' keeps what was use
 says 1 '--volumes is not supported' system prune -f --volumes
 says 1 'progress=plain and quiet cannot be used together' build -q --progress plain "$work"
 
-same 'help of what is absent' "$("$veneer" verify 2>&1 | head -n 1)" "$("$veneer" help verify 2>&1)"
+same 'help of what is absent' "$("$veneer" top 2>&1 | head -n 1)" "$("$veneer" help top 2>&1)"
 says 1 'unknown help topic: foo bar' help foo bar
 says 1 'unable to parse logging level: loud' -l loud version
 says 64 'template parsing error: template: :1: unclosed action' version -f '{{'
