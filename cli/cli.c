@@ -33,13 +33,13 @@ static int check_other_store(const char *root, struct error *err)
 		       root);
 }
 
-static int open_store(struct cli *cli, bool no_catalogue, struct store **ret, struct error *err)
+int cli_store_options(struct cli *cli, struct store_options *ret, struct error *err)
 {
 	const struct settings *settings = cli->settings;
-	struct store_options options = {
+
+	*ret = (struct store_options){
 		.root = settings->root,
 		.command = cli->command->name,
-		.no_catalogue = no_catalogue,
 		.drop_blobs = !settings->keep_blobs,
 		.pool_defaults = &cli->pool_defaults,
 		.notice = cli_say,
@@ -52,8 +52,16 @@ static int open_store(struct cli *cli, bool no_catalogue, struct store **ret, st
 		.fs = settings->pool_fs,
 		.volume_bytes = settings->pool_volume_bytes,
 	};
-	if (check_other_store(settings->root, err) < 0)
+	return check_other_store(settings->root, err);
+}
+
+static int open_store(struct cli *cli, bool no_catalogue, struct store **ret, struct error *err)
+{
+	struct store_options options;
+
+	if (cli_store_options(cli, &options, err) < 0)
 		return -1;
+	options.no_catalogue = no_catalogue;
 	return store_open(&options, ret, err);
 }
 

@@ -29,6 +29,11 @@ struct cli {
 	struct pool_create_args pool_defaults; /* from the settings; the store borrows it */
 };
 
+struct store_options;
+
+/* How the settings say that the store is opened; ret must not outlive cli. */
+int cli_store_options(struct cli *cli, struct store_options *ret, struct error *err);
+
 /* Opens the store of the settings. The caller owns *ret, which must not outlive cli. */
 int cli_open_store(struct cli *cli, struct store **ret, struct error *err);
 /* For check --rebuild: the catalogue, which may be damaged, stays closed. */

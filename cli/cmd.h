@@ -44,6 +44,7 @@ extern const struct command cmd_load;
 extern const struct command cmd_login;
 extern const struct command cmd_logout;
 extern const struct command cmd_logs;
+extern const struct command cmd_monitor;
 extern const struct command cmd_mount;
 extern const struct command cmd_pool_activate;
 extern const struct command cmd_pool_create;

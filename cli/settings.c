@@ -20,6 +20,8 @@ enum key_kind {
 	KEY_PATH,   /* char *: absolute */
 	KEY_BOOL,   /* bool */
 	KEY_SIZE,   /* uint64_t: a number of bytes, or text for size_parse() */
+	KEY_PERCENT, /* unsigned: 1 to 100 */
+	KEY_STEP,   /* struct pool_growth: a size, or text like "10%" */
 	KEY_KERNEL, /* enum settings_kernel */
 	KEY_FS,	    /* char * */
 	KEY_PATHS,  /* struct strlist of absolute paths */
@@ -50,6 +52,12 @@ static const struct key pool_keys[] = {
 	{ "block_size", KEY_SIZE, AT(pool_block_bytes), 64 * KIB, GIB, 64 * KIB },
 	{ "files_size", KEY_SIZE, AT(pool_files_bytes), 64 * MIB },
 	{ "fs", KEY_FS, AT(pool_fs) },
+	{ "grow_at", KEY_PERCENT, AT(pressure.grow_at) },
+	{ "grow_max", KEY_SIZE, AT(pressure.growth.max_bytes), 64 * MIB },
+	{ "grow_step", KEY_STEP, AT(pressure.growth), MIB },
+	{ "metrics", KEY_PATH, AT(pool_metrics) },
+	{ "prune_at", KEY_PERCENT, AT(pressure.prune_at) },
+	{ "prune_to", KEY_PERCENT, AT(pressure.prune_to) },
 	{ "volume_size", KEY_SIZE, AT(pool_volume_bytes), 64 * MIB },
 	{ 0 },
 };
@@ -68,6 +76,7 @@ void settings_done(struct settings *settings)
 {
 	free(settings->root);
 	free(settings->pool_fs);
+	free(settings->pool_metrics);
 	free(settings->appliance_kernel);
 	free(settings->appliance_modules);
 	free(settings->docker_dir);
@@ -119,6 +128,7 @@ void settings_defaults(struct settings *ret)
 		.pool_block_bytes = 64 * KIB,
 		.pool_fs = xstrdup("ext4"),
 		.pool_volume_bytes = 10 * GIB,
+		.pressure = PRESSURE_DEFAULTS,
 		.docker_dir = below_home(".docker"),
 	};
 }
@@ -156,6 +166,32 @@ static int set_size(const struct key *key, const json_t *value, uint64_t *ret, s
 		return err_set(err, ERR_USAGE, "must be at most %ju bytes",
 			       (uintmax_t)key->max_bytes);
 	*ret = bytes;
+	return 0;
+}
+
+static int set_percent(const json_t *value, unsigned *ret, struct error *err)
+{
+	json_int_t number = json_integer_value(value);
+
+	if (!json_is_integer(value) || number < 1 || number > 100)
+		return err_set(err, ERR_USAGE, "must be a number of percent from 1 to 100");
+	*ret = (unsigned)number;
+	return 0;
+}
+
+static int set_step(const struct key *key, const json_t *value, struct pool_growth *ret,
+		    struct error *err)
+{
+	const char *text = json_string_value(value);
+	char *end = NULL;
+	long percent = text ? strtol(text, &end, 10) : 0;
+
+	if (!text || end == text || strcmp(end, "%") != 0)
+		return set_size(key, value, &ret->step_bytes, err);
+	if (percent < 1 || percent > 100)
+		return err_set(err, ERR_USAGE, "must be from \"1%%\" to \"100%%\"");
+	ret->step_percent = (unsigned)percent;
+	ret->step_bytes = 0;
 	return 0;
 }
 
@@ -210,6 +246,10 @@ static int set_key(const struct key *key, const json_t *value, struct settings *
 		return 0;
 	case KEY_SIZE:
 		return set_size(key, value, at, err);
+	case KEY_PERCENT:
+		return set_percent(value, at, err);
+	case KEY_STEP:
+		return set_step(key, value, at, err);
 	case KEY_KERNEL:
 		return parse_kernel(json_string_value(value), at, err);
 	case KEY_FS:
@@ -274,7 +314,8 @@ int settings_read(const char *path, struct settings *ret, struct error *err)
 		return err_set(err, ERR_USAGE, "%s: line %d: %s", path, problem.line, problem.text);
 	if (!json_is_object(document))
 		return err_set(err, ERR_USAGE, "%s: must hold an object", path);
-	if (set_object(top_keys, "", document, ret, err) < 0) {
+	if (set_object(top_keys, "", document, ret, err) < 0 ||
+	    pressure_check(&ret->pressure, err) < 0) {
 		err_add(err, "%s", path);
 		err->kind = ERR_USAGE;
 		return -1;

@@ -10,11 +10,23 @@
  *	  "root": "/var/lib/veneer",
  *	  "kernel": "auto",
  *	  "keep_blobs": true,
- *	  "pool": { "block_size": "64K", "fs": "ext4", "volume_size": "10G", "files_size": "100G" },
+ *	  "pool": { "block_size": "64K", "fs": "ext4", "volume_size": "10G", "files_size": "100G",
+ *		    "grow_at": 80, "grow_step": "10%", "grow_max": "500G",
+ *		    "prune_at": 90, "prune_to": 80, "metrics": "/…/veneer.prom" },
  *	  "registries": { "docker.io": { "mirrors": [ "mirror.example:5000" ] },
  *			  "mirror.example:5000": { "ca": "/…", "insecure": false } },
  *	  "appliance": { "memory": "1G", "kernel": "/usr/bin/linux.uml", "modules": "/…", "disks": [] }
  *	}
+ *
+ * For `veneer monitor`, in "pool"; percentages are of the data in use:
+ *
+ *	grow_at (80)	  at so many percent the pool grows ...
+ *	grow_step ("10%") ... by a size, or by a percentage of its own size ...
+ *	grow_max	  ... up to this size; without it data does not grow, metadata does
+ *	prune_at (90)	  where it cannot grow: file systems are trimmed, and then unused images are
+ *			  deleted, the least recently used first; 100: never
+ *	prune_to (80)	  down to which
+ *	metrics		  a Prometheus text file that is written anew after events
  */
 #ifndef SETTINGS_H
 #define SETTINGS_H
@@ -24,6 +36,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "monitor/pressure.h"
 #include "registry/transport.h"
 #include "table.h"
 
@@ -46,6 +59,9 @@ struct settings {
 	char *pool_fs; /* "ext4" or "xfs" */
 	uint64_t pool_volume_bytes;
 	uint64_t pool_files_bytes; /* 0: by the free space */
+	/* What `monitor` does as it fills. */
+	struct pressure_limits pressure;
+	char *pool_metrics; /* absolute; NULL: none */
 	struct registry_table registries;
 	/* NULL and 0: the appliance's own choice. */
 	uint64_t appliance_memory_bytes;

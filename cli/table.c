@@ -44,6 +44,7 @@ const struct command *const command_table[] = {
 	&cmd_login,
 	&cmd_logout,
 	&cmd_logs,
+	&cmd_monitor,
 	&cmd_mount,
 	&cmd_pool_activate,
 	&cmd_pool_create,

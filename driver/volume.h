@@ -100,6 +100,19 @@ int volume_pool_repair_end(const char *root, const uint32_t *ids, size_t nr, str
  */
 int volume_pool_verify(struct volume_pool *pool, uint64_t *ret_leak_bytes, struct error *err);
 
+/*
+ * A descriptor that poll(2) finds readable after the next event of any device of the kernel, and
+ * forgetting what has happened so far. See dm/dmevent.h.
+ */
+int volume_events_open(struct error *err);
+int volume_events_arm(int fd, struct error *err);
+
+/*
+ * The writable file systems of the pool's volumes that are mounted where this process sees them
+ * give the blocks of deleted files back. Returns how many did, or -1.
+ */
+int volume_pool_trim(const char *root, struct error *err);
+
 /* A fresh status; strings are valid until the pool is closed. */
 int volume_pool_info(struct volume_pool *pool, struct volume_pool_info *ret, struct error *err);
 
@@ -116,6 +129,9 @@ int volume_pool_room(struct volume_pool *pool, uint64_t min_bytes, uint64_t *ret
  * new volume needs, and with ERR_DENIED when the pool cannot be written to.
  */
 int volume_pool_check_reserve(struct volume_pool *pool, struct error *err);
+
+/* The metadata that check_reserve wants free, of so much. Pure. */
+uint64_t volume_meta_reserve(uint64_t meta_total_bytes);
 
 /**
  * volume_pool_advance - move the pool's transaction id from old_id to new_id

@@ -228,6 +228,11 @@ int volume_pool_check_reserve(struct volume_pool *pool, struct error *err)
 			  sizing_data_reserve_bytes(status.data_total_bytes), err);
 }
 
+uint64_t volume_meta_reserve(uint64_t meta_total_bytes)
+{
+	return sizing_meta_reserve_bytes(meta_total_bytes);
+}
+
 int volume_pool_advance(struct volume_pool *pool, uint64_t old_id, uint64_t new_id,
 			struct error *err)
 {

@@ -379,6 +379,21 @@ int store_lock_pool(struct store *store, struct root **ret_held, struct error *e
 	return 0;
 }
 
+int store_lock_active_pool(struct store *store, struct root **ret_held, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_volume_pool struct volume_pool *seen = NULL;
+
+	if (root_lock(&store->root, err) < 0)
+		return -1;
+	held = &store->root;
+	if (volume_pool_look(store->root.path, &seen, err) < 0 ||
+	    (store->pool ? recover(store, err) : open_locked(store, err)) < 0)
+		return -1;
+	*ret_held = take_ptr(held);
+	return 0;
+}
+
 int store_open_as_is(struct store *store, struct error *err)
 {
 	if (store->pool || volume_pool_open(store->root.path, &store->pool, err) == 0)

@@ -85,6 +85,9 @@ bool store_has_pool(const struct store *store);
  */
 int store_lock_pool(struct store *store, struct root **ret_held, struct error *err);
 
+/* Likewise, but ERR_NOT_FOUND while the pool is not active: for whoever must not start it. */
+int store_lock_active_pool(struct store *store, struct root **ret_held, struct error *err);
+
 /**
  * store_session - this process is making something
  *

@@ -175,6 +175,7 @@ int devmap_info(const char *name, struct devmap_info *ret, struct error *err)
 		.read_only = info.read_only,
 		.has_table = info.live_table,
 		.open_count = info.open_count > 0 ? (unsigned)info.open_count : 0,
+		.event_nr = info.event_nr,
 		.device = makedev(info.major, info.minor),
 	};
 	return 0;

@@ -37,6 +37,7 @@ struct devmap_info {
 	bool read_only;
 	bool has_table; /* a table is live */
 	unsigned open_count;
+	uint32_t event_nr; /* counts events of its targets */
 	dev_t device;
 };
 

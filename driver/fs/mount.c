@@ -242,3 +242,62 @@ int mount_trim(int mount_fd, struct error *err)
 		return err_sys(err, errno, "give free blocks back to the pool");
 	return 0;
 }
+
+/* "\\040" is how mountinfo writes a blank. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *at = text; *at;) {
+		if (at[0] == '\\' && at[1] >= '0' && at[1] <= '3' && at[2] >= '0' && at[2] <= '7' &&
+		    at[3] >= '0' && at[3] <= '7') {
+			*to++ = (char)((at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0'));
+			at += 4;
+		} else {
+			*to++ = *at++;
+		}
+	}
+	*to = '\0';
+}
+
+char *mount_line_writable(const char *line, dev_t device)
+{
+	auto_free char *dir = NULL;
+	auto_free char *options = NULL;
+
+	if (!mount_line_has_device(line, device) ||
+	    sscanf(line, "%*u %*u %*u:%*u %*s %ms %ms", &dir, &options) != 2 ||
+	    (strcmp(options, "rw") != 0 && strncmp(options, "rw,", 3) != 0))
+		return NULL;
+	unescape(dir);
+	return take_ptr(dir);
+}
+
+/* Returns 1, 0 when dir is no folder of that device, or -1. */
+static int trim_at(const char *dir, dev_t device, struct error *err)
+{
+	auto_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != device)
+		return 0;
+	return mount_trim(fd, err) < 0 ? -1 : 1;
+}
+
+int mount_trim_device(dev_t device, struct error *err)
+{
+	auto_file FILE *file = fopen("/proc/self/mountinfo", "re");
+	auto_free char *line = NULL;
+	size_t room = 0;
+
+	if (!file)
+		return err_sys(err, errno, "open /proc/self/mountinfo");
+	while (getline(&line, &room, file) >= 0) {
+		auto_free char *dir = mount_line_writable(line, device);
+		int got = dir ? trim_at(dir, device, err) : 0;
+
+		if (got)
+			return got;
+	}
+	return 0;
+}

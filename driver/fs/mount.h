@@ -56,6 +56,15 @@ int mount_sync(int mount_fd, struct error *err);
  */
 void mount_abandon(int mount_fd);
 
+/*
+ * The same for a device, through a writable mount of it that this process can see. Returns 1, 0
+ * when there is none, or -1.
+ */
+int mount_trim_device(dev_t device, struct error *err);
+
+/* Where a line of /proc/self/mountinfo says that a device is mounted writable: new, or NULL. Pure. */
+char *mount_line_writable(const char *line, dev_t device);
+
 /* Tells the device which blocks hold nothing. Not being able to is no error. */
 int mount_trim(int mount_fd, struct error *err);
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -228,6 +229,59 @@ static int apply_pool(const char *name, const struct table *table, uint64_t meta
 		return 0;
 	/* With a flush it would wait for writes that wait for the space we bring. */
 	return swap_table(name, table, DEVMAP_NO_FLUSH | DEVMAP_NO_LOCKFS, err);
+}
+
+/* The part of a pool's table that says where and how large it is. */
+struct live_pool {
+	unsigned meta[2], data[2]; /* major and minor */
+	uint64_t len_sectors, block_sectors, low_water_blocks;
+};
+
+static int read_live(const char *name, struct live_pool *ret, struct error *err)
+{
+	auto_buf struct buf text = { 0 };
+
+	if (devmap_table(name, &text, err) < 0)
+		return -1;
+	if (sscanf(text.data ? text.data : "",
+		   "0 %" SCNu64 " thin-pool %u:%u %u:%u %" SCNu64 " %" SCNu64, &ret->len_sectors,
+		   &ret->meta[0], &ret->meta[1], &ret->data[0], &ret->data[1], &ret->block_sectors,
+		   &ret->low_water_blocks) != 7)
+		return err_set(err, ERR_CORRUPT, "%s has a table that is not a pool's", name);
+	return 0;
+}
+
+int devices_set_low_water(const struct pool_config *config, uint64_t blocks, bool again,
+			  struct error *err)
+{
+	const unsigned flags = DEVMAP_NO_FLUSH | DEVMAP_NO_LOCKFS;
+	auto_table struct table table = { 0 };
+	char name[POOL_NAME_BYTES];
+	struct live_pool live;
+
+	devices_name(config, "pool", name);
+	if (read_live(name, &live, err) < 0)
+		return -1;
+	if (live.low_water_blocks == blocks && !again)
+		return 0;
+	if (live.low_water_blocks == blocks)
+		return devmap_suspend(name, flags, err) < 0 ? -1 : devmap_resume(name, 0, err);
+	table_add_thin_pool(&table, makedev(live.meta[0], live.meta[1]),
+			    makedev(live.data[0], live.data[1]),
+			    size_from_sectors(live.len_sectors), config->block_bytes, blocks);
+	return swap_table(name, &table, flags, err);
+}
+
+int devices_get_low_water(const struct pool_config *config, uint64_t *ret_blocks, struct error *err)
+{
+	char name[POOL_NAME_BYTES];
+	struct live_pool live;
+
+	devices_name(config, "pool", name);
+	if (read_live(name, &live, err) < 0)
+		return -1;
+	*ret_blocks = live.low_water_blocks;
+	return 0;
 }
 
 static int is_mapped(const struct pool_config *config, const char *part, bool *ret,

@@ -41,6 +41,18 @@ struct header *devices_meta_header(struct devices *devices);
  */
 int devices_apply(const struct pool_config *config, struct devices *devices, struct error *err);
 
+/**
+ * devices_set_low_water - say at how few free blocks the running pool makes an event
+ * @blocks: 0: only when there are none
+ * @again:  also if that is the mark already: it makes one event, then none before it is resumed
+ *
+ * Writers wait meanwhile, for as long as the kernel needs. Whoever else loads a table sets it to 0.
+ */
+int devices_set_low_water(const struct pool_config *config, uint64_t blocks, bool again,
+			  struct error *err);
+int devices_get_low_water(const struct pool_config *config, uint64_t *ret_blocks,
+			  struct error *err);
+
 /* The metadata's map only: for programs that look at the metadata of a stopped pool. */
 int devices_map_meta(const struct pool_config *config, struct devices *devices, dev_t *ret_device,
 		     struct error *err);

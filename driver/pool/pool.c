@@ -116,6 +116,32 @@ int pool_status(struct pool *pool, struct pool_status *ret, struct error *err)
 	return 0;
 }
 
+int pool_set_low_water(struct pool *pool, uint64_t free_bytes, bool again, struct error *err)
+{
+	if (devices_set_low_water(&pool->config, free_bytes / pool->config.block_bytes, again,
+				  err) < 0)
+		return err_add(err, "low-water mark of the pool %s", pool->name);
+	return 0;
+}
+
+int pool_low_water(struct pool *pool, uint64_t *ret_free_bytes, struct error *err)
+{
+	uint64_t blocks;
+
+	if (devices_get_low_water(&pool->config, &blocks, err) < 0)
+		return -1;
+	*ret_free_bytes = blocks * pool->config.block_bytes;
+	return 0;
+}
+
+uint32_t pool_event_nr(struct pool *pool)
+{
+	struct devmap_info info;
+	struct error none;
+
+	return devmap_info(pool->name, &info, &none) < 0 ? 0 : info.event_nr;
+}
+
 /* In this state the kernel, too, says read-only, but space helps. */
 static bool is_out_of_meta(const struct pool_status *status)
 {

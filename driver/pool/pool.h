@@ -115,6 +115,33 @@ struct pool_grow_args {
  */
 int pool_grow(const char *root, const struct pool_grow_args *args, struct error *err);
 
+/* How a pool grows. Starts as { 0 }: not at all. */
+struct pool_growth {
+	uint64_t step_bytes;   /* of data; 0: by step_percent of what there is */
+	unsigned step_percent; /* at least a MiB comes of it */
+	uint64_t max_bytes;    /* of data */
+};
+
+/* What a pool of that size would have after a step; the same size when there is none. Pure. */
+uint64_t pool_growth_next(const struct pool_growth *growth, uint64_t data_bytes);
+
+/**
+ * pool_extend_data - one step, where the running pool can get the space by itself
+ * @root: of the store; the caller holds its lock
+ *
+ * A pool on sparse files gets it from their disk, one on a logical volume from its volume group
+ * (with lvextend), any other from what its device has and the pool does not use yet.
+ * Returns 0, or -1: ERR_LIMIT at the maximum, ERR_NO_SPACE when there is nothing to take it from,
+ * and the errors of pool_grow().
+ */
+int pool_extend_data(const char *root, const struct pool_growth *growth, struct error *err);
+
+/*
+ * Twice the metadata, but not more than the kernel can use. A volume group is asked only where
+ * growth allows data to grow. Errors as above.
+ */
+int pool_extend_meta(const char *root, const struct pool_growth *growth, struct error *err);
+
 /* Reads pool.json; no device is touched. ERR_NOT_FOUND, ERR_CORRUPT. The caller owns *ret. */
 int pool_open(const char *root, struct pool **ret, struct error *err);
 void pool_close(struct pool *pool);
@@ -123,6 +150,18 @@ static inline void pool_close_(struct pool **pool)
 {
 	pool_close(*pool);
 }
+
+/**
+ * pool_set_low_water - have the kernel make an event once so few bytes of data are free
+ * @again: also if that is the mark already: it makes one event, and no more before that
+ *
+ * The caller holds the store's lock. Whatever else loads a table of the pool forgets the mark.
+ */
+int pool_set_low_water(struct pool *pool, uint64_t free_bytes, bool again, struct error *err);
+/* The mark that the running pool has. */
+int pool_low_water(struct pool *pool, uint64_t *ret_free_bytes, struct error *err);
+/* Counts the events of the running pool; 0 when it does not run. */
+uint32_t pool_event_nr(struct pool *pool);
 
 /* Borrowed from pool. */
 const struct pool_config *pool_config(const struct pool *pool);

@@ -10,8 +10,8 @@ static int put_image(struct db *db, const struct image_row *row, struct error *e
 
 	if (db_prepare(db,
 		       "INSERT OR IGNORE INTO image"
-		       " (id, top, parent, created_ns, size_bytes, architecture, os)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, ifnull(?6, ''), ifnull(?7, ''))",
+		       " (id, top, parent, created_ns, size_bytes, architecture, os, used_ns)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ifnull(?6, ''), ifnull(?7, ''), ?8)",
 		       &stmt, err) < 0)
 		return -1;
 	db_bind_text(stmt, 1, row->id.text);
@@ -22,6 +22,7 @@ static int put_image(struct db *db, const struct image_row *row, struct error *e
 	db_bind_int(stmt, 5, row->size_bytes);
 	db_bind_text(stmt, 6, row->architecture);
 	db_bind_text(stmt, 7, row->os);
+	db_bind_int(stmt, 8, rows_now_ns());
 	return db_step(stmt, err) < 0 ? -1 : db_changes(db);
 }
 
@@ -43,6 +44,16 @@ int rows_image_put(struct db *db, const struct image_row *row, struct error *err
 		       "UPDATE build_step SET held = 0 WHERE held AND chain_id IN"
 		       " (SELECT chain_id FROM image_layer WHERE image = ?1)",
 		       "d", &row->id);
+}
+
+int rows_image_used(struct db *db, const struct digest *id, int64_t known_ns, struct error *err)
+{
+	int64_t now_ns = rows_now_ns();
+
+	/* A clock that was set back counts, too. */
+	if (known_ns <= now_ns && now_ns - known_ns < ROWS_IMAGE_USE_NS)
+		return 0;
+	return db_exec(db, err, "UPDATE image SET used_ns = ?1 WHERE id = ?2", "id", now_ns, id);
 }
 
 static int get_holder(struct db *db, const char *name, struct digest *ret, struct error *err)

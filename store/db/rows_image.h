@@ -24,6 +24,15 @@ struct image_row {
 /* Inside the caller's transaction. An image that is there already stays as it is. */
 int rows_image_put(struct db *db, const struct image_row *row, struct error *err);
 
+/* Uses are written down so far apart: a command that is called often need not wait for the disk. */
+#define ROWS_IMAGE_USE_NS (3600 * INT64_C(1000000000))
+
+/**
+ * rows_image_used - the image is in use now, in the caller's transaction or alone
+ * @known_ns: its used_ns as it was read
+ */
+int rows_image_used(struct db *db, const struct digest *id, int64_t known_ns, struct error *err);
+
 /* One name, canonical and in parts; exactly one of tag and digest is given. */
 struct reference_row {
 	const char *name;	/* "docker.io/library/debian:12" */

@@ -273,12 +273,15 @@ static const char version_8[] =
 
 /*
  * A view may show what a hash tree says only. A layer's digests (store/verity) go after its row, as
- * blobs do: they are told from
- * these by name.
+ * blobs do: they are told from these by name.
  */
 static const char version_9[] = "ALTER TABLE view ADD COLUMN verity INTEGER NOT NULL DEFAULT 0;"
 				"CREATE TRIGGER layer_digests AFTER DELETE ON layer"
 				"  BEGIN INSERT OR IGNORE INTO doubt VALUES (OLD.chain_id); END;";
 
-const char *const schema_migrations[] = { version_1, version_2, version_3, version_4, version_5,
-					  version_6, version_7, version_8, version_9, NULL };
+/* When an image came, or something was made of it or shown of it last: for pruning by age. */
+static const char version_10[] = "ALTER TABLE image ADD COLUMN used_ns INTEGER NOT NULL DEFAULT 0;";
+
+const char *const schema_migrations[] = { version_1, version_2,	 version_3, version_4,
+					  version_5, version_6,	 version_7, version_8,
+					  version_9, version_10, NULL };

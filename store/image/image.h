@@ -33,6 +33,7 @@ struct image {
 	bool has_created;
 	int64_t created_ns; /* Unix time */
 	int64_t tagged_ns;  /* last time a tag was set; 0: never */
+	int64_t used_ns;    /* came, or was used; not exact, see rows_image_used(); 0: not known */
 	int64_t size_bytes; /* Docker's SIZE: file bytes in the layers' tar headers */
 	char *architecture;
 	char *os;

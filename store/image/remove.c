@@ -418,3 +418,68 @@ int image_prune(struct store *store, bool all, const struct image_filter *filter
 			return -1;
 	return finish(&work, err);
 }
+
+static int64_t last_use(const struct image *image)
+{
+	return image->used_ns > image->tagged_ns ? image->used_ns : image->tagged_ns;
+}
+
+/* Returns 1 with the image that can go and was used least recently, 0 without one, or -1. */
+static int find_oldest(struct store *store, struct image_list *list, struct image **ret,
+		       struct error *err)
+{
+	const struct image_filter any = IMAGE_FILTER_NONE;
+
+	*ret = NULL;
+	if (image_list(store, list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list->nr; i++) {
+		struct image *image = &list->items[i];
+		int wanted;
+
+		if (*ret && last_use(image) >= last_use(*ret))
+			continue;
+		wanted = prune_wants(store, true, &any, image, err);
+		if (wanted < 0)
+			return -1;
+		if (wanted)
+			*ret = image;
+	}
+	return *ret != NULL;
+}
+
+/* Returns 1 when an image went, 0 when nothing was left to do, or -1. */
+static int prune_one(struct store *store, uint64_t used_bytes, struct removal *ret,
+		     struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_work struct work work = { .store = store, .report = ret };
+	auto_image_list struct image_list list = { 0 };
+	struct volume_pool_info info;
+	struct image *image;
+	int found;
+
+	if (store_lock_active_pool(store, &held, err) < 0 ||
+	    volume_pool_info(store->pool, &info, err) < 0)
+		return -1;
+	if (info.data_used_bytes <= used_bytes)
+		return 0;
+	if (begin(&work, err) < 0)
+		return -1;
+	found = find_oldest(store, &list, &image, err);
+	if (found <= 0)
+		return found;
+	if (delete_with_parents(&work, image, true, err) < 0 || finish(&work, err) < 0)
+		return -1;
+	return 1;
+}
+
+int image_prune_oldest(struct store *store, uint64_t used_bytes, struct removal *ret,
+		       struct error *err)
+{
+	int nr = 0, got;
+
+	while ((got = prune_one(store, used_bytes, ret, err)) > 0)
+		nr++;
+	return got < 0 ? -1 : nr;
+}

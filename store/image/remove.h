@@ -43,4 +43,15 @@ int image_remove(struct store *store, const char *operand, bool force, bool prun
 int image_prune(struct store *store, bool all, const struct image_filter *filter,
 		struct removal *ret, struct error *err);
 
+/**
+ * image_prune_oldest - delete unused images, the least recently used first
+ * @used_bytes: until the pool has no more data than that in use
+ *
+ * Each is gone for good before the next one is looked for; the store's lock is free between two. Returns
+ * how many are gone, or -1; ret then has those that went before. ERR_NOT_FOUND while the pool is not
+ * active.
+ */
+int image_prune_oldest(struct store *store, uint64_t used_bytes, struct removal *ret,
+		       struct error *err);
+
 #endif

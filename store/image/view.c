@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "db/journal.h"
 #include "db/rows.h"
+#include "db/rows_image.h"
 #include "db/rows_volume.h"
 #include "image/viewtree.h"
 #include "store.h"
@@ -115,7 +116,8 @@ static int record(struct store *store, const struct image *image, struct view *v
 	if (view->writable && journal_intend_create(store->db, txid, "view", (uint32_t)base, 0,
 						    &view->thin_id, err) < 0)
 		return -1;
-	if (put_row(store->db, view, err) < 0 || db_commit(&tx, err) < 0)
+	if (put_row(store->db, view, err) < 0 ||
+	    rows_image_used(store->db, &image->id, image->used_ns, err) < 0 || db_commit(&tx, err) < 0)
 		return -1;
 	return view->writable ? journal_fulfil(store->db, store->pool, txid, NULL, NULL, err) : 0;
 }

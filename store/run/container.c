@@ -14,6 +14,7 @@
 #include "db/journal.h"
 #include "db/recover_container.h"
 #include "db/rows.h"
+#include "db/rows_image.h"
 #include "limits.h"
 #include "oci/reference.h"
 #include "run/petname.h"
@@ -317,6 +318,7 @@ static int record(struct store *store, struct container_row *row, const char *na
 	if (choose_name(store, name, &row->name, err) < 0 ||
 	    journal_plan(store->db, row->init_id, &row->thin_id, err) < 0 ||
 	    rows_container_put(store->db, row, err) < 0 ||
+	    rows_image_used(store->db, &image.id, image.used_ns, err) < 0 ||
 	    put_volumes(store, row->id, document, err) < 0 || db_commit(&tx, err) < 0)
 		return -1;
 	crash_point("container-recorded");
