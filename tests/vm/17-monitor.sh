@@ -8,6 +8,7 @@
 # shellcheck source=tests/vm/lib-pool.sh
 . "$(dirname "$0")/lib-pool.sh"
 
+exec 3>&1
 metrics=$WORK/veneer.prom
 config=$WORK/settings.json
 
@@ -30,13 +31,13 @@ stop_monitor() {
 	wait "$monitor"
 }
 
-# until_true DESCRIPTION COMMAND... - waits for device-mapper's next event, or a moment, in between
+# until_true DESCRIPTION COMMAND... - asks again for ten seconds
 until_true() {
 	local what=$1 i
 	shift
 	for ((i = 0; i < 100; i++)); do
 		! "$@" || return 0
-		read -rt 0.1 <> <(:) || true
+		sleep 0.1
 	done
 	printf 'never: %s\n' "$what"
 	sed 's/^/  said: /' "$WORK/said"
@@ -72,4 +73,38 @@ grows() {
 	sound
 }
 
+# switches - how often the waiting monitor has been woken so far
+switches() {
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$monitor/status"
+}
+
+waits() {
+	"$VENEER" pool create --files 128M
+	start_monitor '"grow_max": "1G"'
+	fails 1 "$VENEER" monitor
+	contains 'a monitor runs for the store' "$stderr"
+	# The events of its own first look.
+	until_true 'it rests' eval 'before=$(switches); sleep 1; [ "$(switches)" = "$before" ]'
+	sleep 3
+	is "$before" "$(switches)" 'wake-ups in three seconds'
+	rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$monitor/status")
+	check "$rss KiB are less than 5 MiB" test "$rss" -lt 5120
+	echo "resident: $rss KiB" >&3
+	# A pool that comes and goes beside it.
+	"$VENEER" pool deactivate
+	until_true 'it has seen the pool stop' total_is pool_active 0
+	is '' "$(dmsetup ls | grep veneer)" 'devices of a stopped pool'
+	"$VENEER" pool activate
+	until_true 'it has seen the pool start' total_is pool_active 1
+	"$VENEER" pool destroy --force
+	until_true 'it has seen the pool go' total_is pool_active 0
+	"$VENEER" pool create --files 192M
+	until_true 'it has seen the new pool' total_is pool_data_size_bytes $((192 << 20))
+	check 'the kernel has its mark' until_true 'a mark' eval \
+		'[ "$(dmsetup table "$(pool_device pool)" | cut -d" " -f7)" = 614 ]'
+	stop_monitor
+	is '' "$(grep -v 'the pool is' "$WORK/said")" 'what it said'
+}
+
 pool_case 'a pool grows by itself under writes' grows
+pool_case 'it sleeps while nothing happens, and lives on beside a pool that goes' waits
