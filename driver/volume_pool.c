@@ -86,10 +86,15 @@ void volume_pool_set_disk_below(struct volume_pool *pool, const char *path)
 	pool->disk_below = xstrdup(path);
 }
 
-int volume_pool_repair(const char *root, bool rebuild, struct buf *ret_report,
+int volume_pool_repair(const char *root, unsigned how, struct buf *ret_report,
 		       struct pool_loss **ret_losses, size_t *ret_nr, struct error *err)
 {
-	return pool_repair(root, rebuild, ret_report, ret_losses, ret_nr, err);
+	return pool_repair(root, how, ret_report, ret_losses, ret_nr, err);
+}
+
+int volume_pool_check(const char *root, struct buf *ret_report, struct error *err)
+{
+	return pool_check(root, ret_report, err);
 }
 
 int volume_pool_repair_end(const char *root, const uint32_t *ids, size_t nr, struct error *err)

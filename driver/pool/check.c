@@ -41,6 +41,7 @@ struct repair {
 	const char *root;
 	struct buf *report;
 	bool rebuild;  /* although it is sound */
+	bool keep;     /* a copy first, in any case */
 	char *damaged; /* as it was found */
 	char *copy;    /* whole and checked */
 	char *part;
@@ -236,11 +237,21 @@ static int no_copy(struct repair *repair, struct error *err)
 static int mend(struct repair *repair, struct error *err)
 {
 	bool have_copy = access(repair->copy, F_OK) == 0;
-	int damaged = have_copy || repair->rebuild ? 1 : clear_flag(repair, err);
+	int damaged = 1;
 
+	if (repair->keep && !have_copy) {
+		if (keep_damaged(repair, err) < 0)
+			return -1;
+		buf_printf(repair->report,
+			   "a copy of the metadata as it was is kept in %s, in case the repair "
+			   "makes it worse\n",
+			   repair->damaged);
+	}
+	if (!have_copy && !repair->rebuild)
+		damaged = clear_flag(repair, err);
 	if (damaged <= 0)
 		return damaged;
-	if (!have_copy && keep_damaged(repair, err) < 0)
+	if (!have_copy && !repair->keep && keep_damaged(repair, err) < 0)
 		return -1;
 	if (!have_copy && make_copy(repair, err) < 0)
 		return no_copy(repair, err);
@@ -265,6 +276,34 @@ static int repair_stopped(struct repair *repair, const struct pool_config *confi
 	return mend(repair, err);
 }
 
+/* Returns 0 when it is sound, 1 when not. */
+static int look_over(const struct pool_config *config, struct buf *report, struct error *err)
+{
+	auto_devices struct devices devices = { 0 };
+	auto_buf struct buf output = { 0 };
+	char node[DEVMAP_NODE_BYTES];
+	const char *const argv[] = { "thin_check", node, NULL };
+	dev_t device;
+	int status;
+
+	if (devices_open_ours(config, &devices, err) < 0 ||
+	    devices_map_meta(config, &devices, &device, err) < 0)
+		return -1;
+	devmap_node(device, node);
+	buf_printf(report, "thin_check reads the metadata on %s\n", config->meta_path);
+	status = proc_run(argv, CHECK_DEADLINE_MS, &output, err);
+	if (status < 0)
+		return -1;
+	if (output.len)
+		buf_append(report, output.data, output.len);
+	if (output.len && output.data[output.len - 1] != '\n')
+		buf_putc(report, '\n');
+	buf_puts(report, status ? "the metadata is damaged, or was not closed: run 'veneer pool "
+				  "repair'\n"
+				: "the metadata is sound\n");
+	return status != 0;
+}
+
 static int start(const struct pool_config *config, struct error *err)
 {
 	auto_devices struct devices devices = { 0 };
@@ -284,14 +323,41 @@ static void stop(const struct pool_config *config)
 		log_warn("%s", why.text);
 }
 
-int pool_repair(const char *root, bool rebuild, struct buf *ret_report,
+int pool_check(const char *root, struct buf *ret_report, struct error *err)
+{
+	auto_pool struct pool *pool = NULL;
+	const struct pool_config *config;
+	struct pool_status status;
+	struct error why;
+	int result;
+
+	if (pool_open(root, &pool, err) < 0 || pool_status(pool, &status, err) < 0 ||
+	    devices_remove(pool_config(pool), err) < 0)
+		return err_add(err, "check the pool of '%s'", root);
+	config = pool_config(pool);
+	buf_printf(ret_report, "the pool %s is %s\n", pool_name(pool),
+		   status.active ? "stopped for the check" : "not active");
+	result = look_over(config, ret_report, err);
+	if (!status.active || pool_refuse_half_repaired(root, &why) < 0) {
+		stop(config);
+	} else if (start(config, &why) < 0) {
+		stop(config);
+		buf_printf(ret_report, "the pool does not start: %s\n", why.text);
+	} else {
+		buf_puts(ret_report, "the pool runs again\n");
+	}
+	return result < 0 ? err_add(err, "check the pool of '%s'", root) : result;
+}
+
+int pool_repair(const char *root, unsigned how, struct buf *ret_report,
 		struct pool_loss **ret_losses, size_t *ret_nr, struct error *err)
 {
 	auto_pool struct pool *pool = NULL;
 	auto_repair struct repair repair = {
 		.root = root,
 		.report = ret_report,
-		.rebuild = rebuild,
+		.rebuild = how & POOL_REPAIR_REBUILD,
+		.keep = how & POOL_REPAIR_KEEP,
 		.damaged = xasprintf("%s/%s", root, DAMAGED_NAME),
 		.copy = xasprintf("%s/%s", root, POOL_COPY_NAME),
 		.part = xasprintf("%s/%s", root, COPY_PART_NAME),

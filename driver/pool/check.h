@@ -15,10 +15,19 @@
 #include "pool/pool.h"
 
 /**
+ * pool_check - stop the pool, look its metadata over, start it again if it ran
+ * @root:       of the store; the caller holds its lock
+ * @ret_report: a line for each step, and what thin_check says, appended
+ *
+ * Nothing is changed. Returns 0 when the metadata is sound, 1 when not (the pool stays as the kernel
+ * takes it), or -1: ERR_IN_USE while a volume is open, ERR_NOT_FOUND without a pool or the program.
+ */
+int pool_check(const char *root, struct buf *ret_report, struct error *err);
+
+/**
  * pool_repair - stop the pool, check its metadata, mend what is wrong, start it again
  * @root:       of the store; the caller holds its lock
- * @rebuild:    also when it is sound: for blocks that are counted and belong to nothing,
- *              which thin_check does not see
+ * @how:        enum pool_repair_how
  * @ret_report: a line for each thing that was done, appended; may stay empty
  * @ret_losses: new (free it): volumes that are not whole any more, by rising id
  *
@@ -35,7 +44,7 @@
  * programs, ERR_CORRUPT when thin_repair cannot help (the pool is stopped then,
  * its metadata as it was), ERR_NO_SPACE.
  */
-int pool_repair(const char *root, bool rebuild, struct buf *ret_report,
+int pool_repair(const char *root, unsigned how, struct buf *ret_report,
 		struct pool_loss **ret_losses, size_t *ret_nr, struct error *err);
 
 /* Deletes these volumes, none or some of the losses; then the pool is one as any other. */

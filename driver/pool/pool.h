@@ -68,6 +68,14 @@ struct pool_loss {
 	uint64_t lost_blocks; /* they read as zeros now */
 };
 
+enum pool_repair_how {
+	/* Also when it is sound: for blocks that are counted and belong to nothing, which thin_check
+	   does not see. */
+	POOL_REPAIR_REBUILD = 1 << 0,
+	/* The metadata is copied first in any case, to where damaged metadata is kept. */
+	POOL_REPAIR_KEEP = 1 << 1,
+};
+
 /* An opened configuration; the pool itself may be active or not. */
 struct pool;
 

@@ -505,13 +505,13 @@ static int compare_torn(struct check *check, const struct journal_state *state, 
 	return mend ? store_settle(check->store, err) : 0;
 }
 
-static void report_lines(struct check *check, char *text)
+static void report_lines(struct check *check, bool mended, char *text)
 {
 	for (char *end; *text; text = end) {
 		end = strchrnul(text, '\n');
 		if (*end)
 			*end++ = '\0';
-		found(check, true, "%s", text);
+		found(check, mended, "%s", text);
 	}
 }
 
@@ -555,7 +555,7 @@ static int drop_losses(struct check *check, const struct pool_loss *losses, size
 }
 
 /* The pool is stopped for that; what had been found of it before counts no more. */
-static int mend_pool(struct check *check, struct error *err)
+static int mend_pool(struct check *check, unsigned how, struct error *err)
 {
 	auto_buf struct buf report = { 0 };
 	auto_free struct pool_loss *losses = NULL;
@@ -563,14 +563,14 @@ static int mend_pool(struct check *check, struct error *err)
 	size_t nr = 0;
 
 	volume_pool_close(take_ptr(store->pool));
-	if (volume_pool_repair(store->root.path, check->leak_bytes > 0, &report, &losses, &nr,
+	if (volume_pool_repair(store->root.path, how, &report, &losses, &nr,
 			       err) < 0)
 		return -1;
 	free(take_ptr(check->pool_ids));
 	check->nr_pool_ids = 0;
 	check->nr_open = 0;
 	if (report.data)
-		report_lines(check, (char *)report.data);
+		report_lines(check, true, report.data);
 	return drop_losses(check, losses, nr, err);
 }
 
@@ -625,5 +625,36 @@ int store_check(struct store *store, bool repair, struct check_report *report, s
 		return got;
 	if (!repair)
 		return err_add(err, "'veneer check --repair' would mend the pool's metadata first");
-	return mend_pool(&check, err) < 0 ? -1 : check_all(&check, err);
+	if (mend_pool(&check, check.leak_bytes ? POOL_REPAIR_REBUILD : 0, err) < 0)
+		return -1;
+	return check_all(&check, err);
+}
+
+int store_check_pool(struct store *store, struct check_report *report, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_buf struct buf lines = { 0 };
+	struct check check = { .store = store, .report = report };
+	int damaged;
+
+	if (root_lock(&store->root, err) < 0)
+		return -1;
+	held = &store->root;
+	damaged = volume_pool_check(store->root.path, &lines, err);
+	if (lines.data)
+		report_lines(&check, false, lines.data);
+	return damaged;
+}
+
+int store_repair_pool(struct store *store, struct check_report *report, struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	auto_check struct check check = { .store = store, .report = report, .repair = true };
+
+	if (root_lock(&store->root, err) < 0)
+		return -1;
+	held = &store->root;
+	if (mend_pool(&check, POOL_REPAIR_KEEP, err) < 0)
+		return -1;
+	return check_all(&check, err);
 }

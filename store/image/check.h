@@ -25,6 +25,15 @@ struct check_report {
 int store_check(struct store *store, bool repair, struct check_report *report, struct error *err);
 
 /*
+ * The pool's metadata alone, with the programs of thin-provisioning-tools; the pool is stopped for
+ * that, so ERR_IN_USE while a volume is. Each step is a finding. Returns 0 when it is sound, 1 when
+ * not, or -1.
+ */
+int store_check_pool(struct store *store, struct check_report *report, struct error *err);
+/* Mends it, then the rest as store_check() does. What it was like is kept: ROOT/pool.damaged. */
+int store_repair_pool(struct store *store, struct check_report *report, struct error *err);
+
+/*
  * Makes a new catalogue from the labels in the pool and the config documents
  * among the blobs; the old file is kept beside it. Images come back without
  * names. store was opened with no_catalogue. Returns the number of layers found,
