@@ -10,6 +10,7 @@
 #include "inspection.h"
 #include "inventory.h"
 #include "listing.h"
+#include "monitorview.h"
 #include "poolview.h"
 #include "store.h"
 
@@ -27,11 +28,16 @@ static int run_status(struct cli *cli, const void *values, struct error *err)
 
 	if (cli_open_store(cli, &store, err) < 0 || poolview_read(store, &view, &problem, err) < 0)
 		return -1;
+	if (monitorview_add(store, &cli->settings->pressure, view, err) < 0) {
+		json_decref(view);
+		return -1;
+	}
 	if (opts->format && *opts->format) {
 		if (inspection_one(opts->format, view, &poolview_type, err) < 0)
 			return -1;
 	} else {
 		poolview_text(view, &text);
+		monitorview_text(view, &text);
 		json_decref(view);
 		fputs(text.data, stdout);
 	}

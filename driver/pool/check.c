@@ -42,6 +42,7 @@ struct repair {
 	struct buf *report;
 	bool rebuild;  /* although it is sound */
 	bool keep;     /* a copy first, in any case */
+	bool kept;     /* it is there */
 	char *damaged; /* as it was found */
 	char *copy;    /* whole and checked */
 	char *part;
@@ -246,12 +247,13 @@ static int mend(struct repair *repair, struct error *err)
 			   "a copy of the metadata as it was is kept in %s, in case the repair "
 			   "makes it worse\n",
 			   repair->damaged);
+		repair->kept = true;
 	}
 	if (!have_copy && !repair->rebuild)
 		damaged = clear_flag(repair, err);
 	if (damaged <= 0)
 		return damaged;
-	if (!have_copy && !repair->keep && keep_damaged(repair, err) < 0)
+	if (!have_copy && !repair->kept && keep_damaged(repair, err) < 0)
 		return -1;
 	if (!have_copy && make_copy(repair, err) < 0)
 		return no_copy(repair, err);
@@ -358,6 +360,7 @@ int pool_repair(const char *root, unsigned how, struct buf *ret_report,
 		.report = ret_report,
 		.rebuild = how & POOL_REPAIR_REBUILD,
 		.keep = how & POOL_REPAIR_KEEP,
+		.kept = how & POOL_REPAIR_KEPT,
 		.damaged = xasprintf("%s/%s", root, DAMAGED_NAME),
 		.copy = xasprintf("%s/%s", root, POOL_COPY_NAME),
 		.part = xasprintf("%s/%s", root, COPY_PART_NAME),

@@ -74,6 +74,8 @@ enum pool_repair_how {
 	POOL_REPAIR_REBUILD = 1 << 0,
 	/* The metadata is copied first in any case, to where damaged metadata is kept. */
 	POOL_REPAIR_KEEP = 1 << 1,
+	/* That copy is there, from an earlier step of the same repair. */
+	POOL_REPAIR_KEPT = 1 << 2,
 };
 
 /* An opened configuration; the pool itself may be active or not. */

@@ -650,11 +650,21 @@ int store_repair_pool(struct store *store, struct check_report *report, struct e
 {
 	auto_root_lock struct root *held = NULL;
 	auto_check struct check check = { .store = store, .report = report, .repair = true };
+	int got;
 
 	if (root_lock(&store->root, err) < 0)
 		return -1;
 	held = &store->root;
 	if (mend_pool(&check, POOL_REPAIR_KEEP, err) < 0)
+		return -1;
+	/* Whole, but full: nothing more can be done before there is room. */
+	if (store_open_as_is(store, err) < 0 || volume_pool_check_reserve(store->pool, err) < 0)
+		return err_add(err, "the metadata is in order, and catalogue and pool are not "
+				    "compared yet");
+	got = check_all(&check, err);
+	if (got < 0 || !check.leak_bytes)
+		return got;
+	if (mend_pool(&check, POOL_REPAIR_REBUILD | POOL_REPAIR_KEPT, err) < 0)
 		return -1;
 	return check_all(&check, err);
 }

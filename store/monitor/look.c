@@ -204,14 +204,9 @@ static int give_back(struct look *look, struct error *err)
 		    (before - look->status.data_used_bytes) / MIB);
 	if (look->status.data_used_bytes > target && prune_images(look, target, err) < 0)
 		return -1;
-	if (look->status.data_used_bytes > target && !*look->problem) {
-		auto_free char *text = xasprintf(
-			"%" PRIu64 " of %" PRIu64 " MiB of the pool are in use, and no image is "
-			"unused: run 'veneer pool grow', or remove containers, volumes and images",
-			look->status.data_used_bytes / MIB, total / MIB);
-
-		note_problem(look, text);
-	}
+	if (look->status.data_used_bytes > target && !*look->problem)
+		note_problem(look, "the pool is nearly full, and no image is unused: run 'veneer "
+				   "pool grow', or remove containers, volumes and images");
 	return 0;
 }
 

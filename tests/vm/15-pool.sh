@@ -269,18 +269,6 @@ read_only() {
 	sound
 }
 
-# create_thins POOL FIRST LAST - by the kernel's own interface, since so many processes take long
-create_thins() {
-	perl -e 'my ($name, $first, $last) = @ARGV;
-		open(my $control, "+<", "/dev/mapper/control") or die;
-		for my $id ($first .. $last) {
-			my $message = pack("Q Z*", 0, "create_thin $id");
-			my $call = pack("L3 L2 L l L3 Q a128 a129 a7", 4, 0, 0, 312 + length $message, 312,
-				1, 0, 0, 0, 0, 0, $name, "", "") . $message;
-			ioctl($control, 0xc138fd0e, $call) or die "$id: $!";
-		}' "$@"
-}
-
 little_metadata() {
 	loop data 400
 	data=$device

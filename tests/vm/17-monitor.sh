@@ -21,14 +21,29 @@ settings() {
 start_monitor() {
 	settings "$1"
 	rm -f "$metrics"
-	VENEER_CONFIG=$config "$VENEER" monitor 2>"$WORK/said" &
+	VENEER_CONFIG=$config "$VENEER" monitor >"$WORK/out" 2>"$WORK/said" 3>&- &
 	monitor=$!
+	echo "$monitor" >"$WORK/monitor.pid"
 	until_true 'the monitor has looked' test -s "$metrics"
 }
 
 stop_monitor() {
 	kill -TERM "$monitor"
 	wait "$monitor"
+	rm "$WORK/monitor.pid"
+}
+
+# A case that failed leaves its monitor and its attachments.
+monitor_case() {
+	case_ "$@"
+	if [ -e "$WORK/monitor.pid" ]; then
+		kill "$(<"$WORK/monitor.pid")"
+		rm "$WORK/monitor.pid"
+	fi
+	for link in /dev/veneer/*; do
+		[ ! -e "$link" ] || "$VENEER" detach "$link"
+	done
+	clear_all >/dev/null 2>&1
 }
 
 # until_true DESCRIPTION COMMAND... - asks again for ten seconds
@@ -106,5 +121,175 @@ waits() {
 	is '' "$(grep -v 'the pool is' "$WORK/said")" 'what it said'
 }
 
-pool_case 'a pool grows by itself under writes' grows
-pool_case 'it sleeps while nothing happens, and lives on beside a pool that goes' waits
+# image NAME MIB - with so much that no other has
+image() {
+	mkdir -p "$WORK/tree"
+	dd if=/dev/urandom of="$WORK/tree/filling" bs=1M count="$2" status=none
+	tar -C "$WORK/tree" -cf - . | "$VENEER" import - "$1" >/dev/null
+}
+
+# used IMAGE HOURS - was so long ago; uses are written down once in an hour
+used() {
+	"$VENEER" inspect --format '{{.Id}}' "$1"
+	python3 - "$VENEER_ROOT/catalogue.db" "$1" "$2" <<-'END'
+		import sqlite3, sys, time
+		ns = int((time.time() - 3600 * int(sys.argv[3])) * 1e9)
+		db = sqlite3.connect(sys.argv[1])
+		db.execute("UPDATE image SET used_ns = ?1, tagged_ns = ?1 WHERE id ="
+			   " (SELECT image FROM reference WHERE repository = ?2)", (ns, sys.argv[2]))
+		db.commit()
+	END
+}
+
+images() {
+	"$VENEER" images --format '{{.Repository}}' | sort | xargs
+}
+
+pruned() {
+	[ "$(metric monitor_pruned_images_total)" = "$1" ]
+}
+
+prunes() {
+	"$VENEER" pool create --files 128M
+	for name in first second third held; do
+		image $name 16
+	done
+	used first 5
+	used second 4
+	used third 3
+	used held 9
+	# Shown just now, so it is not the oldest any more.
+	"$VENEER" mount first "$mnt"
+	"$VENEER" unmount "$mnt"
+	link=$("$VENEER" attach --rw held)
+	start_monitor '"grow_at": 50, "grow_max": "128M", "prune_at": 75, "prune_to": 60'
+	is 'first held second third' "$(images)"
+	dd if=/dev/urandom of="$link" bs=1M seek=1000 count=30 oflag=direct status=none
+	until_true 'two images went' pruned 2
+	is 'first held' "$(images)"
+	contains '2 unused images were deleted (second:latest, third:latest)' "$(<"$WORK/said")"
+	used_now=$(pool_used)
+	check "$used_now bytes are at the mark" test "$used_now" -le $((128 * 1024 * 1024 / 10 * 6))
+	# Nothing more can go than the last one that is not in use, and it says so once.
+	dd if=/dev/urandom of="$link" bs=1M seek=1100 count=40 oflag=direct status=none
+	until_true 'the third went' pruned 3
+	is held "$(images)"
+	dd if=/dev/urandom of="$link" bs=1M seek=1200 count=20 oflag=direct status=none
+	until_true 'it knows no more' grep -q 'no image is unused' "$WORK/said"
+	is 1 "$(grep -c 'no image is unused' "$WORK/said")" 'how often it said so'
+	contains "run 'veneer pool grow'" "$(status Problem)"
+	"$VENEER" pool grow --size 512M
+	until_true 'the problem is over' total_is monitor_problem 0
+	"$VENEER" detach "$link"
+	stop_monitor
+	sound
+}
+
+trims() {
+	"$VENEER" pool create --files 128M
+	image one 8
+	image other 1
+	"$VENEER" mount --rw one "$mnt"
+	dd if=/dev/urandom of="$mnt/gone" bs=1M count=80 conv=fsync status=none
+	rm "$mnt/gone"
+	sync -f "$mnt"
+	start_monitor '"prune_at": 60, "prune_to": 50'
+	until_true 'space came back' grep -q 'gave .* MiB of deleted files back' "$WORK/said"
+	is 'one other' "$(images)"
+	"$VENEER" unmount "$mnt"
+	stop_monitor
+}
+
+guards_metadata() {
+	"$VENEER" pool create --files 256M
+	start_monitor '"grow_at": 80'
+	create_thins "$(pool_device pool)" 1000 4200
+	until_true 'metadata has grown' total_is pool_metadata_size_bytes $((32 << 20))
+	contains 'the metadata of the pool has grown from 16 to 32 MiB' "$(<"$WORK/said")"
+	is 'ok read-write' "$(status 'Health}} {{.Mode')"
+	stop_monitor
+}
+
+repairs_metadata() {
+	loop data 400
+	data=$device
+	part meta 3 "$DISK2"
+	"$VENEER" pool create --data "$data" --metadata "$device"
+	load
+	link=$("$VENEER" attach --rw debian:12)
+	create_thins "$(pool_device pool)" 1000 1410 || true
+	dd if=/dev/zero of="$link" bs=1M seek=1000 count=200 oflag=direct || true
+	"$VENEER" detach "$link" || true
+	dmsetup status
+	"$VENEER" pool status || true
+	"$VENEER" pool check || true
+	"$VENEER" pool repair || true
+	"$VENEER" pool status || true
+	remap meta "0 $((64 * 2048)) linear $DISK2 0"
+	"$VENEER" pool grow
+	"$VENEER" pool status || true
+	"$VENEER" detach "$link" || true
+	"$VENEER" pool repair || true
+	"$VENEER" check || true
+	false
+}
+
+# acknowledged DIR - writes files until one fails, and keeps the sums of those that are on the disk
+acknowledged() {
+	local i
+	: >"$WORK/sums"
+	for ((i = 0; i < 100; i++)); do
+		dd if=/dev/urandom of="$1/file$i" bs=1M count=2 conv=fsync status=none 2>/dev/null || break
+		(cd "$1" && sha256sum "file$i") >>"$WORK/sums"
+	done
+	check 'the pool is full' test "$i" -lt 100
+}
+
+full() {
+	local link i
+	"$VENEER" pool create --files 96M
+	image spare 24
+	image one 8
+	link=$("$VENEER" attach --rw one)
+	mount -o noatime "$link" "$mnt"
+	acknowledged "$mnt"
+	is 'out of data space' "$(status Health)"
+	contains 'data: full, writes fail; run' "$(status Pressure)"
+	for command in 'attach --rw one' "load -q -i $IMAGES/oci.tar" 'create one true' 'import /dev/null x'; do
+		# shellcheck disable=SC2086 # several words
+		fails 1 "$VENEER" $command
+		contains "the pool has 0 KiB of data left, and keeps 1536 KiB in reserve: remove images, or run 'veneer pool grow'" "$stderr"
+	done
+	"$VENEER" rmi spare >/dev/null
+	is ok "$(status Health)"
+	(cd "$mnt" && sha256sum --quiet -c "$WORK/sums")
+	# To the end once more, past the file system.
+	for ((i = 1000; i < 1100; i++)); do
+		dd if=/dev/urandom of="$WORK/piece" bs=1M count=1 status=none
+		dd if="$WORK/piece" of="$link" bs=1M seek=$i oflag=direct status=none 2>/dev/null || break
+		cksum <"$WORK/piece" >"$WORK/piece$i"
+	done
+	check 'the pool is full' test "$i" -lt 1100
+	"$VENEER" pool grow --size 256M
+	is ok "$(status Health)"
+	dd if="$WORK/piece" of="$link" bs=1M seek=$i oflag=direct status=none
+	cksum <"$WORK/piece" >"$WORK/piece$i"
+	for ((; i >= 1000; i--)); do
+		is "$(<"$WORK/piece$i")" "$(dd if="$link" bs=1M skip=$i count=1 iflag=direct status=none | cksum)"
+	done
+	umount "$mnt"
+	mount -o noatime "$link" "$mnt"
+	(cd "$mnt" && sha256sum --quiet -c "$WORK/sums")
+	dd if=/dev/urandom of="$mnt/after" bs=1M count=2 conv=fsync status=none
+	umount "$mnt"
+	"$VENEER" detach "$link"
+	sound
+}
+
+monitor_case 'a pool grows by itself under writes' grows
+monitor_case 'it sleeps while nothing happens, and lives on beside a pool that goes' waits
+monitor_case 'unused images make room, the least recently used first' prunes
+monitor_case 'space of deleted files comes back before images go' trims
+monitor_case 'metadata grows before it is full' guards_metadata
+monitor_case 'metadata that was filled is repaired' repairs_metadata
+monitor_case 'a full pool loses nothing that it has acknowledged' full
