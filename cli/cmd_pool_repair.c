@@ -58,12 +58,13 @@ const struct command cmd_pool_repair = {
 	.name = "repair",
 	.synopsis = "",
 	.summary = "Stop the pool and mend its metadata",
-	.details = "Nothing may be mounted, attached or running. The metadata is copied as it is\n"
-		   "to pool.damaged in the store's root, which stays there. Then thin_check clears\n"
-		   "what it can; where that is not enough thin_repair writes the metadata anew, which\n"
-		   "is checked before it takes the old one's place. Volumes that lost blocks are\n"
-		   "named, catalogue and pool are compared, and the pool is started. The exit\n"
-		   "status is 0 only when all was mended.",
+	.details =
+		"Nothing may be mounted, attached or running. The metadata is copied as it is\n"
+		"to pool.damaged in the store's root, which stays there. Then thin_check clears\n"
+		"what it can; where that is not enough thin_repair writes the metadata anew, which\n"
+		"is checked before it takes the old one's place. Volumes that lost blocks are\n"
+		"named, catalogue and pool are compared, and the pool is started. The exit\n"
+		"status is 0 only when all was mended.",
 	.needs = NEEDS_POOL,
 	.run = run_repair,
 };

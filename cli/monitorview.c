@@ -109,9 +109,11 @@ void monitorview_text(const json_t *view, struct buf *ret)
 		buf_printf(ret, "%-18s %s\n", "Problem:", get_text(view, "Problem"));
 	put_limit_lines(view, ret);
 	if (*get_text(view, "LastGrowth"))
-		buf_printf(ret, "%-18s %s, %jd in all\n", "Last growth:",
-			   get_text(view, "LastGrowth"), (intmax_t)get_int(view, "Growths"));
+		buf_printf(ret, "%-18s %s, %jd in all\n",
+			   "Last growth:", get_text(view, "LastGrowth"),
+			   (intmax_t)get_int(view, "Growths"));
 	if (*get_text(view, "LastPrune"))
-		buf_printf(ret, "%-18s %s, %jd images in all\n", "Last prune:",
-			   get_text(view, "LastPrune"), (intmax_t)get_int(view, "PrunedImages"));
+		buf_printf(ret, "%-18s %s, %jd images in all\n",
+			   "Last prune:", get_text(view, "LastPrune"),
+			   (intmax_t)get_int(view, "PrunedImages"));
 }

@@ -17,14 +17,14 @@
 #include "base/size.h"
 
 enum key_kind {
-	KEY_PATH,   /* char *: absolute */
-	KEY_BOOL,   /* bool */
-	KEY_SIZE,   /* uint64_t: a number of bytes, or text for size_parse() */
+	KEY_PATH,    /* char *: absolute */
+	KEY_BOOL,    /* bool */
+	KEY_SIZE,    /* uint64_t: a number of bytes, or text for size_parse() */
 	KEY_PERCENT, /* unsigned: 1 to 100 */
-	KEY_STEP,   /* struct pool_growth: a size, or text like "10%" */
-	KEY_KERNEL, /* enum settings_kernel */
-	KEY_FS,	    /* char * */
-	KEY_PATHS,  /* struct strlist of absolute paths */
+	KEY_STEP,    /* struct pool_growth: a size, or text like "10%" */
+	KEY_KERNEL,  /* enum settings_kernel */
+	KEY_FS,	     /* char * */
+	KEY_PATHS,   /* struct strlist of absolute paths */
 	KEY_REGISTRIES,
 	KEY_OBJECT, /* more keys below */
 };

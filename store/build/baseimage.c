@@ -67,8 +67,7 @@ int builder_find_image(struct builder *builder, const char *name, const struct p
 	}
 	if (!builder->options->fetch)
 		return -1;
-	if (fetch(builder, name, platform, err) < 0 ||
-	    find(builder, name, ret, err) < 0)
+	if (fetch(builder, name, platform, err) < 0 || find(builder, name, ret, err) < 0)
 		return -1;
 	tell(builder, ret, name, vertex);
 	return 0;

@@ -563,8 +563,7 @@ static int mend_pool(struct check *check, unsigned how, struct error *err)
 	size_t nr = 0;
 
 	volume_pool_close(take_ptr(store->pool));
-	if (volume_pool_repair(store->root.path, how, &report, &losses, &nr,
-			       err) < 0)
+	if (volume_pool_repair(store->root.path, how, &report, &losses, &nr, err) < 0)
 		return -1;
 	free(take_ptr(check->pool_ids));
 	check->nr_pool_ids = 0;

@@ -117,7 +117,8 @@ static int record(struct store *store, const struct image *image, struct view *v
 						    &view->thin_id, err) < 0)
 		return -1;
 	if (put_row(store->db, view, err) < 0 ||
-	    rows_image_used(store->db, &image->id, image->used_ns, err) < 0 || db_commit(&tx, err) < 0)
+	    rows_image_used(store->db, &image->id, image->used_ns, err) < 0 ||
+	    db_commit(&tx, err) < 0)
 		return -1;
 	return view->writable ? journal_fulfil(store->db, store->pool, txid, NULL, NULL, err) : 0;
 }

@@ -233,9 +233,9 @@ static int relieve(struct look *look, struct error *err)
 	    grow(look, err) < 0)
 		return -1;
 	if (!may_give_back(look)) {
-		/* As it was: nothing was tried. */
+		/* As it was: nothing was tried, or what was wanted is not reached yet. */
 		if (!*look->problem &&
-		    pressure_prunes(limits, status->data_used_bytes, status->data_total_bytes))
+		    status->data_used_bytes > pressure_target(limits, status->data_total_bytes))
 			note_problem(look, look->memory->state.problem);
 		return 0;
 	}

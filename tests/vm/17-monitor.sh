@@ -217,21 +217,31 @@ repairs_metadata() {
 	"$VENEER" pool create --data "$data" --metadata "$device"
 	load
 	link=$("$VENEER" attach --rw debian:12)
-	create_thins "$(pool_device pool)" 1000 1410 || true
-	dd if=/dev/zero of="$link" bs=1M seek=1000 count=200 oflag=direct || true
-	"$VENEER" detach "$link" || true
-	dmsetup status
-	"$VENEER" pool status || true
-	"$VENEER" pool check || true
-	"$VENEER" pool repair || true
-	"$VENEER" pool status || true
+	create_thins "$(pool_device pool)" 1000 1410
+	dd if=/dev/zero of="$link" bs=1M seek=1000 count=200 oflag=direct status=none 2>/dev/null && false
+	fails 1 "$VENEER" detach "$link"
+	contains "is out of metadata space: run 'veneer pool grow --metadata-size SIZE'" "$stderr"
+	is 'out of metadata space' "$(status Health 2>/dev/null || true)"
+	contains 'metadata: 100 % in use' "$(status Pressure 2>/dev/null || true)"
+	out=$("$VENEER" pool check)
+	contains "is stopped for the check
+thin_check reads the metadata on $device" "$out"
+	contains 'the metadata is sound
+the pool runs again' "$out"
+	"$VENEER" pool repair >"$WORK/out" 2>"$WORK/err" && false
+	contains "a copy of the metadata as it was is kept in $VENEER_ROOT/pool.damaged" "$(<"$WORK/out")"
+	contains "the metadata is in order, and catalogue and pool are not compared yet: the pool has" "$(<"$WORK/err")"
+	thin_check -q "$VENEER_ROOT/pool.damaged"
 	remap meta "0 $((64 * 2048)) linear $DISK2 0"
 	"$VENEER" pool grow
-	"$VENEER" pool status || true
-	"$VENEER" detach "$link" || true
-	"$VENEER" pool repair || true
-	"$VENEER" check || true
-	false
+	"$VENEER" pool repair >"$WORK/out"
+	is ok "$(status Health)"
+	"$VENEER" mount debian:12 "$mnt"
+	is veneer-test "$(cat "$mnt/etc/hostname")"
+	fails 1 "$VENEER" pool check
+	contains 'is in use: unmount or detach it first' "$stderr"
+	"$VENEER" unmount "$mnt"
+	sound
 }
 
 # acknowledged DIR - writes files until one fails, and keeps the sums of those that are on the disk
