@@ -13,6 +13,9 @@ BINDIR   ?= $(PREFIX)/bin
 MANDIR   ?= $(PREFIX)/share/man/man1
 COMPDIR  ?= $(PREFIX)/share/bash-completion/completions
 UDEVDIR  ?= /lib/udev/rules.d
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+GENDIR   ?= $(PREFIX)/lib/systemd/system-generators
+PLUGDIR  ?= $(PREFIX)/libexec/docker/cli-plugins
 
 # Debian's packages, the same names in 12 and 13.
 DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libext2fs-dev libisal-dev \
@@ -20,7 +23,8 @@ DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libex
               libsqlite3-dev libkmod-dev libcurl4-openssl-dev
 DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux crun conmon catatonit
 DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev acl attr bzip2 \
-              xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal openssl
+              xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal openssl \
+              debhelper lintian
 # Unpacked, not installed: what it comes with would be started as a daemon.
 DEPS_DAEMON := docker-registry
 DEPS_BENCH := containerd docker.io runc pigz curl
@@ -84,7 +88,7 @@ FUZZ   := $(call objs,$(call src,tests/fuzz))
 BENCH  := $(call objs,$(call src,tests/bench))
 OBJS   := $(DRIVER) $(STORE) $(CLI) $(MAIN) $(UNIT) $(TOOL) $(FUZZ) $(VM_C) $(BENCH)
 
-.PHONY: all help deps deps-bench demo test test-unit test-vm fuzz bench install clean format \
+.PHONY: all help deps deps-bench demo test test-unit test-vm fuzz bench install deb clean format \
         format-check analyze lint
 all: $(OUT)/$(NAME) ## build the program
 
@@ -259,9 +263,16 @@ demo: deps ## install, build, and do the main job on a real image
 images: ## real image archives made by debootstrap, umoci and skopeo
 	$(Q)tests/images/make.sh $(IMAGES)
 
+UNITS := $(wildcard $(addprefix systemd/*.,service timer target socket path))
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(OUT)/$(NAME) $(DESTDIR)$(BINDIR)/$(NAME)
 	install -D -m 0644 udev/11-dm-veneer.rules.in $(DESTDIR)$(UDEVDIR)/11-dm-veneer.rules
-	install -d $(DESTDIR)$(COMPDIR) $(DESTDIR)$(MANDIR)
+	install -d $(DESTDIR)$(COMPDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(PLUGDIR)
+	ln -sfr $(DESTDIR)$(BINDIR)/$(NAME) $(DESTDIR)$(PLUGDIR)/docker-$(NAME)
 	$(OUT)/$(NAME) help --man $(DESTDIR)$(MANDIR)
 	$(OUT)/$(NAME) completion bash >$(DESTDIR)$(COMPDIR)/$(NAME)
+	$(if $(UNITS),install -D -m 0644 -t $(DESTDIR)$(UNITDIR) $(UNITS))
+	$(if $(wildcard systemd/veneer-generator),install -D -m 0755 -t $(DESTDIR)$(GENDIR) systemd/veneer-generator)
+
+deb: all ## build a Debian package below build/deb
+	$(Q)VERSION=$(VERSION) systemd/debian/build.sh build/deb

@@ -21,6 +21,7 @@
 #include "fetch.h"
 #include "help.h"
 #include "inside.h"
+#include "plugin.h"
 #include "settings.h"
 #include "table.h"
 #include "version.h"
@@ -333,24 +334,48 @@ static int start(const struct global_opts *global, const struct opts_words *word
 	return usage_error(message, NULL, PROGRAM, 1);
 }
 
-int main(int argc, char **argv)
+static int run_words(char **argv)
 {
 	struct global_opts global = { 0 };
 	struct opts_words words;
 	struct error err;
-	int status = appliance_early(argc, argv);
+	int status;
 
-	if (status >= 0)
-		return status;
-	fill_standard_streams();
 	program_argv = argv;
-	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error like others: clean up */
-	if (opts_parse(global_options, true, (const char *const *)argv + (argc > 0), &global,
+	if (opts_parse(global_options, true, (const char *const *)argv + (argv[0] != NULL), &global,
 		       &words, &err) < 0)
 		status = usage_error(err.text, PROGRAM " [OPTIONS] COMMAND [ARG...]", PROGRAM,
 				     EXIT_USAGE);
 	else
 		status = start(&global, &words);
 	opts_words_done(&words);
-	return finish_output(status);
+	return status;
+}
+
+static int run_plugin(char **argv)
+{
+	auto_free char *metadata = plugin_metadata((const char *const *)argv);
+	auto_strlist struct strlist words = { 0 };
+	struct error err;
+
+	if (metadata) {
+		puts(metadata);
+		return 0;
+	}
+	if (plugin_argv((const char *const *)argv, &words, &err) < 0) {
+		cli_say_error(err.text);
+		return EXIT_USAGE;
+	}
+	return run_words(words.items);
+}
+
+int main(int argc, char **argv)
+{
+	int status = appliance_early(argc, argv);
+
+	if (status >= 0)
+		return status;
+	fill_standard_streams();
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error like others: clean up */
+	return finish_output(plugin_is_called(argv[0]) ? run_plugin(argv) : run_words(argv));
 }
