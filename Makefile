@@ -26,8 +26,8 @@ DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev a
               xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal openssl \
               debhelper lintian
 # Unpacked, not installed: what it comes with would be started as a daemon.
-DEPS_DAEMON := docker-registry
-DEPS_BENCH := containerd docker.io runc pigz curl
+DEPS_DAEMON := docker-registry docker.io
+DEPS_BENCH := containerd runc pigz curl
 PKGS     := devmapper blkid ext2fs libisal libzstd liblzma libcrypto libarchive jansson sqlite3 \
             libkmod libcurl
 

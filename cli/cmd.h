@@ -17,6 +17,7 @@ extern const struct command cmd_builder_build;
 extern const struct command cmd_builder_prune;
 extern const struct command cmd_check;
 extern const struct command cmd_commit;
+extern const struct command cmd_complete;
 extern const struct command cmd_completion;
 extern const struct command cmd_container_ended;
 extern const struct command cmd_container_inspect;

@@ -12,6 +12,7 @@ static const char script_head[] =
 	"{\n"
 	"\tlocal cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
 	"\tlocal i word path='' words='' files='' devices='' values=''\n"
+	"\tlocal names='' colons\n"
 	"\tCOMPREPLY=()\n"
 	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	"\t\tword=\"${COMP_WORDS[i]}\"\n"
@@ -27,7 +28,15 @@ static const char script_tail[] =
 	"\tcase \" $devices \" in *\" $prev \"*) COMPREPLY=($(compgen -f -- \"${cur:-/dev/}\"));"
 	" return;; esac\n"
 	"\tcase \" $values \" in *\" $prev \"*) return;; esac\n"
+	"\tcase \"$names:$cur\" in :*|*:-*) ;; *)\n"
+	"\t\twords=\"$words $(\"$1\" " COMPLETE_COMMAND " $names 2>/dev/null)\";;\n"
+	"\tesac\n"
+	/* Bash takes the word apart at colons, and puts the answer behind the last one. */
+	"\tcur=\"${COMP_LINE:0:COMP_POINT}\" cur=\"${cur##*[[:space:]]}\"\n"
+	"\tcolons=\"${cur%\"${cur##*:}\"}\"\n"
+	"\t[[ $COMP_WORDBREAKS == *:* ]] || colons=''\n"
 	"\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+	"\tCOMPREPLY=(\"${COMPREPLY[@]#\"$colons\"}\")\n"
 	"}\n"
 	"complete -o bashdefault -o default -F _" PROGRAM " " PROGRAM "\n";
 
@@ -63,8 +72,31 @@ static void put_options(const struct opt *opts, bool (*picks)(const struct opt *
 	}
 }
 
-static void put_assignments(const struct opt *opts, struct buf *ret)
+/* What of the store the words in the synopsis stand for. */
+static void put_names(const char *synopsis, struct buf *ret)
 {
+	static const struct {
+		const char *word;
+		const char *names;
+	} known[] = {
+		{ "CONTAINER", "containers" }, { "NAME|ID", "containers" }, { "IMAGE", "images" },
+		{ "REPOSITORY", "images" },    { "NAME[:TAG", "images" },   { "NAME|ID", "images" },
+	};
+	const char *last = "";
+
+	buf_puts(ret, "names='");
+	for (size_t i = 0; synopsis && i < sizeof(known) / sizeof(*known); i++) {
+		if (!strstr(synopsis, known[i].word) || strcmp(last, known[i].names) == 0)
+			continue;
+		buf_printf(ret, "%s%s", *last ? " " : "", known[i].names);
+		last = known[i].names;
+	}
+	buf_puts(ret, "' ");
+}
+
+static void put_assignments(const struct opt *opts, const char *synopsis, struct buf *ret)
+{
+	put_names(synopsis, ret);
 	buf_puts(ret, "files='");
 	put_options(opts, takes_file, ret);
 	buf_puts(ret, "' devices='");
@@ -80,7 +112,7 @@ static void put_case(const char *group, const char *name, const struct command *
 		     struct buf *ret)
 {
 	buf_printf(ret, "\t%s/%s) ", group, name);
-	put_assignments(command->options, ret);
+	put_assignments(command->options, command->synopsis, ret);
 	buf_puts(ret, "';;\n");
 }
 
@@ -124,7 +156,7 @@ static void put_steps(struct buf *ret)
 static void put_top_words(struct buf *ret)
 {
 	buf_puts(ret, "\t'') ");
-	put_assignments(global_options, ret);
+	put_assignments(global_options, NULL, ret);
 	for (const struct command_group *group = command_groups; group->name; group++)
 		buf_printf(ret, " %s", group->name);
 	for (const struct command *const *at = command_table; *at; at++) {

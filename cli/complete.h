@@ -7,7 +7,13 @@
 
 #include "base/buf.h"
 
-/* A bash script that completes commands, options, and files behind PATH options. */
+/* Hidden: prints the names of what the store has, for the script. */
+#define COMPLETE_COMMAND "__complete"
+
+/*
+ * A bash script that completes commands, options, files behind PATH options, and the names of
+ * images and containers.
+ */
 void complete_bash(struct buf *ret);
 
 #endif

@@ -17,6 +17,7 @@ const struct command *const command_table[] = {
 	&cmd_builder_prune,
 	&cmd_check,
 	&cmd_commit,
+	&cmd_complete,
 	&cmd_completion,
 	&cmd_container_ended,
 	&cmd_container_inspect,

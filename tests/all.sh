@@ -108,6 +108,7 @@ stage search tests/cli/search.sh build/plain/veneer
 unit unit-clang-sanitized CC=clang SANITIZE=address,undefined
 if stage images make --no-print-directory -j"$jobs" images vm-programs &&
 	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
+	stage package tests/package.sh build/images
 	units_end
 	in_kernels
 else

@@ -165,14 +165,17 @@ same 'status on a full disk' 1 $?
 same 'text on a full disk' 'write to standard output: No space left on device' "$(cat "$work/err")"
 
 # The completion script is one that bash takes, and it completes.
+printf '#!/bin/sh\n[ "$1" = __complete ] && shift && printf "%%s\\n" "$*-one" debian:11 debian:12 lake\n' >"$work/names"
+chmod +x "$work/names"
+export NAMES=$work/names
 "$veneer" completion bash >"$work/completion"
 complete_line() {
 	bash --norc --noprofile -c '
 		source "$1"
 		shift
 		COMP_WORDS=("$@")
-		COMP_CWORD=$(($# - 1))
-		_veneer
+		COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=999
+		_veneer "$NAMES"
 		printf "%s " "${COMPREPLY[@]}"' bash "$work/completion" "$@"
 }
 same 'complete a command' 'images ' "$(complete_line veneer imag | sed 's/image //')"
@@ -180,6 +183,13 @@ same 'complete in a group' 'history ' "$(complete_line veneer image hi)"
 same 'complete an option' '--digests ' "$(complete_line veneer --debug images --di)"
 same 'complete an option of an alias' '--digests ' "$(complete_line veneer image list --di)"
 same 'complete nothing behind a value option' ' ' "$(complete_line veneer images --format '')"
+same 'complete the name of a container' 'containers-one ' "$(complete_line veneer stop cont)"
+same 'complete the name of an image' 'lake ' "$(complete_line veneer run la)"
+same 'complete the name of either' 'lake ' "$(complete_line veneer inspect la)"
+same 'complete behind a colon' '11 12 ' "$(complete_line veneer image rm lake debian:1)"
+same 'complete no name of an image' ' ' "$(complete_line veneer stop images-)"
+same 'names without a store' '' "$("$veneer" __complete images containers 2>&1)"
+same 'a look for names makes no store' no "$([ -e "$work/root" ] && echo yes || echo no)"
 touch "$work/archive.tar"
 same 'complete a file' "$work/archive.tar " "$(complete_line veneer load -i "$work/arc")"
 
