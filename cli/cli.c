@@ -70,6 +70,14 @@ int cli_open_store(struct cli *cli, struct store **ret, struct error *err)
 	return open_store(cli, false, ret, err);
 }
 
+int cli_open_existing_store(struct cli *cli, struct store **ret, struct error *err)
+{
+	auto_free char *catalogue = xasprintf("%s/catalogue.db", cli->settings->root);
+
+	*ret = NULL;
+	return access(catalogue, F_OK) == 0 ? open_store(cli, false, ret, err) : 0;
+}
+
 int cli_open_lost_store(struct cli *cli, struct store **ret, struct error *err)
 {
 	return open_store(cli, true, ret, err);

@@ -36,6 +36,8 @@ int cli_store_options(struct cli *cli, struct store_options *ret, struct error *
 
 /* Opens the store of the settings. The caller owns *ret, which must not outlive cli. */
 int cli_open_store(struct cli *cli, struct store **ret, struct error *err);
+/* Likewise, but *ret is NULL where there is none: a look makes no store. */
+int cli_open_existing_store(struct cli *cli, struct store **ret, struct error *err);
 /* For check --rebuild: the catalogue, which may be damaged, stays closed. */
 int cli_open_lost_store(struct cli *cli, struct store **ret, struct error *err);
 

@@ -27,7 +27,9 @@ extern const struct command cmd_cp;
 extern const struct command cmd_create;
 extern const struct command cmd_detach;
 extern const struct command cmd_diff;
+extern const struct command cmd_doctor;
 extern const struct command cmd_exec;
+extern const struct command cmd_explain;
 extern const struct command cmd_export;
 extern const struct command cmd_help;
 extern const struct command cmd_history;
@@ -86,5 +88,6 @@ extern const struct command cmd_volume_rollback;
 extern const struct command cmd_volume_snapshot;
 extern const struct command cmd_volume_unmount;
 extern const struct command cmd_wait;
+extern const struct command cmd_why_busy;
 
 #endif

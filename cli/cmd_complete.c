@@ -37,24 +37,15 @@ static int print_names(struct db *db, const char *sql, struct error *err)
 	return got;
 }
 
-static bool is_there(const struct cli *cli, const char *name)
-{
-	auto_free char *path = xasprintf("%s/%s", cli->settings->root, name);
-
-	return access(path, F_OK) == 0;
-}
-
 static int run_complete(struct cli *cli, const void *values, struct error *err)
 {
 	auto_store struct store *store = NULL;
 	int result = 0;
 
 	(void)values;
-	if (!is_there(cli, "catalogue.db"))
-		return 0;
-	if (cli_open_store(cli, &store, err) < 0)
+	if (cli_open_existing_store(cli, &store, err) < 0)
 		return -1;
-	for (size_t i = 0; i < cli->nr_words && result == 0; i++) {
+	for (size_t i = 0; store && i < cli->nr_words && result == 0; i++) {
 		if (strcmp(cli->words[i], "images") == 0)
 			result = print_names(store->db,
 					     "SELECT repository || ':' || tag FROM reference"
@@ -72,9 +63,10 @@ static int run_complete(struct cli *cli, const void *values, struct error *err)
 static int run_outside(struct cli *cli, const void *values, struct error *err)
 {
 	auto_free char *option = xasprintf("--root=%s", cli->settings->root);
+	auto_free char *control = xasprintf("%s/appliance/" PLACE_CONTROL, cli->settings->root);
 	auto_strlist struct strlist argv = { 0 };
 
-	if (!is_there(cli, "appliance/" PLACE_CONTROL))
+	if (access(control, F_OK) < 0)
 		return 0;
 	strlist_add(&argv, PROGRAM);
 	strlist_add(&argv, option);

@@ -334,15 +334,21 @@ static bool is_settings_file(const char *path)
 	return len > 5 && strcmp(path + len - 5, ".json") == 0;
 }
 
+/* The one that the user asks for, or NULL. */
+static const char *asked_file(const struct global_opts *global)
+{
+	if (global->config && is_settings_file(global->config))
+		return global->config;
+	return environment("VENEER_CONFIG");
+}
+
 static int read_file(const struct global_opts *global, struct settings *ret, struct error *err)
 {
-	const char *path = environment("VENEER_CONFIG");
+	const char *path = asked_file(global);
 
 	if (environment("DOCKER_CONFIG"))
 		replace(&ret->docker_dir, xstrdup(environment("DOCKER_CONFIG")));
-	if (global->config && is_settings_file(global->config))
-		path = global->config;
-	else if (global->config)
+	if (global->config && !is_settings_file(global->config))
 		replace(&ret->docker_dir, xstrdup(global->config));
 	if (path)
 		return settings_read(path, ret, err);
@@ -372,6 +378,13 @@ static int check_words(const struct global_opts *global, struct error *err)
 	if (global->root && !*global->root)
 		return err_set(err, ERR_USAGE, "--root: must name a folder");
 	return 0;
+}
+
+const char *settings_file(const struct global_opts *global)
+{
+	const char *path = asked_file(global);
+
+	return path ? path : SETTINGS_PATH;
 }
 
 int settings_load(const struct global_opts *global, struct settings *ret, struct error *err)

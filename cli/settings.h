@@ -87,6 +87,9 @@ void settings_defaults(struct settings *ret);
  */
 int settings_read(const char *path, struct settings *ret, struct error *err);
 
+/* The configuration file that settings_load() reads, if it is there; borrowed. */
+const char *settings_file(const struct global_opts *global);
+
 /**
  * settings_load - defaults, then the file, then the environment, then the options
  * @ret: settings_done() releases it, also after a failure

@@ -27,7 +27,9 @@ const struct command *const command_table[] = {
 	&cmd_create,
 	&cmd_detach,
 	&cmd_diff,
+	&cmd_doctor,
 	&cmd_exec,
+	&cmd_explain,
 	&cmd_export,
 	&cmd_help,
 	&cmd_history,
@@ -86,6 +88,7 @@ const struct command *const command_table[] = {
 	&cmd_volume_snapshot,
 	&cmd_volume_unmount,
 	&cmd_wait,
+	&cmd_why_busy,
 	NULL,
 };
 
