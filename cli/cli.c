@@ -10,6 +10,7 @@
 #include "appliance/launch.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "dockerconf.h"
 #include "format/utf8.h"
 #include "inside.h"
@@ -196,4 +197,17 @@ int cli_exit_status(const struct error *err)
 		break;
 	}
 	return 1;
+}
+
+char *cli_one_line(const char *text)
+{
+	const char *end = text + strlen(text);
+	struct buf line = { 0 };
+
+	while (text < end) {
+		uint32_t rune = utf8_next(&text, end, NULL);
+
+		utf8_put(&line, rune < ' ' || (rune >= 0x7f && rune < 0xa0) ? '?' : rune);
+	}
+	return buf_take(&line);
 }

@@ -59,6 +59,9 @@ void cli_say(const char *text);
 /* The same for an error, in which names from outside may stand: always one line. */
 void cli_say_error(const char *text);
 
+/* A text from outside as valid UTF-8 in one line, with '?' for control characters; new. */
+char *cli_one_line(const char *text);
+
 /* Rows of a table on stdout; on a terminal, with '?' for what could steer it. */
 void cli_print_table(const char *text, size_t len);
 

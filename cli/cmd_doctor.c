@@ -54,10 +54,13 @@ static int print_findings(const struct doctor *doctor, struct listing *output, b
 		if (quiet && finding->level == DOCTOR_OK)
 			continue;
 		shown++;
+		auto_free char *text = cli_one_line(finding->text);
+		auto_free char *remedy = cli_one_line(finding->remedy);
+
 		if (listing_row(output,
-				json_pack("{s:s, s:s, s:s, s:s}", "Finding", finding->text, "Level",
-					  doctor_level_name(finding->level), "Remedy",
-					  finding->remedy, "Topic", finding->topic),
+				json_pack("{s:s, s:s, s:s, s:s}", "Finding", text, "Level",
+					  doctor_level_name(finding->level), "Remedy", remedy,
+					  "Topic", finding->topic),
 				err) < 0)
 			return -1;
 	}

@@ -70,15 +70,20 @@ static const struct gotmpl_type explain_type = {
 
 static void put_text(json_t *view, const char *key, const char *text)
 {
-	json_object_set_new(view, key, json_string(text ? text : ""));
+	auto_free char *line = cli_one_line(text ? text : "");
+
+	json_object_set_new(view, key, json_string(line));
 }
 
 static void put_texts(json_t *view, const char *key, const struct strlist *texts)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < texts->nr; i++)
-		json_array_append_new(list, json_string(texts->items[i]));
+	for (size_t i = 0; i < texts->nr; i++) {
+		auto_free char *line = cli_one_line(texts->items[i]);
+
+		json_array_append_new(list, json_string(line));
+	}
 	json_object_set_new(view, key, list);
 }
 
@@ -120,19 +125,20 @@ static void put_holders(json_t *view, dev_t device)
 	holders_find(device, &holders);
 	for (size_t i = 0; i < holders.nr; i++) {
 		const struct holder *holder = &holders.items[i];
+		auto_free char *what = cli_one_line(holder->what);
 
 		if (holder->kind == HOLDER_PROCESS)
 			json_array_append_new(processes,
 					      json_pack("{s:i, s:s, s:b}", "PID", (int)holder->pid,
-							"Command", holder->what, "OpenDevice",
+							"Command", what, "OpenDevice",
 							holder->opened));
 		else if (holder->kind == HOLDER_MOUNT)
 			json_array_append_new(mounts,
-					      json_pack("{s:s, s:i, s:b}", "Target", holder->what,
-							"PID", (int)holder->pid, "OtherNamespace",
+					      json_pack("{s:s, s:i, s:b}", "Target", what, "PID",
+							(int)holder->pid, "OtherNamespace",
 							holder->elsewhere));
 		else
-			json_array_append_new(devices, json_string(holder->what));
+			json_array_append_new(devices, json_string(what));
 	}
 	json_object_set_new(view, "Processes", processes);
 	json_object_set_new(view, "Mounts", mounts);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/shellword.h"
 #include "blocktarget.h"
 #include "cli.h"
 #include "cmd.h"
@@ -68,13 +69,14 @@ static bool is_known_mount(const struct busy *busy, const char *point)
 
 static void add_mount(struct busy *busy, const struct holder *holder)
 {
+	auto_free char *word = shellword(holder->what);
 	char *release;
 
 	if (is_known_mount(busy, holder->what))
 		return;
 	release = holder->elsewhere
-			  ? xasprintf("nsenter -t %d -m umount %s", (int)holder->pid, holder->what)
-			  : xasprintf("umount %s", holder->what);
+			  ? xasprintf("nsenter -t %d -m umount %s", (int)holder->pid, word)
+			  : xasprintf("umount %s", word);
 	need_list_add(&busy->needs, "mount", xstrdup(holder->what), release);
 }
 
@@ -228,10 +230,11 @@ static int busy_thin(struct busy *busy, uint32_t id, struct error *err)
 			      xasprintf("veneer rm %s", what.containers.items[i]));
 	for (size_t i = 0; i < what.views.nr; i++) {
 		const char *view = what.views.items[i];
+		auto_free char *word = shellword(view);
 		bool attached = strncmp(view, VIEW_LINK_DIR "/", strlen(VIEW_LINK_DIR "/")) == 0;
 
 		need_list_add(&busy->needs, attached ? "attachment" : "mount", xstrdup(view),
-			      xasprintf("veneer %s %s", attached ? "detach" : "unmount", view));
+			      xasprintf("veneer %s %s", attached ? "detach" : "unmount", word));
 	}
 	if (what.session)
 		need_list_add(&busy->needs, "running command", xstrdup(what.session),
@@ -281,10 +284,12 @@ static int print_needs(const struct busy *busy, struct listing *output, struct e
 {
 	for (size_t i = 0; i < busy->needs.nr; i++) {
 		const struct need *need = &busy->needs.items[i];
+		auto_free char *release = cli_one_line(need->release);
+		auto_free char *what = cli_one_line(need->what);
 
 		if (listing_row(output,
-				json_pack("{s:s, s:s, s:s}", "Kind", need->kind, "Release",
-					  need->release, "What", need->what),
+				json_pack("{s:s, s:s, s:s}", "Kind", need->kind, "Release", release,
+					  "What", what),
 				err) < 0)
 			return -1;
 	}

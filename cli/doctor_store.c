@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/shellword.h"
 #include "blocktarget.h"
 #include "db/rows.h"
 #include "doctor.h"
@@ -215,18 +216,42 @@ static bool contains(const struct strlist *list, const char *text)
 	return false;
 }
 
+/* Views that a reboot has ended. */
+static void look_at_views(struct patient *patient, const struct strlist *mounts)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	struct error ignored;
+
+	if (db_prepare(patient->store->db, "SELECT kind = 'mount', target FROM view", &stmt,
+		       &ignored) < 0)
+		return;
+	while (db_step(stmt, &ignored) > 0) {
+		const char *target = db_text(stmt, 1);
+		bool mounted = db_int(stmt, 0) != 0;
+		auto_free char *link = xasprintf(VIEW_LINK_DIR "/%s", target);
+		auto_free char *word = shellword(target);
+		auto_free char *remedy =
+			xasprintf("veneer %s %s", mounted ? "unmount" : "detach", word);
+
+		if (mounted ? contains(mounts, target) : access(link, F_OK) == 0)
+			continue;
+		doctor_found(patient->doctor, DOCTOR_NOTE, "mounts", remedy,
+			     "the view at %s is recorded, but not %s here", mounted ? target : link,
+			     mounted ? "mounted" : "attached");
+	}
+}
+
 /* Mounts without a row, and rows without a mount. */
 static void look_at_mounts(struct patient *patient)
 {
 	static const char known[] = "SELECT 1 FROM view WHERE kind = 'mount' AND target = ?1";
-	auto_strlist struct strlist mounts = { 0 }, views = { 0 };
-	auto_stmt struct db_stmt *stmt = NULL;
+	auto_strlist struct strlist mounts = { 0 };
 	size_t before = patient->doctor->nr;
-	struct error ignored;
 
 	list_mounts(patient, &mounts);
 	for (size_t i = 0; i < mounts.nr; i++) {
-		auto_free char *remedy = xasprintf("umount %s", mounts.items[i]);
+		auto_free char *word = shellword(mounts.items[i]);
+		auto_free char *remedy = xasprintf("umount %s", word);
 
 		if (!ask(patient, known, mounts.items[i], 0))
 			doctor_found(
@@ -234,18 +259,7 @@ static void look_at_mounts(struct patient *patient)
 				"a volume is mounted at %s, and the catalogue has no such view",
 				mounts.items[i]);
 	}
-	if (db_prepare(patient->store->db, "SELECT target FROM view WHERE kind = 'mount'", &stmt,
-		       &ignored) < 0 ||
-	    db_texts(stmt, &views, &ignored) < 0)
-		return;
-	for (size_t i = 0; i < views.nr; i++) {
-		auto_free char *remedy = xasprintf("veneer unmount %s", views.items[i]);
-
-		if (!contains(&mounts, views.items[i]))
-			doctor_found(patient->doctor, DOCTOR_NOTE, "mounts", remedy,
-				     "the view at %s is recorded, but not mounted here",
-				     views.items[i]);
-	}
+	look_at_views(patient, &mounts);
 	if (patient->doctor->nr == before)
 		doctor_found(patient->doctor, DOCTOR_OK, "mounts", "",
 			     "%zu of veneer, all accounted for", mounts.nr);

@@ -25,6 +25,7 @@
 #include "appliance/launch.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "fs/mount.h"
 
 #define STORE_DISK     "/dev/ubda"
 #define STORE_OPTIONS  "noinit_itable,errors=remount-ro"
@@ -288,23 +289,6 @@ static char *mount_point(char *line, unsigned int wanted)
 	return point;
 }
 
-/* In place: the kernel writes blanks and the like as \ooo. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
-				       (text[3] - '0'));
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-}
-
 static unsigned int dm_major(void)
 {
 	auto_buf struct buf text = { 0 };
@@ -334,7 +318,7 @@ static size_t unmount_round(unsigned int wanted, int flags)
 		if ((point = mount_point(line, wanted)))
 			strlist_add(&points, point);
 	for (size_t i = points.nr; i-- > 0;) {
-		unescape(points.items[i]);
+		mount_unescape(points.items[i]);
 		umount2(points.items[i], flags);
 	}
 	return points.nr;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/holders.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,23 +41,6 @@ static void add(struct search *search, struct holder holder)
 	list->items[list->nr++] = holder;
 }
 
-/* In place: the kernel writes blanks and the like as \ooo. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
-				       (text[3] - '0'));
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-}
-
 char *holders_mount_point(const char *line, dev_t device)
 {
 	char *point;
@@ -72,7 +54,7 @@ char *holders_mount_point(const char *line, dev_t device)
 	if (!line)
 		return NULL;
 	point = xasprintf("%.*s", (int)strcspn(line, " \n"), line);
-	unescape(point);
+	mount_unescape(point);
 	return point;
 }
 
@@ -197,7 +179,7 @@ static void look_at_processes(struct search *search)
 	io_list_folder(AT_FDCWD, "/proc", &names);
 	for (size_t i = 0; i < names.nr; i++) {
 		auto_free char *path = xasprintf("/proc/%s", names.items[i]);
-		pid_t pid = isdigit((unsigned char)*names.items[i]) ? atoi(names.items[i]) : 0;
+		pid_t pid = (pid_t)strtol(names.items[i], NULL, 10); /* 0: no process */
 		auto_fd int proc_fd = pid ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
 		if (proc_fd < 0 || pid == getpid())

@@ -182,6 +182,22 @@ bool mount_line_has_device(const char *line, dev_t device)
 	       makedev(major_nr, minor_nr) == device;
 }
 
+void mount_unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++) {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
+			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+				       (text[3] - '0'));
+			text += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+}
+
 int mount_find(dev_t device, bool *ret_mounted, struct error *err)
 {
 	auto_file FILE *file = fopen("/proc/self/mountinfo", "re");

@@ -44,6 +44,9 @@ int mount_find(dev_t device, bool *ret_mounted, struct error *err);
 /* Is the device named by one line of /proc/self/mountinfo? Pure. */
 bool mount_line_has_device(const char *line, dev_t device);
 
+/* In place, of a path in mountinfo: the kernel writes blanks and the like as \ooo. Pure. */
+void mount_unescape(char *text);
+
 /* fsmount() gives a descriptor that names the root only. Returns a new one that can do ioctls. */
 int mount_open_root(int mount_fd, struct error *err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/shellword.h"
 #include "db/db.h"
 #include "image/view.h"
 #include "limits.h"
@@ -187,7 +188,7 @@ int explain_thin(struct store *store, uint32_t thin_id, struct explanation *ret,
 	return 0;
 }
 
-/* Rows of kind, what, and the command's words. */
+/* Rows of kind, what, the command, and its operand or NULL. */
 static int add_needs(struct store *store, const char *sql, const char *text, struct need_list *ret,
 		     struct error *err)
 {
@@ -197,20 +198,24 @@ static int add_needs(struct store *store, const char *sql, const char *text, str
 	if (db_prepare(store->db, sql, &stmt, err) < 0)
 		return -1;
 	db_bind_text(stmt, 1, text);
-	while ((got = db_step(stmt, err)) > 0)
+	while ((got = db_step(stmt, err)) > 0) {
+		auto_free char *operand = shellword(db_text(stmt, 3));
+
 		need_list_add(ret, db_text(stmt, 0), xstrdup(db_text(stmt, 1)),
-			      xstrdup(db_text(stmt, 2)));
+			      db_is_null(stmt, 3) ? xstrdup(db_text(stmt, 2))
+						  : xasprintf("%s %s", db_text(stmt, 2), operand));
+	}
 	return got;
 }
 
-#define CONTAINER_COLUMNS                                                                 \
-	"SELECT iif(c.state IN ('starting', 'running'), 'running container',"             \
-	"  'container'), c.name, 'veneer rm ' || iif(c.state IN ('starting', 'running')," \
-	"  '-f ', '') || c.name FROM container c "
-#define VIEW_COLUMNS                                                                     \
-	"SELECT iif(v.kind = 'attach', 'attachment', 'mount'),"                          \
-	" iif(v.kind = 'attach', '" VIEW_LINK_DIR "/', '') || v.target,"                 \
-	" iif(v.kind = 'attach', 'veneer detach ', 'veneer unmount ') || v.target FROM " \
+#define CONTAINER_COLUMNS                                                     \
+	"SELECT iif(c.state IN ('starting', 'running'), 'running container'," \
+	"  'container'), c.name, iif(c.state IN ('starting', 'running'),"     \
+	"  'veneer rm -f', 'veneer rm'), c.name FROM container c "
+#define VIEW_COLUMNS                                                                 \
+	"SELECT iif(v.kind = 'attach', 'attachment', 'mount'),"                      \
+	" iif(v.kind = 'attach', '" VIEW_LINK_DIR "/', '') || v.target,"             \
+	" iif(v.kind = 'attach', 'veneer detach', 'veneer unmount'), v.target FROM " \
 	"view v "
 
 int explain_image_needs(struct store *store, const struct digest *image, struct need_list *ret,
@@ -218,12 +223,12 @@ int explain_image_needs(struct store *store, const struct digest *image, struct 
 {
 	/* One name goes with the image; of several, each has to be taken away. */
 	static const char tags[] =
-		"SELECT 'tag', n, 'veneer rmi ' || n FROM"
+		"SELECT 'tag', n, 'veneer rmi', n FROM"
 		" (SELECT repository || iif(tag IS NULL, '@' || digest, ':' || tag) AS n,"
 		"   count(*) OVER () AS nr FROM reference WHERE image = ?1) WHERE nr > 1"
 		" ORDER BY n";
 	static const char children[] =
-		"SELECT 'child image', " IMAGE_NAME("id") ", 'veneer rmi ' || " IMAGE_NAME(
+		"SELECT 'child image', " IMAGE_NAME("id") ", 'veneer rmi', " IMAGE_NAME(
 			"id") " FROM image WHERE parent = ?1 ORDER BY 2";
 	static const char containers[] = CONTAINER_COLUMNS "WHERE c.image = ?1 ORDER BY 2";
 	static const char views[] = VIEW_COLUMNS "WHERE v.image = ?1 ORDER BY 2";
@@ -245,13 +250,13 @@ int explain_layer_needs(struct store *store, const struct digest *chain_id, stru
 		VIEW_COLUMNS "JOIN thin t ON t.id = v.thin_id"
 			     " JOIN layer l ON l.thin_id = t.id OR l.thin_id = t.origin"
 			     " WHERE l.chain_id = ?1 ORDER BY 2",
-		"SELECT 'image', " IMAGE_NAME("image") ", 'veneer rmi ' || " IMAGE_NAME(
+		"SELECT 'image', " IMAGE_NAME("image") ", 'veneer rmi', " IMAGE_NAME(
 			"image") " FROM image_layer WHERE chain_id = ?1 ORDER BY 2",
-		"SELECT 'child layer', chain_id, 'veneer why-busy ' || chain_id FROM layer"
+		"SELECT 'child layer', chain_id, 'veneer why-busy', chain_id FROM layer"
 		" WHERE parent = ?1 ORDER BY 2",
-		"SELECT 'build cache', what, 'veneer builder prune' FROM build_step"
+		"SELECT 'build cache', what, 'veneer builder prune', NULL FROM build_step"
 		" WHERE chain_id = ?1 AND held ORDER BY 2",
-		"SELECT 'running command', s.command, 'wait until it ends' FROM pin p"
+		"SELECT 'running command', s.command, 'wait until it ends', NULL FROM pin p"
 		" JOIN session s ON s.id = p.session WHERE p.chain_id = ?1",
 	};
 
