@@ -266,7 +266,7 @@ static const struct opt scrub_options[] = {
 		.name = "rate",
 		.kind = OPT_SIZE,
 		.placeholder = "size",
-		.help = "Bytes to read in a second; 0 is without bound",
+		.help = "Bytes to read in a second, at most",
 		.offset = offsetof(struct scrub_opts, rate_bytes),
 		.preset = SCRUB_RATE,
 	},

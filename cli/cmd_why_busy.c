@@ -182,8 +182,8 @@ static int try_view(struct busy *busy, const char *name, struct error *err)
 	auto_stmt struct db_stmt *stmt = NULL;
 	int got;
 
-	if (strncmp(name, VIEW_LINK_DIR "/", strlen(VIEW_LINK_DIR "/")) == 0)
-		name += strlen(VIEW_LINK_DIR "/");
+	if (strncmp(name, DEVLINK_DIR "/", strlen(DEVLINK_DIR "/")) == 0)
+		name += strlen(DEVLINK_DIR "/");
 	if (db_prepare(busy->store->db,
 		       "SELECT thin_id, kind = 'mount', target FROM view WHERE target = ?1", &stmt,
 		       err) < 0)
@@ -231,7 +231,7 @@ static int busy_thin(struct busy *busy, uint32_t id, struct error *err)
 	for (size_t i = 0; i < what.views.nr; i++) {
 		const char *view = what.views.items[i];
 		auto_free char *word = shellword(view);
-		bool attached = strncmp(view, VIEW_LINK_DIR "/", strlen(VIEW_LINK_DIR "/")) == 0;
+		bool attached = strncmp(view, DEVLINK_DIR "/", strlen(DEVLINK_DIR "/")) == 0;
 
 		need_list_add(&busy->needs, attached ? "attachment" : "mount", xstrdup(view),
 			      xasprintf("veneer %s %s", attached ? "detach" : "unmount", word));

@@ -228,7 +228,7 @@ static void look_at_views(struct patient *patient, const struct strlist *mounts)
 	while (db_step(stmt, &ignored) > 0) {
 		const char *target = db_text(stmt, 1);
 		bool mounted = db_int(stmt, 0) != 0;
-		auto_free char *link = xasprintf(VIEW_LINK_DIR "/%s", target);
+		auto_free char *link = xasprintf(DEVLINK_DIR "/%s", target);
 		auto_free char *word = shellword(target);
 		auto_free char *remedy =
 			xasprintf("veneer %s %s", mounted ? "unmount" : "detach", word);

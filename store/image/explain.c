@@ -172,8 +172,10 @@ static int read_images(struct store *store, struct explanation *ret, struct erro
 int explain_thin(struct store *store, uint32_t thin_id, struct explanation *ret, struct error *err)
 {
 	static const char views[] =
-		"SELECT iif(kind = 'attach', '" VIEW_LINK_DIR "/', '') || target FROM view"
-		" WHERE thin_id = ?1 ORDER BY created_ns";
+		"SELECT what FROM (SELECT iif(kind = 'attach', '" DEVLINK_DIR
+		"/', '') || target AS what, created_ns FROM view WHERE thin_id = ?1"
+		" UNION ALL SELECT '" DEVLINK_DIR "/' || name, created_ns FROM volume"
+		"  WHERE thin_id = ?1) ORDER BY created_ns";
 	static const char containers[] =
 		"SELECT name FROM container WHERE thin_id <> ?1 AND (init_id = ?1"
 		" OR init_id IN (SELECT id FROM thin WHERE origin = ?1 AND kind = 'init'))"
@@ -214,7 +216,7 @@ static int add_needs(struct store *store, const char *sql, const char *text, str
 	"  'veneer rm -f', 'veneer rm'), c.name FROM container c "
 #define VIEW_COLUMNS                                                                 \
 	"SELECT iif(v.kind = 'attach', 'attachment', 'mount'),"                      \
-	" iif(v.kind = 'attach', '" VIEW_LINK_DIR "/', '') || v.target,"             \
+	" iif(v.kind = 'attach', '" DEVLINK_DIR "/', '') || v.target,"               \
 	" iif(v.kind = 'attach', 'veneer detach', 'veneer unmount'), v.target FROM " \
 	"view v "
 

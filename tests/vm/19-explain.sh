@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # explain, why-busy and doctor with a real pool: what a device is, who holds it, what is left over.
+# shellcheck disable=SC2154,SC2217 # fails() sets stderr; what is opened is held open
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
