@@ -228,6 +228,10 @@ lint: format-check analyze ## layout, layers, lengths, words, headers alone, ana
 test: ## the whole suite: lint, unit tests in three builds, tests in the real kernel
 	$(Q)tests/all.sh
 
+.PHONY: test-long
+test-long: ## and what takes longer than each change is worth
+	$(Q)VM_LONG=1 tests/all.sh
+
 .PHONY: vm-programs
 vm-programs: $(OUT)/driver-check $(OUT)/diff-check $(OUT)/step-check
 

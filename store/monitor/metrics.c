@@ -127,7 +127,7 @@ int metrics_count(struct store *store, struct metrics_counts *ret, struct error 
 	if (db_prepare(store->db,
 		       "SELECT (SELECT count(*) FROM image), (SELECT count(*) FROM container),"
 		       " (SELECT count(*) FROM container WHERE state IN ('starting', 'running')),"
-		       " (SELECT count(*) FROM local_volume), (SELECT count(*) FROM layer)",
+		       " (SELECT count(*) FROM volume), (SELECT count(*) FROM layer)",
 		       &stmt, err) < 0 ||
 	    db_step(stmt, err) < 0)
 		return -1;

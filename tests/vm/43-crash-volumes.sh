@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Commands of volumes are killed at every point of their own: the old state or the new one is there.
 # limit: 300
+# long
 # shellcheck disable=SC2154 # fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
