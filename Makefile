@@ -219,8 +219,9 @@ analyze: ## gcc's static analyzer
 lint: format-check analyze ## layout, layers, lengths, words, headers alone, analyzer, shell scripts
 	$(Q)tests/lint/layers
 	$(Q)tests/lint/lengths
-	$(Q)tests/lint/words
-	$(Q)shellcheck -S warning .ci/run tests/*.sh tests/*/*.sh tests/lint/words
+	$(Q)tests/lint/words \
+	    systemd/debian/build.sh systemd/debian/veneer.post*
+	$(Q)shellcheck -S warning .ci/run tests/*.sh tests/*/*.sh tests/lint/words systemd/debian/build.sh systemd/debian/veneer.post*
 	$(Q)for h in $$(find driver store cli -name '*.h'); do \
 	    $(CC) $(ALL_C) $(INC_cli) -fsyntax-only -x c $$h || exit 1; done
 

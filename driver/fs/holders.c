@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/holders.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,7 +180,9 @@ static void look_at_processes(struct search *search)
 	io_list_folder(AT_FDCWD, "/proc", &names);
 	for (size_t i = 0; i < names.nr; i++) {
 		auto_free char *path = xasprintf("/proc/%s", names.items[i]);
-		pid_t pid = (pid_t)strtol(names.items[i], NULL, 10); /* 0: no process */
+		pid_t pid = isdigit((unsigned char)*names.items[i])
+				    ? (pid_t)strtol(names.items[i], NULL, 10)
+				    : 0;
 		auto_fd int proc_fd = pid ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
 		if (proc_fd < 0 || pid == getpid())

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # explain, why-busy and doctor with a real pool: what a device is, who holds it, what is left over.
-# shellcheck disable=SC2154,SC2217 # fails() sets stderr; what is opened is held open
+# shellcheck disable=SC2154 # stderr is set by fails
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -47,7 +47,8 @@ attached() {
 	link=$("$VENEER" attach --name disk --rw debian:12)
 	node=$(readlink -f "$link")
 	free "$link"
-	sleep 1000 <"$link" &
+	# shellcheck disable=SC2217 # it only has it open
+	sleep 1000 <"$link" >/dev/null 2>&1 &
 	pid=$!
 	is "view $node [/dev/veneer/disk] 1" "$("$VENEER" explain --format '{{.Kind}} {{.Device}} {{.Views}} {{.OpenCount}}' "$link")"
 	is "$pid sleep 1000 true" "$("$VENEER" explain --format '{{range .Processes}}{{.PID}} {{.Command}} {{.OpenDevice}}{{end}}' "${node##*/}")"
@@ -64,7 +65,7 @@ attached() {
 mounted() {
 	local pid loop
 	"$VENEER" mount debian:12 "$mnt"
-	(cd "$mnt" && exec sleep 1000) &
+	(cd "$mnt" && exec sleep 1000 >/dev/null 2>&1) &
 	pid=$!
 	sleep 0.2
 	is "layer [$mnt]" "$("$VENEER" explain --format '{{.Kind}} {{range .Mounts}}[{{.Target}}]{{end}}' "$mnt")"
@@ -73,7 +74,7 @@ mounted() {
 	kill "$pid"
 	wait "$pid" || true
 	# Another namespace has it still when ours has not any more.
-	unshare -m sleep 1000 &
+	unshare -m sleep 1000 >/dev/null 2>&1 &
 	pid=$!
 	sleep 0.5
 	contains "nsenter -t $pid -m umount $mnt" "$(held "$mnt")"
