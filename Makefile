@@ -272,6 +272,7 @@ UNITS := $(wildcard $(addprefix systemd/*.,service timer target socket path))
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(OUT)/$(NAME) $(DESTDIR)$(BINDIR)/$(NAME)
 	install -D -m 0644 udev/11-dm-veneer.rules.in $(DESTDIR)$(UDEVDIR)/11-dm-veneer.rules
+	install -D -m 0644 udev/99-veneer.rules.in $(DESTDIR)$(UDEVDIR)/99-veneer.rules
 	install -d $(DESTDIR)$(COMPDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(PLUGDIR)
 	ln -sfr $(DESTDIR)$(BINDIR)/$(NAME) $(DESTDIR)$(PLUGDIR)/docker-$(NAME)
 	$(OUT)/$(NAME) help --man $(DESTDIR)$(MANDIR)

@@ -63,7 +63,9 @@ has_files() {
 	if [ -e systemd/veneer-generator ]; then
 		ok 'the generator' test -x "$root/usr/lib/systemd/system-generators/veneer-generator"
 	fi
-	ok 'the udev rules' cmp udev/11-dm-veneer.rules.in "$root/usr/lib/udev/rules.d/11-dm-veneer.rules"
+	for file in udev/*.rules.in; do
+		ok "the udev rules $file" cmp "$file" "$root/usr/lib/udev/rules.d/$(basename "$file" .in)"
+	done
 	ok 'the completion' bash -n "$root/usr/share/bash-completion/completions/veneer"
 	ok 'the licence' grep -q Apache-2.0 "$root/usr/share/doc/veneer/copyright"
 	ok 'the folder of the configuration' test -d "$root/etc/veneer"

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 mnt=$WORK/mnt
-rules=/run/udev/rules.d/11-dm-veneer.rules
+rules=/run/udev/rules.d
 mkdir -p "$mnt" "$VENEER_ROOT"
 unset DM_DISABLE_UDEV
 
@@ -16,15 +16,18 @@ if [ ! -x /lib/systemd/systemd-udevd ]; then
 fi
 
 start_udev() {
-	mkdir -p "${rules%/*}"
-	cp "$(dirname "$0")/../../udev/11-dm-veneer.rules.in" "$rules"
+	local file
+	mkdir -p "$rules"
+	for file in "$(dirname "$0")"/../../udev/*.rules.in; do
+		cp "$file" "$rules/$(basename "$file" .in)"
+	done
 	/lib/systemd/systemd-udevd --daemon
 	udevadm trigger --subsystem-match=block --action=add
 	udevadm settle --timeout=60
 }
 stop_udev() {
 	udevadm control --exit
-	rm -f "$rules"
+	rm -f "$rules"/*veneer*
 }
 
 # What udev knows of a device: properties, and links as "S:".
@@ -48,13 +51,20 @@ no_cookies() {
 	is '' "$(ipcs -s | grep -i 0x0d4d)" semaphores
 }
 
-# NAME - udev has made its link, and looked at nothing in it
+# NAME [LINK] - udev has made its link, and looked at nothing in it; systemd may use what has a name
 left_alone() {
-	local name=$1 info
+	local name=$1 link=${2:-} info
 	check "link of $name" test -L "/dev/mapper/$name"
 	info=$(known "$(dm_of "$name")")
 	contains "DM_NAME=$name" "$info"
-	contains 'SYSTEMD_READY=0' "$info"
+	if [ -n "$link" ]; then
+		contains 'SYSTEMD_READY=1' "$info"
+		contains "S: $link" "$info"
+		is "../$(dm_of "$name")" "$(readlink "/dev/$link")" 'the link is of udev'
+	else
+		contains 'SYSTEMD_READY=0' "$info"
+		is '' "$(grep '^S: veneer/' <<<"$info")" "names of $name"
+	fi
 	contains 'UDISKS_IGNORE=1' "$info"
 	contains 'DM_UDEV_DISABLE_OTHER_RULES_FLAG=1' "$info"
 	is '' "$(grep -E 'ID_FS_|ID_PART|disk/by-' <<<"$info")" "what was probed of $name"
@@ -89,23 +99,45 @@ attached() {
 	name=$(name_of "$link")
 	no_cookies
 	is "/dev/$(dm_of "$name")" "$(readlink -f "$link")" 'where the link leads'
-	left_alone "$name"
+	left_alone "$name" veneer/debian-12
 	# Written to and closed: that makes no event for a scan.
 	dd if=/dev/zero of="$link" bs=1024 count=1 conv=notrunc status=none
 	tune2fs -L found "$link" >/dev/null
 	udevadm settle
-	left_alone "$name"
+	left_alone "$name" veneer/debian-12
 	# Somebody triggers everything, as at boot.
 	for action in change add; do
 		udevadm trigger --subsystem-match=block --action=$action
 		udevadm settle --timeout=60
-		left_alone "$name"
+		left_alone "$name" veneer/debian-12
 		left_alone "$(pool_device pool)"
 	done
 	check 'no link by label' test ! -e /dev/disk/by-label/found
 	"$VENEER" detach "$link"
 	no_cookies
 	check 'the links are gone' test ! -e "$link" -a ! -e "/dev/mapper/$name"
+	healthy
+}
+
+# A volume is named as long as it is used.
+named() {
+	local name
+	"$VENEER" volume create data --size 128M >/dev/null
+	"$VENEER" volume attach data >/dev/null
+	name=$(name_of /dev/veneer/data)
+	no_cookies
+	left_alone "$name" veneer/data
+	is data "$(udevadm info -q property --property=VENEER_LINK --value -n /dev/veneer/data)"
+	"$VENEER" volume detach data
+	no_cookies
+	check 'the links are gone' test ! -e /dev/veneer/data -a ! -e "/dev/mapper/$name"
+	is '' "$(ls /run/veneer/links)" 'names left'
+	"$VENEER" volume mount data "$mnt" >/dev/null
+	no_cookies
+	left_alone "$name" veneer/data
+	"$VENEER" volume unmount data
+	"$VENEER" volume rm data >/dev/null
+	no_cookies
 	healthy
 }
 
@@ -156,6 +188,7 @@ start_udev
 case_ 'a pool is made' create
 case_ 'an image is loaded' load
 case_ 'an attached volume is left alone' attached
+case_ 'a named volume is ready for systemd, with its link' named
 case_ 'a mounted volume is left alone' mounted
 case_ 'the pool is stopped and started' stop_and_start
 case_ 'a udevd that does not answer' deaf
