@@ -184,9 +184,11 @@ static int try_view(struct busy *busy, const char *name, struct error *err)
 
 	if (strncmp(name, DEVLINK_DIR "/", strlen(DEVLINK_DIR "/")) == 0)
 		name += strlen(DEVLINK_DIR "/");
-	if (db_prepare(busy->store->db,
-		       "SELECT thin_id, kind = 'mount', target FROM view WHERE target = ?1", &stmt,
-		       err) < 0)
+	if (db_prepare(
+		    busy->store->db,
+		    "SELECT thin_id, kind = 'mount', target FROM view WHERE target = ?1"
+		    " UNION ALL SELECT thin_id, 0, '' FROM volume WHERE name = ?1 OR target = ?1",
+		    &stmt, err) < 0)
 		return -1;
 	db_bind_text(stmt, 1, name);
 	got = db_step(stmt, err);
@@ -275,7 +277,7 @@ static int ask(struct busy *busy, const char *name, struct error *err)
 	if (err->kind == ERR_NOT_FOUND && *name != '/')
 		return err_set(
 			err, ERR_NOT_FOUND,
-			"'%s' is neither a container, an image, a view, a layer nor a device",
+			"'%s' is neither a container, an image, a view, a volume, a layer nor a device",
 			name);
 	return -1;
 }

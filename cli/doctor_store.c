@@ -244,7 +244,8 @@ static void look_at_views(struct patient *patient, const struct strlist *mounts)
 /* Mounts without a row, and rows without a mount. */
 static void look_at_mounts(struct patient *patient)
 {
-	static const char known[] = "SELECT 1 FROM view WHERE kind = 'mount' AND target = ?1";
+	static const char known[] = "SELECT 1 FROM view WHERE kind = 'mount' AND target = ?1"
+				    " UNION ALL SELECT 1 FROM volume WHERE target = ?1";
 	auto_strlist struct strlist mounts = { 0 };
 	size_t before = patient->doctor->nr;
 

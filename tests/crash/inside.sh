@@ -90,14 +90,15 @@ look() {
 # tidy STATE - nothing is there that only a running command may have
 tidy() {
 	local folder entry
-	for folder in sessions tmp chains mounts containers volumes; do
+	for folder in sessions tmp chains mounts containers volumes disks; do
 		names "$VENEER_ROOT/$folder"
 		[ -z "$out" ] || wrong "$where: left in $folder: $out"
 	done
 	for entry in "$VENEER_ROOT"/*; do
 		case ${entry##*/} in
 		blobs | catalogue.db | catalogue.db-wal | catalogue.db-shm | chains | lock | lost+found | mnt) ;;
-		containers | mounts | pool | pool.json | pool.damaged | sessions | tmp | volumes) ;;
+		containers | disks | mounts | pool | pool.json | pool.damaged | sessions | tmp) ;;
+		verity | volumes) ;;
 		*) wrong "$where: left in the root: $entry" ;;
 		esac
 	done

@@ -39,7 +39,7 @@ a_layer() {
 	fails 1 "$VENEER" explain 16777215
 	contains 'no thin id 16777215' "$stderr"
 	fails 1 "$VENEER" why-busy nothing-like-it
-	contains 'neither a container, an image, a view, a layer nor a device' "$stderr"
+	contains 'neither a container, an image, a view, a volume, a layer nor a device' "$stderr"
 }
 
 attached() {
@@ -131,6 +131,19 @@ strangers() {
 	check 'doctor is content' "$VENEER" doctor -q >&2
 }
 
+a_volume() {
+	local dir
+	"$VENEER" volume create box --size 128M >/dev/null
+	free box
+	dir=$("$VENEER" volume mount box)
+	is 'volume [/dev/veneer/box]' "$("$VENEER" explain --format '{{.Kind}} {{.Views}}' "$dir")"
+	is "mount: umount $dir" "$(held box)"
+	check 'doctor is content' "$VENEER" doctor -q >&2
+	"$VENEER" volume unmount box
+	"$VENEER" volume rm box >/dev/null
+	healthy
+}
+
 resting() {
 	local loop
 	"$VENEER" pool deactivate
@@ -154,5 +167,6 @@ case_ 'a layer is explained' a_layer
 case_ 'an attached view that a process holds' attached
 case_ 'a mounted view: processes, namespaces, loop devices' mounted
 case_ 'a container' a_container
+case_ 'a volume' a_volume
 case_ 'devices of others, and stray ones' strangers
 case_ 'a pool at rest, and a wrong configuration' resting
