@@ -58,6 +58,7 @@ extern const struct command cmd_pool_grow;
 extern const struct command cmd_pool_ls;
 extern const struct command cmd_pool_repair;
 extern const struct command cmd_pool_status;
+extern const struct command cmd_provision;
 extern const struct command cmd_ps;
 extern const struct command cmd_pull;
 extern const struct command cmd_push;

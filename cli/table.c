@@ -58,6 +58,7 @@ const struct command *const command_table[] = {
 	&cmd_pool_ls,
 	&cmd_pool_repair,
 	&cmd_pool_status,
+	&cmd_provision,
 	&cmd_ps,
 	&cmd_pull,
 	&cmd_push,

@@ -278,6 +278,11 @@ int volume_mount_options(int mount_fd, const char *options, struct error *err)
 	return mount_set_options(mount_fd, options, err);
 }
 
+int volume_check_options(const char *options, struct error *err)
+{
+	return mount_check_options(options, err);
+}
+
 int volume_attach_mount(int mount_fd, const char *dir, struct error *err)
 {
 	return mount_attach(mount_fd, dir, err);

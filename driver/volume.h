@@ -240,6 +240,7 @@ int volume_set_apart(struct volume *volume, struct error *err);
 int volume_resize(struct volume_pool *pool, uint32_t id, uint64_t size_bytes, struct error *err);
 /* "ro,nodev": see mount_set_options() in fs/mount.h. NULL, or options that are known: 0. */
 int volume_mount_options(int mount_fd, const char *options, struct error *err);
+int volume_check_options(const char *options, struct error *err);
 /* Puts a detached mount at dir, an existing folder. */
 int volume_attach_mount(int mount_fd, const char *dir, struct error *err);
 /* Unmounts dir if it is a mount of this thin id, verified or not; ERR_NOT_FOUND when it is not, ERR_IN_USE when busy. */

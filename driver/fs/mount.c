@@ -136,15 +136,31 @@ static int add_option(const char *name, struct mount_attr *attr, struct error *e
 	return 0;
 }
 
-int mount_set_options(int mount_fd, const char *options, struct error *err)
+static int read_options(const char *options, struct mount_attr *ret, struct error *err)
 {
 	auto_free char *copy = xstrdup(options ? options : "");
-	struct mount_attr attr = { 0 };
 	char *rest = copy, *name;
 
+	*ret = (struct mount_attr){ 0 };
 	while ((name = strsep(&rest, ",")))
-		if (*name && add_option(name, &attr, err) < 0)
+		if (*name && add_option(name, ret, err) < 0)
 			return -1;
+	return 0;
+}
+
+int mount_check_options(const char *options, struct error *err)
+{
+	struct mount_attr ignored;
+
+	return read_options(options, &ignored, err);
+}
+
+int mount_set_options(int mount_fd, const char *options, struct error *err)
+{
+	struct mount_attr attr;
+
+	if (read_options(options, &attr, err) < 0)
+		return -1;
 	if (!attr.attr_set && !attr.attr_clr)
 		return 0;
 	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)

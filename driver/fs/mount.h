@@ -31,6 +31,8 @@ int mount_open(const struct fs_kind *kind, const char *device, enum fs_use use, 
  * ERR_USAGE for others, by name.
  */
 int mount_set_options(int mount_fd, const char *options, struct error *err);
+/* The same for nothing but the error. */
+int mount_check_options(const char *options, struct error *err);
 
 /* Puts a detached mount at dir. */
 int mount_attach(int mount_fd, const char *dir, struct error *err);
