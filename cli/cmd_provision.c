@@ -15,7 +15,7 @@
 #include "store.h"
 
 struct provision_opts {
-	bool dry_run, update, rollback, no_mount;
+	bool dry_run, update, rollback, release, no_mount;
 };
 
 /* One run: what says something needs the file that it is about. */
@@ -46,6 +46,7 @@ static int apply(struct run *run, const struct provision_opts *opts, struct erro
 		.dry_run = opts->dry_run,
 		.update = opts->update,
 		.rollback = opts->rollback,
+		.release = opts->release,
 		.no_mount = opts->no_mount,
 		.fetch = fetch,
 		.say = say,
@@ -114,9 +115,11 @@ static int check_provision(const struct cli *cli, const void *values, struct err
 	const struct provision_opts *opts = values;
 
 	(void)cli;
-	if (opts->update && opts->rollback)
-		return err_set(err, ERR_USAGE,
-			       "conflicting options: cannot specify both --update and --rollback");
+	if (opts->update + opts->rollback + opts->release > 1)
+		return err_set(
+			err, ERR_USAGE,
+			"conflicting options: only one of --update, --rollback and --release "
+			"is possible");
 	return 0;
 }
 
@@ -124,6 +127,8 @@ static const struct opt provision_options[] = {
 	OPT_FLAG("dry-run", 0, provision_opts, dry_run, "Only say what would be done"),
 	OPT_FLAG("no-mount", 0, provision_opts, no_mount,
 		 "Attach what is to be mounted, for somebody else to mount"),
+	OPT_FLAG("release", 0, provision_opts, release,
+		 "Unmount and detach the volumes, and nothing else"),
 	OPT_FLAG("rollback", 0, provision_opts, rollback,
 		 "Give the volumes back what they were before the last --update"),
 	OPT_FLAG("update", 0, provision_opts, update,

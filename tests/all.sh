@@ -111,6 +111,10 @@ if stage images make --no-print-directory -j"$jobs" images vm-programs &&
 	stage package tests/package.sh build/images
 	units_end
 	in_kernels
+	if [ -n "${VM_LONG:-}" ]; then
+		stage boot tests/boot/run.sh build/boot build/images
+		count_cases boot
+	fi
 else
 	units_end
 fi

@@ -515,17 +515,21 @@ static void report_lines(struct check *check, bool mended, char *text)
 	}
 }
 
-/* Returns 1 when it holds what somebody wrote: a volume, or a writable view of an image. */
-static int is_somebodys(struct check *check, uint32_t id, struct error *err)
+/* What holds something that somebody wrote: "a volume", "a writable view"; *ret NULL for others. */
+static int whose(struct check *check, uint32_t id, const char **ret, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
 
-	if (db_prepare(check->store->db,
-		       "SELECT 1 FROM thin WHERE id = ?1 AND kind IN ('view', 'volume')", &stmt,
-		       err) < 0)
+	if (db_prepare(
+		    check->store->db,
+		    "SELECT kind = 'volume' FROM thin WHERE id = ?1 AND kind IN ('view', 'volume')",
+		    &stmt, err) < 0)
 		return -1;
 	db_bind_int(stmt, 1, id);
-	return db_step(stmt, err);
+	got = db_step(stmt, err);
+	*ret = got <= 0 ? NULL : db_int(stmt, 0) ? "a volume" : "a writable view";
+	return got < 0 ? -1 : 0;
 }
 
 /*
@@ -540,14 +544,14 @@ static int drop_losses(struct check *check, const struct pool_loss *losses, size
 
 	for (size_t i = 0; i < nr; i++) {
 		const struct pool_loss *loss = &losses[i];
-		int kept = is_somebodys(check, loss->id, err);
+		const char *kept;
 
-		if (kept < 0)
+		if (whose(check, loss->id, &kept, err) < 0)
 			return -1;
-		found(check, !kept, "thin id %u has lost %" PRIu64 " of %" PRIu64 " blocks%s",
+		found(check, !kept, "thin id %u has lost %" PRIu64 " of %" PRIu64 " blocks%s%s%s",
 		      loss->id, loss->lost_blocks, loss->had_blocks,
-		      kept ? ", which read as zeros: somebody writes there, save what you need"
-			   : ": removed");
+		      kept ? ", which read as zeros: it is " : ": removed", kept ?: "",
+		      kept ? ", save what you need" : "");
 		if (!kept)
 			ids[nr_ids++] = loss->id;
 	}

@@ -289,6 +289,26 @@ static int put_to_use(struct work *work, struct error *err)
 	return volume->mount ? mount_it(work, there ? &row : NULL, use, err) : 0;
 }
 
+/* What was put to use is not any more. */
+static int let_go(struct work *work, struct error *err)
+{
+	auto_volume_row struct volume_row row = { 0 };
+	enum volume_use use;
+
+	if (volumes_find(work->store, work->plan->volume.name, &row, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (volumes_use(work->store, &row, &use, err) < 0)
+		return -1;
+	if (use == VOLUME_UNUSED)
+		return 0;
+	if (!work->args->dry_run && release(work, &row, err) < 0)
+		return -1;
+	work->changed = true;
+	say(work, "volume %s: %s%s", row.name, would(work),
+	    use == VOLUME_MOUNTED ? "unmounted" : "detached");
+	return 0;
+}
+
 static int provide_volume(struct work *work, struct error *err)
 {
 	auto_volume_row struct volume_row row = { 0 };
@@ -307,6 +327,8 @@ int provision_apply(struct store *store, const struct plan *plan, const struct p
 {
 	auto_provision struct work work = { .store = store, .plan = plan, .args = args };
 
+	if (args->release)
+		return plan->volume.name && let_go(&work, err) < 0 ? -1 : work.changed;
 	if (provide_image(&work, err) < 0)
 		return -1;
 	if (plan->volume.name && provide_volume(&work, err) < 0)

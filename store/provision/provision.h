@@ -17,6 +17,7 @@ struct provision_args {
 	bool dry_run;  /* only say what would be done */
 	bool update;   /* a volume from another image than now; the old one is kept beside it */
 	bool rollback; /* the old one takes its place again, and the other way round */
+	bool release;  /* unmount and detach what plans name, as before a shut-down */
 	bool no_mount; /* attach what is to be mounted: somebody else mounts it */
 	/* Pulls an image. No lock is held. */
 	int (*fetch)(void *ctx, const char *name, struct error *err);

@@ -29,7 +29,8 @@ web.json: volume web: mounted at $srv" "$(v provision "$web")"
 	is 'web.json: nothing to do' "$(v provision "$web")"
 	is 'web.json: nothing to do' "$(v provision --dry-run "$web")"
 	# As after a boot.
-	v volume unmount web
+	is 'web.json: volume web: unmounted' "$(v provision --release "$web")"
+	is 'web.json: nothing to do' "$(v provision --release "$web")"
 	v pool deactivate
 	is "web.json: volume web: mounted at $srv" "$(v provision "$web")"
 	plan debian:12 12G

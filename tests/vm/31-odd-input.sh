@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # limit: 600
+# long
 # Archives that are odd but legal, or large: the mounted tree is what they say, in little memory.
 # shellcheck disable=SC2154 # lib-odd.sh sets mnt and odd
 # shellcheck source=tests/vm/lib-odd.sh

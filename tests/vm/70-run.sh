@@ -21,7 +21,7 @@ case_run() {
 nothing_runs() {
 	is '' "$(v ps -aq)" 'containers left' || return 1
 	is '' "$(ls "$VENEER_ROOT/containers")" 'folders left' || return 1
-	is '' "$(ls /run/veneer/*/crun 2>/dev/null)" 'state of the runtime left' || return 1
+	is '' "$(find /run/veneer/*/crun -mindepth 1 2>/dev/null)" 'state of the runtime left' || return 1
 	is '' "$(ls -d /sys/fs/cgroup/veneer/*/ 2>/dev/null)" 'control groups left' || return 1
 	is '' "$(pgrep -x conmon || true)" 'monitors left' || return 1
 	healthy
