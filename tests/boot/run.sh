@@ -80,7 +80,7 @@ units() {
 }
 
 machine() {
-	exec linux.uml mem=1500M "ubda=$disk" root=/dev/ubda rw rootfstype=ext4 con=null con0=null,fd:1 quiet \
+	exec linux.uml mem=1500M "ubda=$disk" root=/dev/ubda rw rootfstype=ext4 con=null con0=null,fd:1 quiet systemd.show_status=1 \
 		"uml_dir=$folder/uml" </dev/null 2>&1
 }
 
@@ -101,7 +101,7 @@ right() {
 	is '' "$(said failed)" 'failed units' && is "$1" "$(said changed)" 'what provision says' &&
 		is "$2" "$(said boots)" 'boots with this volume' && is clean "$(said check)" check &&
 		is clean "$(said verify)" verify && is active "$(said device)" 'unit of the device' &&
-		is 'DEVLINKS=/dev/veneer/web SYSTEMD_READY=1' "$(said ready | sed 's#/dev/mapper/[^ ]* *##')" 'what udev says'
+		is 'DEVLINKS=/dev/veneer/web SYSTEMD_READY=1' "$(said ready | sed 's# */dev/mapper/[^ ]*##; s#= #=#')" 'what udev says'
 }
 
 made="web.json: image debian:12: loaded from /srv/images/oci.tar;web.json: volume web: made from debian:12;"
