@@ -50,7 +50,8 @@ char *holders_mount_point(const char *line, dev_t device)
 		return NULL;
 	for (int i = 0; i < 4 && line; i++) {
 		line = strchr(line, ' ');
-		line += line != NULL;
+		if (line)
+			line++;
 	}
 	if (!line)
 		return NULL;
