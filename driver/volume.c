@@ -216,6 +216,11 @@ const char *volume_device(const struct volume *volume)
 	return volume->node;
 }
 
+const char *volume_name(const struct volume *volume)
+{
+	return volume->name;
+}
+
 uint32_t volume_id(const struct volume *volume)
 {
 	return volume->id;

@@ -206,6 +206,8 @@ static inline void volume_free_(struct volume **volume)
 
 /* "/dev/dm-7": exists as soon as the volume is active. Borrowed. */
 const char *volume_device(const struct volume *volume);
+/* Its device-mapper name. Borrowed. */
+const char *volume_name(const struct volume *volume);
 uint32_t volume_id(const struct volume *volume);
 
 enum volume_mount_use {

@@ -12,8 +12,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "volume.h"
 
-#define DM_NAME_MAX	 128
 #define UDEV_CONTROL	 "/run/udev/control" /* as long as udevd runs */
 #define ANNOUNCEMENT_MAX 256
 
@@ -36,20 +36,6 @@ static char *link_path(const char *name)
 	return xasprintf(DEVLINK_DIR "/%s", name);
 }
 
-/* RUN_DIR/DM-NAME of a device; new, or NULL. */
-static char *run_path(const char *device)
-{
-	auto_free char *file = xasprintf("/sys/class/block/%s/dm/name", path_base(device));
-	auto_buf struct buf name = { 0 };
-	struct error err;
-
-	if (io_read_file(AT_FDCWD, file, DM_NAME_MAX, &name, &err) < 0)
-		return NULL;
-	buf_puts(&name, "");
-	name.data[strcspn(name.data, "\n")] = '\0';
-	return xasprintf(DEVLINK_RUN_DIR "/%s", name.data);
-}
-
 /* udevd runs its rules again. */
 static void tell_udev(const char *device)
 {
@@ -69,24 +55,23 @@ static char *announcement(const char *name)
 	return xasprintf("VENEER_LINK=%s\n", name);
 }
 
-static int announce(const char *name, const char *device, struct error *err)
+static int announce(const char *name, const char *dm_name, struct error *err)
 {
-	auto_free char *path = run_path(device);
+	auto_free char *path = xasprintf(DEVLINK_RUN_DIR "/%s", dm_name);
 	auto_free char *text = announcement(name);
 
-	if (!path)
-		return 0;
 	if (io_make_dirs(DEVLINK_RUN_DIR, 0755, err) < 0 ||
 	    io_replace_file(AT_FDCWD, path, text, strlen(text), 0644, err) < 0)
 		return -1;
 	return 0;
 }
 
-int devlink_make(const char *name, const char *device, struct error *err)
+int devlink_make(const char *name, const struct volume *volume, struct error *err)
 {
 	auto_free char *link = link_path(name);
+	const char *device = volume_device(volume);
 
-	if (announce(name, device, err) < 0)
+	if (announce(name, volume_name(volume), err) < 0)
 		return -1;
 	if (mkdir(DEVLINK_DIR, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "create folder '" DEVLINK_DIR "'");

@@ -10,6 +10,8 @@
 
 #include "base/err.h"
 
+struct volume;
+
 #define DEVLINK_DIR	 "/dev/veneer"
 #define DEVLINK_RUN_DIR	 "/run/veneer/links"
 #define DEVLINK_NAME_MAX 100 /* characters; room for a suffix below NAME_MAX */
@@ -18,12 +20,11 @@
 int devlink_check_name(const char *name, struct error *err);
 
 /**
- * devlink_make - name an active device
- * @device: "/dev/dm-7"
+ * devlink_make - name the device of an active volume
  *
  * A stale link of that name is replaced.
  */
-int devlink_make(const char *name, const char *device, struct error *err);
+int devlink_make(const char *name, const struct volume *volume, struct error *err);
 /* A link that is gone is fine, and so is a device that is. */
 int devlink_remove(const char *name, struct error *err);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/log.h"
 
 #define LOCK_WAIT_MS	  60000
 #define LOCK_PAUSE_MS	  10
@@ -58,6 +60,14 @@ int root_open(const char *path, struct root *ret, struct error *err)
 	ret->fd = take_fd(fd);
 	ret->lock_fd = take_fd(lock_fd);
 	return 0;
+}
+
+void root_remove_mount_point(const struct root *root, const char *dir)
+{
+	auto_free char *prefix = xasprintf("%s/mounts/", root->path);
+
+	if (strncmp(dir, prefix, strlen(prefix)) == 0 && rmdir(dir) < 0)
+		log_debug("folder '%s' stays: %s", dir, strerror(errno));
 }
 
 void root_done(struct root *root)

@@ -36,6 +36,9 @@ struct root {
 int root_open(const char *path, struct root *ret, struct error *err);
 void root_done(struct root *root);
 
+/* One below mounts/ was made by us and goes with the mount; others stay. */
+void root_remove_mount_point(const struct root *root, const char *dir);
+
 /*
  * The store's lock. Held for device-mapper calls and catalogue commits, never
  * across bulk I/O or the network. Not recursive. Waits up to a minute, then

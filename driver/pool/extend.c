@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/proc.h"
 #include "base/size.h"
 #include "pool/config.h"
 #include "pool/devices.h"
+#include "pool/devname.h"
 #include "pool/pool.h"
 #include "pool/sizing.h"
 
 #define LVEXTEND_DEADLINE_MS (60 * 1000)
-#define SYSFS_MAX	     4096
 /* The disk of a pool on files has its catalogue and its blobs to keep as well. */
 #define DISK_KEPT_BYTES (64 * MIB)
 
@@ -36,36 +33,23 @@ uint64_t pool_growth_next(const struct pool_growth *growth, uint64_t data_bytes)
 	return next > data_bytes ? next : data_bytes;
 }
 
-/* A file of /sys/dev/block/MAJOR:MINOR/dm; empty when it is no device-mapper device. */
-static void read_dm(dev_t device, const char *what, struct buf *ret)
-{
-	auto_free char *path =
-		xasprintf("/sys/dev/block/%u:%u/dm/%s", major(device), minor(device), what);
-	struct error none;
-
-	if (io_read_file(AT_FDCWD, path, SYSFS_MAX, ret, &none) < 0)
-		buf_reset(ret);
-	buf_puts(ret, "");
-	if (ret->len && ret->data[ret->len - 1] == '\n')
-		ret->data[--ret->len] = '\0';
-}
-
 static bool is_logical_volume(const struct backing *backing)
 {
-	auto_buf struct buf uuid = { 0 };
+	struct devname_texts texts;
 
-	read_dm(backing->device, "uuid", &uuid);
-	return uuid.len && strncmp(uuid.data, "LVM-", 4) == 0;
+	return devname_read(backing->device, &texts) && strncmp(texts.uuid, "LVM-", 4) == 0;
 }
 
 static int extend_lv(const struct backing *backing, uint64_t bytes, struct error *err)
 {
 	auto_free char *size = xasprintf("+%" PRIu64 "m", size_round_up(bytes, MIB) / MIB);
-	auto_buf struct buf name = { 0 };
 	auto_free char *path = NULL;
+	struct devname_texts texts;
 
-	read_dm(backing->device, "name", &name);
-	path = xasprintf("/dev/mapper/%s", name.data);
+	if (!devname_read(backing->device, &texts))
+		return err_set(err, ERR_NOT_FOUND, "the logical volume '%s' is gone",
+			       backing->path);
+	path = xasprintf("/dev/mapper/%s", texts.name);
 	{
 		const char *const argv[] = { "lvextend", "--quiet", "--size", size, path, NULL };
 

@@ -371,15 +371,6 @@ static struct view *pick(struct store *store, struct view_list *list, bool attac
 	return found;
 }
 
-/* A mount point below mounts/ was made by us and goes with the mount. */
-static void remove_own_dir(struct store *store, const char *dir)
-{
-	auto_free char *prefix = xasprintf("%s/mounts/", store->root.path);
-
-	if (strncmp(dir, prefix, strlen(prefix)) == 0 && rmdir(dir) < 0)
-		log_debug("folder '%s' stays: %s", dir, strerror(errno));
-}
-
 /* What is in use stays the view that it was. */
 static int end(struct store *store, const struct view *view, struct error *err)
 {
@@ -430,7 +421,7 @@ int view_unmount(struct store *store, const char *target, struct error *err)
 		return err_add(err, "unmount");
 	if (end(store, view, err) < 0)
 		return err_add(err, "unmount %s", target);
-	remove_own_dir(store, view->target);
+	root_remove_mount_point(&store->root, view->target);
 	return 0;
 }
 
@@ -483,7 +474,7 @@ static int attach_at(struct store *store, const struct view *view, struct viewtr
 	auto_shown struct shown shown = { 0 };
 
 	if (show(store, view, tree, &shown, err) < 0 ||
-	    devlink_make(view->target, volume_device(top_of(&shown)), err) < 0)
+	    devlink_make(view->target, top_of(&shown), err) < 0)
 		return -1;
 	crash_point("view-linked");
 	if (settle(store, view, true, err) < 0)

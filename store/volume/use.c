@@ -80,14 +80,6 @@ static int choose_dir(struct store *store, const char *name, const char *wanted,
 	return S_ISDIR(st.st_mode) ? 0 : err_sys(err, ENOTDIR, "mount point '%s'", *ret);
 }
 
-static void remove_own_dir(struct store *store, const char *dir)
-{
-	auto_free char *prefix = xasprintf("%s/mounts/", store->root.path);
-
-	if (strncmp(dir, prefix, strlen(prefix)) == 0 && rmdir(dir) < 0)
-		log_debug("folder '%s' stays: %s", dir, strerror(errno));
-}
-
 static int mount_it(struct store *store, struct volume_row *row, const char *options,
 		    struct error *err)
 {
@@ -102,7 +94,7 @@ static int mount_it(struct store *store, struct volume_row *row, const char *opt
 	    volume_attach_mount(mount_fd, row->target, err) < 0)
 		return -1;
 	crash_point("volume-mounted");
-	if (devlink_make(row->name, volume_device(volume), err) < 0 ||
+	if (devlink_make(row->name, volume, err) < 0 ||
 	    rows_volume_use(store->db, row, true, err) < 0) {
 		struct error ignored;
 
@@ -151,7 +143,7 @@ static int mount_volume(struct store *store, struct volume_row *row, const char 
 		return -1;
 	if (mount_it(store, row, options, err) == 0)
 		return 0;
-	remove_own_dir(store, row->target);
+	root_remove_mount_point(&store->root, row->target);
 	return undo(store, row);
 }
 
@@ -210,7 +202,7 @@ static int unmount_volume(struct store *store, struct volume_row *row, struct er
 			       "it is attached, not mounted: 'veneer volume detach %s'", row->name);
 	if (stop(store, row, err) < 0)
 		return -1;
-	remove_own_dir(store, dir);
+	root_remove_mount_point(&store->root, dir);
 	return 0;
 }
 
@@ -233,8 +225,7 @@ static int attach_it(struct store *store, struct volume_row *row, struct error *
 	auto_volume struct volume *volume = NULL;
 
 	if (rows_volume_use(store->db, row, false, err) < 0 ||
-	    activate(store, row, &volume, err) < 0 ||
-	    devlink_make(row->name, volume_device(volume), err) < 0)
+	    activate(store, row, &volume, err) < 0 || devlink_make(row->name, volume, err) < 0)
 		return -1;
 	crash_point("volume-linked");
 	if (rows_volume_use(store->db, row, true, err) < 0)
