@@ -54,7 +54,7 @@ static bool same_stat(const struct stat *a, const struct stat *b)
 	return a->st_size == b->st_size && same_time(&a->st_mtim, &b->st_mtim);
 }
 
-/* Nothing about an inode changes without its ctime. */
+/* Nothing about an inode changes without its ctime, from one tick of the clock to the next. */
 static bool is_untouched(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&

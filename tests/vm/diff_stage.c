@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -189,8 +190,23 @@ void stage_end(struct stage *stage)
 		log_warn("%s", err.text);
 }
 
+/*
+ * Both ways trust the times of inodes, which the kernel takes once a tick. Elsewhere the start of a
+ * process is between two states; here the next change follows at once.
+ */
+static void wait_for_tick(void)
+{
+	struct timespec before, now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &before);
+	do
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+}
+
 int stage_keep(struct stage *stage, unsigned id, struct error *err)
 {
+	wait_for_tick();
 	if (!stage->pool)
 		return keep_file(stage, id, err);
 	if (volume_freeze(stage->work, stage->root_fd, false, err) < 0 ||
