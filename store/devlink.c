@@ -55,14 +55,50 @@ static char *announcement(const char *name)
 	return xasprintf("VENEER_LINK=%s\n", name);
 }
 
-static int announce(const char *name, const char *dm_name, struct error *err)
+/* Of this incarnation of the device: udevd may still have events of others of its name to read. */
+static char *announcement_path(const struct volume *volume)
 {
-	auto_free char *path = xasprintf(DEVLINK_RUN_DIR "/%s", dm_name);
+	const char *device = path_base(volume_device(volume));
+	auto_free char *path = xasprintf("/sys/class/block/%s/diskseq", device);
+	auto_buf struct buf text = { 0 };
+	auto_free char *seq = NULL;
+	struct error no_such; /* before Linux 5.15 */
+
+	if (io_read_file(AT_FDCWD, path, ANNOUNCEMENT_MAX, &text, &no_such) < 0)
+		buf_reset(&text);
+	seq = buf_take(&text);
+	return xasprintf(DEVLINK_RUN_DIR "/%s:%.*s", volume_name(volume),
+			 (int)strspn(seq, "0123456789"), seq);
+}
+
+/* Files that give a device this name, but for one; the device may be gone. */
+static void withdraw(const char *name, const char *but)
+{
+	auto_free char *text = announcement(name);
+	auto_strlist struct strlist files = { 0 };
+
+	io_list_folder(AT_FDCWD, DEVLINK_RUN_DIR, &files);
+	for (size_t i = 0; i < files.nr; i++) {
+		auto_free char *path = xasprintf(DEVLINK_RUN_DIR "/%s", files.items[i]);
+		auto_buf struct buf found = { 0 };
+		struct error err;
+
+		if ((!but || strcmp(path, but) != 0) &&
+		    io_read_file(AT_FDCWD, path, ANNOUNCEMENT_MAX, &found, &err) == 0 &&
+		    found.len == strlen(text) && memcmp(found.data, text, found.len) == 0)
+			unlink(path);
+	}
+}
+
+static int announce(const char *name, const struct volume *volume, struct error *err)
+{
+	auto_free char *path = announcement_path(volume);
 	auto_free char *text = announcement(name);
 
 	if (io_make_dirs(DEVLINK_RUN_DIR, 0755, err) < 0 ||
 	    io_replace_file(AT_FDCWD, path, text, strlen(text), 0644, err) < 0)
 		return -1;
+	withdraw(name, path);
 	return 0;
 }
 
@@ -71,7 +107,7 @@ int devlink_make(const char *name, const struct volume *volume, struct error *er
 	auto_free char *link = link_path(name);
 	const char *device = volume_device(volume);
 
-	if (announce(name, volume_name(volume), err) < 0)
+	if (announce(name, volume, err) < 0)
 		return -1;
 	if (mkdir(DEVLINK_DIR, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "create folder '" DEVLINK_DIR "'");
@@ -83,29 +119,11 @@ int devlink_make(const char *name, const struct volume *volume, struct error *er
 	return 0;
 }
 
-/* Files that give a device this name; the device may be gone. */
-static void withdraw(const char *name)
-{
-	auto_free char *text = announcement(name);
-	auto_strlist struct strlist files = { 0 };
-
-	io_list_folder(AT_FDCWD, DEVLINK_RUN_DIR, &files);
-	for (size_t i = 0; i < files.nr; i++) {
-		auto_free char *path = xasprintf(DEVLINK_RUN_DIR "/%s", files.items[i]);
-		auto_buf struct buf found = { 0 };
-		struct error err;
-
-		if (io_read_file(AT_FDCWD, path, ANNOUNCEMENT_MAX, &found, &err) == 0 &&
-		    found.len == strlen(text) && memcmp(found.data, text, found.len) == 0)
-			unlink(path);
-	}
-}
-
 int devlink_remove(const char *name, struct error *err)
 {
 	auto_free char *link = link_path(name);
 
-	withdraw(name);
+	withdraw(name, NULL);
 	if (unlink(link) < 0 && errno != ENOENT)
 		return err_sys(err, errno, "remove link '%s'", link);
 	return 0;

@@ -2,8 +2,8 @@
 /*
  * devlink - the names of devices that somebody uses: links below /dev/veneer
  *
- * Where udevd runs, the links are its own: it is told a device's name by a file, RUN_DIR/DM-NAME, and
- * by an event, and with that the device counts as ready for systemd (udev/11-dm-veneer.rules).
+ * Where udevd runs, the links are its own: it is told a device's name by a file, RUN_DIR/DM-NAME:DISKSEQ,
+ * and by an event, and with that the device counts as ready for systemd (udev/11-dm-veneer.rules).
  */
 #ifndef DEVLINK_H
 #define DEVLINK_H
