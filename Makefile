@@ -264,6 +264,11 @@ demo: deps ## install, build, and do the main job on a real image
 	$(Q)$(MAKE) --no-print-directory all images
 	$(Q)tests/demo/run.sh $(OUT)/$(NAME) $(IMAGES)
 
+.PHONY: demo-server
+demo-server: deps ## and a server that boots twice in User-Mode Linux, with its storage from a plan
+	$(Q)$(MAKE) --no-print-directory all images deb
+	$(Q)tests/demo/server.sh build/boot $(IMAGES)
+
 .PHONY: images
 images: ## real image archives made by debootstrap, umoci and skopeo
 	$(Q)tests/images/make.sh $(IMAGES)
@@ -278,7 +283,8 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	$(OUT)/$(NAME) help --man $(DESTDIR)$(MANDIR)
 	$(OUT)/$(NAME) completion bash >$(DESTDIR)$(COMPDIR)/$(NAME)
 	$(if $(UNITS),install -D -m 0644 -t $(DESTDIR)$(UNITDIR) $(UNITS))
-	$(if $(wildcard systemd/veneer-generator),install -D -m 0755 -t $(DESTDIR)$(GENDIR) systemd/veneer-generator)
+	install -d $(DESTDIR)$(GENDIR)
+	ln -sfr $(DESTDIR)$(BINDIR)/$(NAME) $(DESTDIR)$(GENDIR)/$(NAME)-generator
 
 deb: all ## build a Debian package below build/deb
 	$(Q)VERSION=$(VERSION) systemd/debian/build.sh build/deb

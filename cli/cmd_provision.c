@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/buf.h"
-#include "base/cleanup.h"
-#include "base/path.h"
 #include "cli.h"
 #include "cmd.h"
 #include "fetch.h"
+#include "provision/plans.h"
 #include "provision/provision.h"
 #include "store.h"
 
@@ -18,11 +14,11 @@ struct provision_opts {
 	bool dry_run, update, rollback, release, no_mount;
 };
 
-/* One run: what says something needs the file that it is about. */
+/* One run: what says something needs the plan that it is about. */
 struct run {
 	struct cli *cli;
 	struct store *store;
-	const char *file;
+	const struct named_plan *plan;
 };
 
 static int fetch(void *ctx, const char *name, struct error *err)
@@ -36,7 +32,7 @@ static void say(void *ctx, const char *text)
 {
 	const struct run *run = ctx;
 
-	printf("%s: %s\n", path_base(run->file), text);
+	printf("%s%s: %s\n", run->plan->name, run->plan->of_file ? PLANS_SUFFIX : "", text);
 	cli_flush();
 }
 
@@ -52,57 +48,63 @@ static int apply(struct run *run, const struct provision_opts *opts, struct erro
 		.say = say,
 		.ctx = run,
 	};
-	auto_plan struct plan plan = { 0 };
 	int changed;
 
-	if (plan_read(run->file, &plan, err) < 0)
-		return err_add(err, "provision '%s'", run->file);
-	changed = provision_apply(run->store, &plan, &args, err);
+	if (run->plan->broken) {
+		*err = run->plan->err;
+		return -1;
+	}
+	changed = provision_apply(run->store, &run->plan->plan, &args, err);
 	if (changed < 0)
-		return err_add(err, "provision '%s'", run->file);
+		return err_add(err, "provision '%s'", run->plan->source);
 	if (!changed)
 		say(run, "nothing to do");
 	return 0;
 }
 
-static int is_plan(const struct dirent *entry)
+/* A path, or the name of a plan of this server. */
+static int add_word(struct plans *plans, struct plans *all, const char *word, struct error *err)
 {
-	size_t len = strlen(entry->d_name), end = strlen(PLAN_SUFFIX);
+	struct named_plan *found;
 
-	return *entry->d_name != '.' && len > end &&
-	       strcmp(entry->d_name + len - end, PLAN_SUFFIX) == 0;
-}
-
-/* By name; a folder that is not there has none. */
-static int list_plans(struct strlist *ret, struct error *err)
-{
-	struct dirent **names = NULL;
-	int nr = scandir(PLAN_FOLDER, &names, is_plan, alphasort);
-
-	if (nr < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "folder '" PLAN_FOLDER "'");
-	for (int i = 0; i < nr; i++) {
-		strlist_take(ret, xasprintf(PLAN_FOLDER "/%s", names[i]->d_name));
-		free(names[i]);
+	if (strchr(word, '/') || access(word, F_OK) == 0) {
+		plans_add_file(plans, word);
+		return 0;
 	}
-	free(names);
+	if (!all->nr && plans_add_all(all, err) < 0)
+		return -1;
+	found = plans_find(all, word);
+	if (!found)
+		return err_set(err, ERR_NOT_FOUND,
+			       "no such plan: %s: there is no file '" PLANS_FOLDER
+			       "/%s" PLANS_SUFFIX "', and the kernel's command line has none",
+			       word, word);
+	plans_move(plans, found);
 	return 0;
 }
 
-/* A broken file stops only itself. */
+static int list_plans(struct cli *cli, struct plans *plans, struct error *err)
+{
+	auto_plans struct plans all = { 0 };
+
+	if (cli->nr_words == 0)
+		return plans_add_all(plans, err);
+	for (size_t i = 0; i < cli->nr_words; i++)
+		if (add_word(plans, &all, cli->words[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* A broken plan stops only itself. */
 static int run_provision(struct cli *cli, const void *values, struct error *err)
 {
-	auto_strlist struct strlist files = { 0 };
+	auto_plans struct plans plans = { 0 };
 	auto_store struct store *store = NULL;
 
-	if (cli->nr_words == 0 && list_plans(&files, err) < 0)
+	if (list_plans(cli, &plans, err) < 0 || (plans.nr && cli_open_store(cli, &store, err) < 0))
 		return -1;
-	for (size_t i = 0; i < cli->nr_words; i++)
-		strlist_add(&files, cli->words[i]);
-	if (files.nr && cli_open_store(cli, &store, err) < 0)
-		return -1;
-	for (size_t i = 0; i < files.nr; i++) {
-		struct run run = { cli, store, files.items[i] };
+	for (size_t i = 0; i < plans.nr; i++) {
+		struct run run = { cli, store, &plans.items[i] };
 
 		if (apply(&run, values, err) < 0 && cli_fail(cli, err) < 0)
 			return -1;
@@ -139,10 +141,12 @@ static const struct opt provision_options[] = {
 
 const struct command cmd_provision = {
 	.name = "provision",
-	.synopsis = "[OPTIONS] [FILE...]",
-	.summary = "Bring images and volumes to what files want, and say what was changed",
+	.synopsis = "[OPTIONS] [FILE|NAME...]",
+	.summary = "Bring images and volumes to what plans want, and say what was changed",
 	.details =
-		"Without a file those in " PLAN_FOLDER " count, by name. What is there already is\n"
+		"A plan is a file, or has a name: NAME" PLANS_SUFFIX " in " PLANS_FOLDER ",\n"
+		"or kernel:1 for the first word veneer.pull=IMAGE or veneer.volume=NAME,... on the\n"
+		"kernel's command line. Without one all of these count. What is there already is\n"
 		"left; a volume is only ever made anew with --update.",
 	.max_words = -1,
 	.options = provision_options,

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "cli.h"
 #include "fetch.h"
+#include "generator.h"
 #include "help.h"
 #include "inside.h"
 #include "plugin.h"
@@ -377,5 +378,7 @@ int main(int argc, char **argv)
 		return status;
 	fill_standard_streams();
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error like others: clean up */
+	if (generator_is_called(argv[0]))
+		return generator_run(argc, argv);
 	return finish_output(plugin_is_called(argv[0]) ? run_plugin(argv) : run_words(argv));
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/path.h"
 #include "opts.h"
 #include "table.h"
 #include "version.h"
@@ -39,9 +40,7 @@ static const struct opt docker_options[] = {
 
 bool plugin_is_called(const char *argv0)
 {
-	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
-
-	return argv0 && strcmp(slash ? slash + 1 : argv0, PLUGIN_NAME) == 0;
+	return argv0 && strcmp(path_base(argv0), PLUGIN_NAME) == 0;
 }
 
 char *plugin_metadata(const char *const *argv)

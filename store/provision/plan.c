@@ -44,11 +44,28 @@ static const struct jsonfield inner_fields[] = {
 	{ 0 },
 };
 
+/* What a line of a unit of systemd could not hold. */
+static int check_text(const char *key, const char *text, struct error *err)
+{
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || strchr("\\\x7f", *at))
+			return err_set(err, ERR_USAGE,
+				       "key \"%s\" has a control character or \"\\\"", key);
+	if (*text && text[strlen(text) - 1] == ' ')
+		return err_set(err, ERR_USAGE, "key \"%s\" ends in a blank", key);
+	return 0;
+}
+
 static int check_path(const char *key, const char *path, struct error *err)
 {
-	if (!path || (*path == '/' && strlen(path) < PATH_MAX))
+	if (!path)
 		return 0;
-	return err_set(err, ERR_USAGE, "key \"%s\" must be an absolute path", key);
+	if (*path != '/' || strlen(path) >= PATH_MAX)
+		return err_set(err, ERR_USAGE, "key \"%s\" must be an absolute path", key);
+	for (const char *at = path; at; at = strchr(at + 1, '/'))
+		if (strncmp(at, "/..", 3) == 0 && (at[3] == '/' || at[3] == '\0'))
+			return err_set(err, ERR_USAGE, "key \"%s\" must not have \"..\"", key);
+	return check_text(key, path, err);
 }
 
 static int check_volume(const struct plan_volume *volume, struct error *err)
@@ -57,8 +74,11 @@ static int check_volume(const struct plan_volume *volume, struct error *err)
 		return err_add(err, "key \"name\"");
 	if (check_path("mount", volume->mount, err) < 0)
 		return -1;
-	if (volume_check_options(volume->options, err) < 0)
-		return err_add(err, "key \"options\"");
+	if (volume->mount && volume->mount[strspn(volume->mount, "/")] == '\0')
+		return err_set(err, ERR_USAGE, "key \"mount\" is the root of this system");
+	if (check_text("options", volume->options ?: "", err) < 0 ||
+	    volume_check_options(volume->options, err) < 0)
+		return err_add(err, "mount options");
 	if (volume->mount && volume->attach)
 		return err_set(err, ERR_USAGE, "a volume has \"mount\" or \"attach\", not both");
 	if (!volume->mount && (volume->options || volume->read_only))
@@ -86,6 +106,14 @@ static int read_volume(const json_t *json, struct plan_volume *ret, struct error
 	return check_volume(ret, err);
 }
 
+static int check_image(const struct plan *plan, struct error *err)
+{
+	if (plan->archive && !plan->image)
+		return err_set(err, ERR_USAGE,
+			       "\"archive\" needs \"image\", the name of what is in it");
+	return check_path("archive", plan->archive, err);
+}
+
 int plan_parse(const void *data, size_t len, struct plan *ret, struct error *err)
 {
 	json_auto_t *json = NULL, *volume = NULL;
@@ -101,10 +129,7 @@ int plan_parse(const void *data, size_t len, struct plan *ret, struct error *err
 	if (!ret->image && !volume)
 		return err_set(err, ERR_USAGE,
 			       "neither \"image\" nor \"volume\": nothing is wanted");
-	if (ret->archive && !ret->image)
-		return err_set(err, ERR_USAGE,
-			       "\"archive\" needs \"image\", the name of what is in it");
-	if (check_path("archive", ret->archive, err) < 0)
+	if (check_image(ret, err) < 0)
 		return -1;
 	if (volume && read_volume(volume, &ret->volume, err) < 0)
 		return err_add(err, "\"volume\"");
@@ -119,6 +144,75 @@ int plan_read(const char *path, struct plan *ret, struct error *err)
 	if (io_read_file(AT_FDCWD, path, LIMIT_JSON_BYTES, &text, err) < 0)
 		return -1;
 	return plan_parse(text.data, text.len, ret, err);
+}
+
+/* ---- the kernel's command line ---- */
+
+static void add_option(char **options, const char *option)
+{
+	char *old = *options;
+
+	*options = old ? xasprintf("%s,%s", old, option) : xstrdup(option);
+	free(old);
+}
+
+static int set_text(char **field, const char *key, const char *value, struct error *err)
+{
+	if (*field)
+		return err_set(err, ERR_USAGE, "key \"%s\" occurs twice", key);
+	*field = xstrdup(value);
+	return 0;
+}
+
+static int set_size(uint64_t *field, const char *value, struct error *err)
+{
+	return size_parse(value, field, err) < 0 ? err_add(err, "key \"size\"") : 0;
+}
+
+/* value: NULL where the word has none */
+static int set_key(struct plan *plan, const char *key, const char *value, struct error *err)
+{
+	struct plan_volume *volume = &plan->volume;
+
+	if (!value && strcmp(key, "ro") == 0) {
+		volume->read_only = true;
+		return 0;
+	}
+	if (!value && strcmp(key, "attach") == 0) {
+		volume->attach = true;
+		return 0;
+	}
+	if (value && strcmp(key, "image") == 0)
+		return set_text(&plan->image, key, value, err);
+	if (value && strcmp(key, "archive") == 0)
+		return set_text(&plan->archive, key, value, err);
+	if (value && strcmp(key, "mount") == 0)
+		return set_text(&volume->mount, key, value, err);
+	if (value && strcmp(key, "size") == 0)
+		return set_size(&volume->size_bytes, value, err);
+	if (value && strcmp(key, "option") == 0) {
+		add_option(&volume->options, value);
+		return 0;
+	}
+	return err_set(err, ERR_USAGE, "unknown key \"%s\"%s", key,
+		       value ? "" : " without a value");
+}
+
+int plan_parse_volume(const char *text, struct plan *ret, struct error *err)
+{
+	auto_free char *words = xstrdup(text);
+	char *rest = words, *word = strsep(&rest, ",");
+
+	*ret = (struct plan){ .volume.name = xstrdup(word) };
+	while ((word = strsep(&rest, ","))) {
+		char *value = strchr(word, '=');
+
+		if (value)
+			*value++ = '\0';
+		if (set_key(ret, word, value, err) < 0)
+			return -1;
+	}
+	return check_image(ret, err) < 0 ? -1 : check_volume(&ret->volume, err);
 }
 
 void plan_done(struct plan *plan)

@@ -13,6 +13,13 @@
  *	}
  *
  * Without an image the volume starts empty. An unknown key is an error.
+ *
+ * On the kernel's command line, for what does not deserve a file:
+ *
+ *	veneer.pull=registry.example/web@sha256:…
+ *	veneer.volume=web,image=debian:12,archive=/srv/debian.tar,size=20G,mount=/srv/web,option=nodev,ro
+ *
+ * "option" may be there several times; "ro" and "attach" have no value.
  */
 #ifndef PROVISION_PLAN_H
 #define PROVISION_PLAN_H
@@ -22,9 +29,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-
-#define PLAN_FOLDER "/etc/veneer/provision.d"
-#define PLAN_SUFFIX ".json"
 
 struct plan_volume {
 	char *name;	     /* NULL: none is wanted */
@@ -44,6 +48,8 @@ struct plan {
 /* @ret: overwritten; plan_done() releases it, also after a failure. ERR_USAGE names the key. */
 int plan_parse(const void *data, size_t len, struct plan *ret, struct error *err);
 int plan_read(const char *path, struct plan *ret, struct error *err);
+/* The value of veneer.volume=; likewise. */
+int plan_parse_volume(const char *text, struct plan *ret, struct error *err);
 void plan_done(struct plan *plan);
 #define auto_plan __attribute__((cleanup(plan_done)))
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "archive/load.h"
 #include "base/buf.h"
@@ -239,16 +240,29 @@ static int adapt(struct work *work, const struct volume_row *row, struct error *
 
 /* ---- its use ---- */
 
+/* By us, or by somebody, as a mount unit, from its device. */
+static bool is_mounted_there(const struct work *work, const struct volume_row *row)
+{
+	const struct plan_volume *volume = &work->plan->volume;
+	auto_free char *link = xasprintf(DEVLINK_DIR "/%s", volume->name);
+	auto_free char *absolute = realpath(volume->mount, NULL);
+	struct stat device, dir;
+
+	if (!row->attached)
+		return absolute && strcmp(absolute, row->target) == 0;
+	return stat(link, &device) == 0 && stat(volume->mount, &dir) == 0 &&
+	       device.st_rdev == dir.st_dev;
+}
+
 static int mount_it(struct work *work, const struct volume_row *row, enum volume_use use,
 		    struct error *err)
 {
 	const struct plan_volume *volume = &work->plan->volume;
-	auto_free char *absolute = realpath(volume->mount, NULL);
 	auto_free char *options =
 		xasprintf("%s%s", volume->options ?: "", volume->read_only ? ",ro" : "");
 	auto_free char *dir = NULL;
 
-	if (row && use == VOLUME_MOUNTED && absolute && strcmp(absolute, row->target) == 0)
+	if (row && use == VOLUME_MOUNTED && is_mounted_there(work, row))
 		return 0;
 	if (!work->args->dry_run &&
 	    (io_make_dirs(volume->mount, 0755, err) < 0 ||
