@@ -216,7 +216,7 @@ analyze: ## gcc's static analyzer
 	$(if $(ANALYZER),$(Q)$(MAKE) --no-print-directory MODE=analyze CC=gcc CFLAGS='$(ANALYZE)' all,\
 	@echo 'skip analyze: what gcc 12 (Debian 12) finds is judged')
 
-lint: format-check analyze ## layout, layers, lengths, words, headers alone, analyzer, shell scripts
+lint: format-check ## layout, layers, lengths, words, headers alone, shell scripts
 	$(Q)tests/lint/layers
 	$(Q)tests/lint/lengths
 	$(Q)tests/lint/words \

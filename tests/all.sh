@@ -5,7 +5,7 @@
 #
 # Each stage's output goes to a file below build/test and is shown when it
 # fails. The last line counts stages of the lint kind, unit tests, and the cases
-# of the real kernel, of the appliance and of the power cuts.
+# of the real kernel, of the appliance, of the power cuts and of the boots.
 set -uo pipefail
 
 logs=build/test
@@ -13,6 +13,8 @@ mkdir -p "$logs"
 passed=0
 failed=0
 jobs=$(nproc)
+short=1
+[ -z "${VM_LONG:-}" ] || short=
 units=()
 
 # attempt NAME COMMAND... - one stage; its log and its status are kept
@@ -91,16 +93,18 @@ in_kernels() {
 	attempt vm-1 tests/vm/run &
 	attempt power tests/crash/power.sh
 	attempt appliance env APPLIANCE_MUST_WORK=1 tests/appliance/run.sh
+	attempt boot env BOOT_SHORT="$short" tests/boot/run.sh build/boot build/images
 	attempt vm-2 env VM_REVERSE=1 tests/vm/run
 	wait
 	rm -r "$VM_SHARE"
-	for name in vm-1 vm-2 power appliance; do
+	for name in vm-1 vm-2 power appliance boot; do
 		count "$name"
 		count_cases "$name"
 	done
 }
 
 stage lint make --no-print-directory -j"$jobs" lint
+[ -z "${VM_LONG:-}" ] || stage analyze make --no-print-directory -j"$jobs" analyze
 unit unit-gcc
 stage usage tests/cli/usage.sh build/plain/veneer
 stage login env REGISTRY_MUST_WORK=1 tests/cli/login.sh build/plain/veneer
@@ -111,10 +115,6 @@ if stage images make --no-print-directory -j"$jobs" images vm-programs &&
 	stage package tests/package.sh build/images
 	units_end
 	in_kernels
-	if [ -n "${VM_LONG:-}" ]; then
-		stage boot tests/boot/run.sh build/boot build/images
-		count_cases boot
-	fi
 else
 	units_end
 fi

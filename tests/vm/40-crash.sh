@@ -84,13 +84,13 @@ is_state() {
 	return 1
 }
 
-# Which passages of crash points are worth a kill, as "*:NUMBER": the first and the last of each.
-# ONLY is a pattern for the names.
+# Which passages of crash points are worth a kill, as "*:NUMBER": the last of each, and the first with
+# VM_LONG. ONLY is a pattern for the names.
 passages() {
 	VENEER_CRASH_AT='?' VENEER=$VENEER_CRASH "$@" 2>&1 >/dev/null |
-		awk -v only="${ONLY:-.}" '$1 == "crash" { nr++ }
+		awk -v only="${ONLY:-.}" -v long="${VM_LONG:-}" '$1 == "crash" { nr++ }
 			$1 == "crash" && $3 ~ only { if (!($3 in first)) first[$3] = nr; last[$3] = nr }
-			END { for (n in last) { print first[n]; print last[n] } }' |
+			END { for (n in last) { if (long) print first[n]; print last[n] } }' |
 		sort -n -u
 }
 

@@ -124,7 +124,7 @@ full_pool() {
 	context <<-'END'
 		FROM debian:12
 		RUN echo small >/small
-		RUN head -c 1200M /dev/urandom >/big
+		RUN yes | head -c 1200M >/big
 	END
 	refused 'no space left in the pool'
 }
@@ -136,9 +136,7 @@ full_pool_by_copy() {
 		RUN echo small >/small
 		COPY big /big
 	END
-	head -c 400M /dev/urandom >"$ctx/big"
-	for _ in 1 2 3; do cat "$ctx/big"; done >"$ctx/bigger"
-	mv "$ctx/bigger" "$ctx/big"
+	yes 2>/dev/null | head -c 1200M >"$ctx/big"
 	refused 'no space left in the pool'
 	rm "$ctx/big"
 }
