@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/journal.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/library.h"
@@ -52,11 +55,22 @@ static bool send_fields(const struct systemd *systemd, enum journal_priority pri
 	return systemd->journal_sendv(iov, nr) == 0;
 }
 
+/* Whose standard error was sent elsewhere has the variable, too. */
+static bool stderr_is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+
+	return text && sscanf(text, "%ju:%ju", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
 void journal_send(enum journal_priority priority, const char *message, const struct strlist *fields)
 {
 	const struct systemd *systemd = NULL;
 
-	if (!getenv("JOURNAL_STREAM")) {
+	if (!stderr_is_journal()) {
 		fprintf(stderr, "%s\n", message);
 		return;
 	}

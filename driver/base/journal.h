@@ -2,10 +2,10 @@
 /*
  * journal - messages with fields for systemd's journal
  *
- * Where standard error is the journal (JOURNAL_STREAM) they go there through libsystemd, which is
- * loaded for the first; without that library as lines of standard error with their priority, which
- * the journal understands. Elsewhere they are plain lines of standard error.
- * Source: sd_journal_sendv(3), sd-daemon(3), systemd.journal-fields(7)
+ * Where standard error is the journal (JOURNAL_STREAM has its device and inode) they go there through
+ * libsystemd, which is loaded for the first; without that library as lines of standard error with
+ * their priority, which the journal understands. Elsewhere they are plain lines of standard error.
+ * Source: sd_journal_sendv(3), sd-daemon(3), systemd.journal-fields(7), systemd.exec(5)
  */
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
