@@ -97,7 +97,8 @@ static const char *last_line(struct buf *output)
 	if (!output->len)
 		return "it printed nothing";
 	line = strrchr(output->data, '\n');
-	return line ? line + 1 : output->data;
+	line = line ? line + 1 : output->data;
+	return line + strspn(line, " \t");
 }
 
 /* Returns the child's process id. */

@@ -9,12 +9,12 @@
 
 static void test_output_and_status(void)
 {
-	const char *const argv[] = { "sh", "-c", "echo out; echo err >&2; exit 3", NULL };
+	const char *const argv[] = { "sh", "-c", "echo out; echo '  err' >&2; exit 3", NULL };
 	auto_buf struct buf output = { 0 };
 	struct error err;
 
 	CU_ASSERT_EQUAL(3, proc_run(argv, 10000, &output, &err));
-	CU_ASSERT_STRING_EQUAL(output.data, "out\nerr\n");
+	CU_ASSERT_STRING_EQUAL(output.data, "out\n  err\n");
 	CU_ASSERT_EQUAL(-1, proc_check(argv, 10000, &err));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "exit status 3): err"));
 }
