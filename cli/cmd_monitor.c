@@ -24,8 +24,11 @@ const struct command cmd_monitor = {
 	.details =
 		"Waits for events of the pool. As it fills, it grows by \"grow_step\" up to\n"
 		"\"grow_max\"; where it cannot, mounted file systems give the space of deleted\n"
-		"files back, and then unused images are deleted, the least recently used first.\n"
-		"Metadata grows before it is full. The keys are in \"pool\" of the configuration.",
+		"files back at \"prune_at\" per cent, and then unused images are deleted, the least\n"
+		"recently used first: those that a registry sent and a pull brings back under each\n"
+		"of their names. What was built, committed, loaded, imported or tagged here stays,\n"
+		"unless \"prune\" is \"all\"; with \"none\" no image goes. Metadata grows before it\n"
+		"is full. The keys are in \"pool\" of the configuration.",
 	.needs = NEEDS_POOL,
 	.run = run_monitor,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitorview.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "base/jsonfield.h"
 #include "format/human.h"
@@ -29,6 +31,7 @@ static void put_limits(json_t *view, const struct pressure_limits *limits)
 {
 	put_int(view, "GrowAt", limits->grow_at);
 	put_int(view, "GrowMax", (int64_t)limits->growth.max_bytes);
+	put_text(view, "Prune", pressure_prune_name(limits->prune));
 	put_int(view, "PruneAt", limits->prune_at);
 	put_int(view, "PruneTo", limits->prune_to);
 	if (limits->growth.step_bytes) {
@@ -89,10 +92,13 @@ static void put_limit_lines(const json_t *view, struct buf *ret)
 	else
 		buf_printf(ret, "%-18s no (\"grow_max\" is not set), but for its metadata\n",
 			   "Grows:");
-	if (get_int(view, "PruneAt") < 100)
-		buf_printf(ret, "%-18s at %jd %% of the data, down to %jd %%\n",
+	if (get_int(view, "PruneAt") < 100 && strcmp(get_text(view, "Prune"), "none") != 0)
+		buf_printf(ret, "%-18s at %jd %% of the data, down to %jd %%, %s\n",
 			   "Prunes:", (intmax_t)get_int(view, "PruneAt"),
-			   (intmax_t)get_int(view, "PruneTo"));
+			   (intmax_t)get_int(view, "PruneTo"),
+			   strcmp(get_text(view, "Prune"), "all") == 0
+				   ? "any unused image"
+				   : "unused images that were pulled");
 	else
 		buf_printf(ret, "%-18s never\n", "Prunes:");
 }

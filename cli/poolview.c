@@ -48,6 +48,7 @@ const struct gotmpl_type poolview_type = {
 			{ "GrowAt", &gotmpl_int64 },
 			{ "GrowStep", &gotmpl_string },
 			{ "GrowMax", &gotmpl_int64 },
+			{ "Prune", &gotmpl_string },
 			{ "PruneAt", &gotmpl_int64 },
 			{ "PruneTo", &gotmpl_int64 },
 			{ "Growths", &gotmpl_int64 },

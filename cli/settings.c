@@ -23,6 +23,7 @@ enum key_kind {
 	KEY_PERCENT, /* unsigned: 1 to 100 */
 	KEY_STEP,    /* struct pool_growth: a size, or text like "10%" */
 	KEY_KERNEL,  /* enum settings_kernel */
+	KEY_PRUNE,   /* enum pressure_prune */
 	KEY_FS,	     /* char * */
 	KEY_PATHS,   /* struct strlist of absolute paths */
 	KEY_REGISTRIES,
@@ -56,6 +57,7 @@ static const struct key pool_keys[] = {
 	{ "grow_max", KEY_SIZE, AT(pressure.growth.max_bytes), 64 * MIB },
 	{ "grow_step", KEY_STEP, AT(pressure.growth), MIB },
 	{ "metrics", KEY_PATH, AT(pool_metrics) },
+	{ "prune", KEY_PRUNE, AT(pressure.prune) },
 	{ "prune_at", KEY_PERCENT, AT(pressure.prune_at) },
 	{ "prune_to", KEY_PERCENT, AT(pressure.prune_to) },
 	{ "volume_size", KEY_SIZE, AT(pool_volume_bytes), 64 * MIB },
@@ -252,6 +254,8 @@ static int set_key(const struct key *key, const json_t *value, struct settings *
 		return set_step(key, value, at, err);
 	case KEY_KERNEL:
 		return parse_kernel(json_string_value(value), at, err);
+	case KEY_PRUNE:
+		return pressure_prune_parse(json_string_value(value), at, err);
 	case KEY_FS:
 		return set_fs(value, at, err);
 	case KEY_PATHS:

@@ -12,7 +12,7 @@
  *	  "keep_blobs": true,
  *	  "pool": { "block_size": "64K", "fs": "ext4", "volume_size": "10G", "files_size": "100G",
  *		    "grow_at": 80, "grow_step": "10%", "grow_max": "500G",
- *		    "prune_at": 90, "prune_to": 80, "metrics": "/…/veneer.prom" },
+ *		    "prune": "pulled", "prune_at": 90, "prune_to": 80, "metrics": "/…/veneer.prom" },
  *	  "registries": { "docker.io": { "mirrors": [ "mirror.example:5000" ] },
  *			  "mirror.example:5000": { "ca": "/…", "insecure": false } },
  *	  "appliance": { "memory": "1G", "kernel": "/usr/bin/linux.uml", "modules": "/…", "disks": [] }
@@ -26,6 +26,7 @@
  *	prune_at (90)	  where it cannot grow: file systems are trimmed, and then unused images are
  *			  deleted, the least recently used first; 100: never
  *	prune_to (80)	  down to which
+ *	prune ("pulled")  of these images only what a pull brings back; "all" of them; "none"
  *	metrics		  a Prometheus text file that is written anew after events
  */
 #ifndef SETTINGS_H

@@ -56,6 +56,12 @@ int rows_image_used(struct db *db, const struct digest *id, int64_t known_ns, st
 	return db_exec(db, err, "UPDATE image SET used_ns = ?1 WHERE id = ?2", "id", now_ns, id);
 }
 
+int rows_image_pulled(struct db *db, const struct digest *id, struct error *err)
+{
+	return db_exec(db, err, "UPDATE image SET pulled = 1 WHERE id = ?1 AND NOT pulled", "d",
+		       id);
+}
+
 static int get_holder(struct db *db, const char *name, struct digest *ret, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;

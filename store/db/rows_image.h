@@ -33,6 +33,9 @@ int rows_image_put(struct db *db, const struct image_row *row, struct error *err
  */
 int rows_image_used(struct db *db, const struct digest *id, int64_t known_ns, struct error *err);
 
+/* A registry has sent the image, or would have if it had not been here; in the caller's transaction. */
+int rows_image_pulled(struct db *db, const struct digest *id, struct error *err);
+
 /* One name, canonical and in parts; exactly one of tag and digest is given. */
 struct reference_row {
 	const char *name;	/* "docker.io/library/debian:12" */

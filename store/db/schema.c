@@ -282,6 +282,9 @@ static const char version_9[] = "ALTER TABLE view ADD COLUMN verity INTEGER NOT 
 /* When an image came, or something was made of it or shown of it last: for pruning by age. */
 static const char version_10[] = "ALTER TABLE image ADD COLUMN used_ns INTEGER NOT NULL DEFAULT 0;";
 
-const char *const schema_migrations[] = { version_1, version_2,	 version_3, version_4,
-					  version_5, version_6,	 version_7, version_8,
-					  version_9, version_10, NULL };
+/* Whether a registry sent the image. One of which that is not known has not been pulled. */
+static const char version_11[] = "ALTER TABLE image ADD COLUMN pulled INTEGER NOT NULL DEFAULT 0;";
+
+const char *const schema_migrations[] = { version_1, version_2,	 version_3,  version_4,
+					  version_5, version_6,	 version_7,  version_8,
+					  version_9, version_10, version_11, NULL };

@@ -45,7 +45,7 @@ void image_list_done(struct image_list *list)
 
 #define IMAGE_COLUMNS                                                                           \
 	"i.id, i.top, i.parent, i.created_ns, i.tagged_ns, i.size_bytes, i.architecture, i.os," \
-	" EXISTS (SELECT 1 FROM image c WHERE c.parent = i.id), i.used_ns"
+	" EXISTS (SELECT 1 FROM image c WHERE c.parent = i.id), i.used_ns, i.pulled"
 
 static void read_image(struct db_stmt *stmt, struct image *ret)
 {
@@ -61,6 +61,7 @@ static void read_image(struct db_stmt *stmt, struct image *ret)
 	ret->os = xstrdup(db_text(stmt, 7));
 	ret->has_children = db_int(stmt, 8) != 0;
 	ret->used_ns = db_int(stmt, 9);
+	ret->pulled = db_int(stmt, 10) != 0;
 }
 
 /* Columns repository, tag, digest from first on. */

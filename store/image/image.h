@@ -37,6 +37,7 @@ struct image {
 	int64_t size_bytes; /* Docker's SIZE: file bytes in the layers' tar headers */
 	char *architecture;
 	char *os;
+	bool pulled;		/* a registry has sent it, or what is the same */
 	bool has_children;	/* images that record this one as their parent */
 	struct image_ref *refs; /* sorted: tags by name, then digests */
 	size_t nr_refs;

@@ -424,8 +424,24 @@ static int64_t last_use(const struct image *image)
 	return image->used_ns > image->tagged_ns ? image->used_ns : image->tagged_ns;
 }
 
+static bool has_digest_in(const struct image *image, const char *repository)
+{
+	for (size_t i = 0; i < image->nr_refs; i++)
+		if (image->refs[i].digest && strcmp(image->refs[i].repository, repository) == 0)
+			return true;
+	return false;
+}
+
+bool image_can_return(const struct image *image)
+{
+	for (size_t i = 0; i < image->nr_refs; i++)
+		if (!has_digest_in(image, image->refs[i].repository))
+			return false;
+	return image->pulled && image->nr_refs;
+}
+
 /* Returns 1 with the image that can go and was used least recently, 0 without one, or -1. */
-static int find_oldest(struct store *store, struct image_list *list, struct image **ret,
+static int find_oldest(struct store *store, bool all, struct image_list *list, struct image **ret,
 		       struct error *err)
 {
 	const struct image_filter any = IMAGE_FILTER_NONE;
@@ -437,7 +453,8 @@ static int find_oldest(struct store *store, struct image_list *list, struct imag
 		struct image *image = &list->items[i];
 		int wanted;
 
-		if (*ret && last_use(image) >= last_use(*ret))
+		if ((*ret && last_use(image) >= last_use(*ret)) ||
+		    (!all && !image_can_return(image)))
 			continue;
 		wanted = prune_wants(store, true, &any, image, err);
 		if (wanted < 0)
@@ -449,7 +466,7 @@ static int find_oldest(struct store *store, struct image_list *list, struct imag
 }
 
 /* Returns 1 when an image went, 0 when nothing was left to do, or -1. */
-static int prune_one(struct store *store, uint64_t used_bytes, struct removal *ret,
+static int prune_one(struct store *store, bool all, uint64_t used_bytes, struct removal *ret,
 		     struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
@@ -466,20 +483,21 @@ static int prune_one(struct store *store, uint64_t used_bytes, struct removal *r
 		return 0;
 	if (begin(&work, err) < 0)
 		return -1;
-	found = find_oldest(store, &list, &image, err);
+	found = find_oldest(store, all, &list, &image, err);
 	if (found <= 0)
 		return found;
-	if (delete_with_parents(&work, image, true, err) < 0 || finish(&work, err) < 0)
+	/* A parent was built here. */
+	if (delete_with_parents(&work, image, all, err) < 0 || finish(&work, err) < 0)
 		return -1;
 	return 1;
 }
 
-int image_prune_oldest(struct store *store, uint64_t used_bytes, struct removal *ret,
+int image_prune_oldest(struct store *store, bool all, uint64_t used_bytes, struct removal *ret,
 		       struct error *err)
 {
 	int nr = 0, got;
 
-	while ((got = prune_one(store, used_bytes, ret, err)) > 0)
+	while ((got = prune_one(store, all, used_bytes, ret, err)) > 0)
 		nr++;
 	return got < 0 ? -1 : nr;
 }

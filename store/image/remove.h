@@ -44,14 +44,23 @@ int image_prune(struct store *store, bool all, const struct image_filter *filter
 		struct removal *ret, struct error *err);
 
 /**
+ * image_can_return - could a pull bring the image back, under each of its names?
+ *
+ * It came from a registry, and each of its repositories is one that has it by a digest. A name that
+ * was given here is not. Pure.
+ */
+bool image_can_return(const struct image *image);
+
+/**
  * image_prune_oldest - delete unused images, the least recently used first
+ * @all: also those that image_can_return() says no to
  * @used_bytes: until the pool has no more data than that in use
  *
  * Each is gone for good before the next one is looked for; the store's lock is free between two. Returns
  * how many are gone, or -1; ret then has those that went before. ERR_NOT_FOUND while the pool is not
  * active.
  */
-int image_prune_oldest(struct store *store, uint64_t used_bytes, struct removal *ret,
+int image_prune_oldest(struct store *store, bool all, uint64_t used_bytes, struct removal *ret,
 		       struct error *err);
 
 #endif

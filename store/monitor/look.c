@@ -177,7 +177,8 @@ static int prune_images(struct look *look, uint64_t target_bytes, struct error *
 
 	if (store_open(look->options->store, &store, err) < 0)
 		return -1;
-	nr = image_prune_oldest(store, target_bytes, &removal, err);
+	nr = image_prune_oldest(store, look->options->limits.prune == PRESSURE_PRUNE_ALL,
+				target_bytes, &removal, err);
 	if (refresh(look, err) < 0)
 		return -1;
 	if (removal.nr) {
@@ -202,11 +203,11 @@ static int give_back(struct look *look, struct error *err)
 		say(look, JOURNAL_INFO, "trimmed",
 		    "mounted file systems gave %" PRIu64 " MiB of deleted files back",
 		    (before - look->status.data_used_bytes) / MIB);
-	if (look->status.data_used_bytes > target && prune_images(look, target, err) < 0)
+	if (look->status.data_used_bytes > target && limits->prune != PRESSURE_PRUNE_NONE &&
+	    prune_images(look, target, err) < 0)
 		return -1;
 	if (look->status.data_used_bytes > target && !*look->problem)
-		note_problem(look, "the pool is nearly full, and no image is unused: run 'veneer "
-				   "pool grow', or remove containers, volumes and images");
+		note_problem(look, pressure_remedy(limits));
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  *
  *	metadata is short	it grows
  *	data is short		it grows; where it cannot, mounted file systems are trimmed, then
- *				unused images go, the least recently used first
+ *				unused images go (enum pressure_prune), the least recently used first
  *	in the end		the kernel is told at which mark to make its next event, and the
  *				metrics are written
  *

@@ -2,6 +2,7 @@
 #include "monitor/pressure.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/size.h"
 #include "volume.h"
@@ -15,6 +16,28 @@ static uint64_t percent_of(uint64_t total, unsigned percent)
 static bool reaches(uint64_t used, uint64_t total, unsigned percent)
 {
 	return total && used >= percent_of(total, percent);
+}
+
+static const char *const prune_names[] = {
+	[PRESSURE_PRUNE_PULLED] = "pulled",
+	[PRESSURE_PRUNE_ALL] = "all",
+	[PRESSURE_PRUNE_NONE] = "none",
+};
+
+const char *pressure_prune_name(enum pressure_prune prune)
+{
+	return prune_names[prune];
+}
+
+int pressure_prune_parse(const char *text, enum pressure_prune *ret, struct error *err)
+{
+	for (size_t i = 0; text && i < sizeof(prune_names) / sizeof(*prune_names); i++) {
+		if (strcmp(text, prune_names[i]) == 0) {
+			*ret = (enum pressure_prune)i;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_USAGE, "must be \"pulled\", \"all\" or \"none\"");
 }
 
 int pressure_check(const struct pressure_limits *limits, struct error *err)
@@ -67,9 +90,34 @@ static const char *data_words(const struct pressure_limits *limits, uint64_t use
 {
 	if (pressure_grows(limits, used, total))
 		return "a monitor lets it grow";
-	if (pressure_prunes(limits, used, total))
+	if (!pressure_prunes(limits, used, total))
+		return NULL;
+	switch (limits->prune) {
+	case PRESSURE_PRUNE_PULLED:
+		return "a monitor deletes unused images that were pulled, or run 'veneer pool "
+		       "grow'";
+	case PRESSURE_PRUNE_ALL:
 		return "a monitor deletes unused images, or run 'veneer pool grow'";
-	return NULL;
+	case PRESSURE_PRUNE_NONE:
+		break;
+	}
+	return "run 'veneer pool grow', or remove images";
+}
+
+const char *pressure_remedy(const struct pressure_limits *limits)
+{
+	switch (limits->prune) {
+	case PRESSURE_PRUNE_PULLED:
+		return "the pool is nearly full, and no unused image can be pulled again: run "
+		       "'veneer pool grow', or remove containers, volumes and images";
+	case PRESSURE_PRUNE_ALL:
+		return "the pool is nearly full, and no image is unused: run 'veneer pool grow', "
+		       "or remove containers, volumes and images";
+	case PRESSURE_PRUNE_NONE:
+		break;
+	}
+	return "the pool is nearly full: run 'veneer pool grow', or remove containers, volumes and "
+	       "images";
 }
 
 void pressure_words(const struct pressure_limits *limits, const struct pool_status *status,

@@ -14,11 +14,24 @@
 #include "base/err.h"
 #include "pool/pool.h"
 
+/* Which unused images may go by themselves. */
+enum pressure_prune {
+	PRESSURE_PRUNE_PULLED, /* those that a pull brings back: image_can_return() */
+	PRESSURE_PRUNE_ALL,
+	PRESSURE_PRUNE_NONE,
+};
+
+/* "pulled", "all", "none" */
+const char *pressure_prune_name(enum pressure_prune prune);
+/* ERR_USAGE; text may be NULL. */
+int pressure_prune_parse(const char *text, enum pressure_prune *ret, struct error *err);
+
 struct pressure_limits {
 	unsigned grow_at; /* percent of the data that is in use: from there on it grows */
 	struct pool_growth growth;
 	unsigned prune_at; /* where it cannot grow: from there on images go; 100: never */
 	unsigned prune_to; /* down to which */
+	enum pressure_prune prune;
 };
 
 #define PRESSURE_DEFAULTS                                                                        \
@@ -31,7 +44,7 @@ int pressure_check(const struct pressure_limits *limits, struct error *err);
 
 /* The data is so full that it should grow, and the limits let it. */
 bool pressure_grows(const struct pressure_limits *limits, uint64_t used, uint64_t total);
-/* The data is so full that images have to go, where it does not grow. */
+/* The data is so full that space has to come back, where it does not grow. */
 bool pressure_prunes(const struct pressure_limits *limits, uint64_t used, uint64_t total);
 /* How much data may be in use after that. */
 uint64_t pressure_target(const struct pressure_limits *limits, uint64_t total);
@@ -51,6 +64,9 @@ bool pressure_meta_grows(uint64_t used, uint64_t total);
  */
 uint64_t pressure_mark(const struct pressure_limits *limits, uint64_t used, uint64_t total,
 		       bool can_grow);
+
+/* For people: why nothing came back, and what to do. Static. */
+const char *pressure_remedy(const struct pressure_limits *limits);
 
 /* For people: "none", or what is full and what follows. Appended. */
 void pressure_words(const struct pressure_limits *limits, const struct pool_status *status,

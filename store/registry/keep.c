@@ -136,7 +136,8 @@ static int put_rows(struct store *store, const struct keep_args *args, bool *ret
 		if (rows_image_put(store->db, &row, err) < 0)
 			return -1;
 	}
-	if (put_names(store->db, args, ret_news, err) < 0)
+	if (put_names(store->db, args, ret_news, err) < 0 ||
+	    rows_image_pulled(store->db, args->id, err) < 0)
 		return -1;
 	return db_commit(&tx, err);
 }

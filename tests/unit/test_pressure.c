@@ -54,6 +54,38 @@ static void test_limits_do_not_contradict(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "pool.prune_to"));
 }
 
+static void test_only_pulled_images_go_by_default(void)
+{
+	const struct pressure_limits defaults = PRESSURE_DEFAULTS;
+	const struct pool_status full = {
+		.active = true,
+		.data_used_bytes = 95 * MIB,
+		.data_total_bytes = 100 * MIB,
+	};
+	auto_buf struct buf words = { 0 };
+
+	CU_ASSERT_EQUAL(defaults.prune, PRESSURE_PRUNE_PULLED);
+	pressure_words(&defaults, &full, &words);
+	CU_ASSERT_PTR_NOT_NULL(strstr(words.data, "deletes unused images that were pulled"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(pressure_remedy(&defaults), "can be pulled again"));
+}
+
+static void test_which_images_go_is_said_by_name(void)
+{
+	static const enum pressure_prune all[] = { PRESSURE_PRUNE_PULLED, PRESSURE_PRUNE_ALL,
+						   PRESSURE_PRUNE_NONE };
+	enum pressure_prune got;
+	struct error err;
+
+	for (size_t i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(pressure_prune_parse(pressure_prune_name(all[i]), &got, &err), 0);
+		CU_ASSERT_EQUAL(got, all[i]);
+	}
+	CU_ASSERT_EQUAL(pressure_prune_parse("some", &got, &err), -1);
+	CU_ASSERT_EQUAL(pressure_prune_parse(NULL, &got, &err), -1);
+	CU_ASSERT_EQUAL(err.kind, ERR_USAGE);
+}
+
 static void test_metrics_are_prometheus_text(void)
 {
 	const struct metrics metrics = {
@@ -79,4 +111,6 @@ UNIT_SUITE(pressure, { "it grows from its mark on", test_it_grows_from_its_mark_
 	   { "a step ends at the maximum", test_a_step_ends_at_the_maximum },
 	   { "the mark is the next limit", test_the_mark_is_the_next_limit },
 	   { "limits do not contradict each other", test_limits_do_not_contradict },
+	   { "only images that were pulled go by default", test_only_pulled_images_go_by_default },
+	   { "which images go is said by name", test_which_images_go_is_said_by_name },
 	   { "metrics are Prometheus text", test_metrics_are_prometheus_text });

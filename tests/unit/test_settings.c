@@ -42,7 +42,8 @@ static void test_all_keys_are_taken_over(void)
 		"{ \"root\": \"/srv/v\", \"kernel\": \"appliance\", \"keep_blobs\": false,"
 		"  \"registries\": { \"docker.io\": { \"mirrors\": [ \"m.example\" ] } },"
 		"  \"pool\": { \"block_size\": \"128K\", \"fs\": \"xfs\","
-		"    \"volume_size\": \"20G\", \"files_size\": 1073741824 },"
+		"    \"volume_size\": \"20G\", \"files_size\": 1073741824,"
+		"    \"prune\": \"all\" },"
 		"  \"appliance\": { \"memory\": \"512M\", \"kernel\": \"/k\", \"modules\": \"/m\","
 		"    \"disks\": [ \"/dev/sdb\", \"/d\" ] } }";
 	auto_settings struct settings got = { 0 };
@@ -59,6 +60,7 @@ static void test_all_keys_are_taken_over(void)
 	CU_ASSERT_STRING_EQUAL(got.pool_fs, "xfs");
 	CU_ASSERT_EQUAL(got.pool_volume_bytes, 20 * GIB);
 	CU_ASSERT_EQUAL(got.pool_files_bytes, GIB);
+	CU_ASSERT_EQUAL(got.pressure.prune, PRESSURE_PRUNE_ALL);
 	CU_ASSERT_EQUAL(got.appliance_memory_bytes, 512 * MIB);
 	CU_ASSERT_STRING_EQUAL(got.appliance_kernel, "/k");
 	CU_ASSERT_STRING_EQUAL(got.appliance_modules, "/m");
@@ -78,6 +80,7 @@ static void test_an_empty_object_changes_nothing(void)
 	CU_ASSERT_TRUE(got.keep_blobs);
 	CU_ASSERT_EQUAL(got.pool_block_bytes, 64 * KIB);
 	CU_ASSERT_STRING_EQUAL(got.pool_fs, "ext4");
+	CU_ASSERT_EQUAL(got.pressure.prune, PRESSURE_PRUNE_PULLED);
 	remove_file();
 }
 
@@ -114,6 +117,10 @@ static void test_what_is_wrong_is_named(void)
 		  "key \"pool.volume_size\": must be a size, like \"10G\" or a number of bytes" },
 		{ "{ \"kernel\": \"guest\" }",
 		  "key \"kernel\": must be \"auto\", \"host\" or \"appliance\"" },
+		{ "{ \"pool\": { \"prune\": \"some\" } }",
+		  "key \"pool.prune\": must be \"pulled\", \"all\" or \"none\"" },
+		{ "{ \"pool\": { \"prune\": 90 } }",
+		  "key \"pool.prune\": must be \"pulled\", \"all\" or \"none\"" },
 		{ "{ \"kernel\": true }",
 		  "key \"kernel\": must be \"auto\", \"host\" or \"appliance\"" },
 		{ "{ \"keep_blobs\": 1 }", "key \"keep_blobs\": must be true or false" },

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 180
+# limit: 300
 # The monitor: a pool that grows by itself, images that make room, metadata that does not run out.
 # shellcheck disable=SC2154 # the libraries set stderr, device and mnt
 # shellcheck source=tests/vm/lib.sh
@@ -79,7 +79,7 @@ prunes() {
 	"$VENEER" mount first "$mnt"
 	"$VENEER" unmount "$mnt"
 	link=$("$VENEER" attach --rw held)
-	start_monitor '"grow_at": 50, "grow_max": "128M", "prune_at": 75, "prune_to": 60'
+	start_monitor '"grow_at": 50, "grow_max": "128M", "prune": "all", "prune_at": 75, "prune_to": 60'
 	is 'first held second third' "$(images)"
 	dd if=/dev/urandom of="$link" bs=1M seek=1000 count=30 oflag=direct status=none
 	until_true 'two images went' pruned 2
@@ -99,6 +99,49 @@ prunes() {
 	until_true 'the problem is over' total_is monitor_problem 0
 	"$VENEER" detach "$link"
 	stop_monitor
+	sound
+}
+
+# What a pull brings back goes; what was made, loaded, pushed or named here stays, however old it is.
+prunes_what_can_return() {
+	local name
+	start_registry
+	"$VENEER" pool create --files 160M
+	for name in pulled named; do
+		filling 16
+		tar -C "$WORK/tree" -cf - . | "$VENEER" import - "$host/$name" >/dev/null
+		"$VENEER" push -q "$host/$name"
+		"$VENEER" rmi "$host/$name" >/dev/null
+		"$VENEER" pull -q "$host/$name"
+	done
+	"$VENEER" tag "$host/named" mine
+	image "$host/pushed" 16
+	"$VENEER" push -q "$host/pushed"
+	image imported 16
+	image held 1
+	used "$host/pushed" 9
+	used imported 8
+	used mine 7
+	link=$("$VENEER" attach --rw held)
+	start_monitor '"prune_at": 75, "prune_to": 55'
+	is "held imported $host/named $host/pulled $host/pushed mine" "$(images)"
+	is pulled "$(status Prune)"
+	contains 'at 75 % of the data, down to 55 %, unused images that were pulled' \
+		"$(VENEER_CONFIG=$config "$VENEER" pool status)"
+	dd if=/dev/urandom of="$link" bs=1M seek=1000 count=58 oflag=direct status=none
+	until_true 'an image went' pruned 1
+	is "held imported $host/named $host/pushed mine" "$(images)"
+	until_true 'it knows no more' grep -q 'no unused image can be pulled again' "$WORK/said"
+	contains "$host/pulled:latest" "$(<"$WORK/said")"
+	stop_monitor
+	# It can, indeed.
+	"$VENEER" pull -q "$host/pulled"
+	# Nothing goes where nothing shall.
+	start_monitor '"prune": "none", "prune_at": 75, "prune_to": 55'
+	until_true 'it is said' grep -q "the pool is nearly full: run 'veneer pool grow'" "$WORK/said"
+	is "held imported $host/named $host/pulled $host/pushed mine" "$(images)"
+	stop_monitor
+	"$VENEER" detach "$link"
 	sound
 }
 
@@ -216,6 +259,7 @@ full() {
 monitor_case 'a pool grows by itself under writes' grows
 monitor_case 'it sleeps while nothing happens, and lives on beside a pool that goes' waits
 monitor_case 'unused images make room, the least recently used first' prunes
+monitor_case 'by itself only what a pull brings back makes room' prunes_what_can_return
 monitor_case 'space of deleted files comes back before images go' trims
 monitor_case 'metadata grows before it is full' guards_metadata
 monitor_case 'metadata that was filled is repaired' repairs_metadata

@@ -67,10 +67,15 @@ total_is() {
 	[ "$(metric "$1")" = "$2" ]
 }
 
-# image NAME MIB - with so much that no other has
-image() {
+# filling MIB - a tree with so much that no other has
+filling() {
 	mkdir -p "$WORK/tree"
-	dd if=/dev/urandom of="$WORK/tree/filling" bs=1M count="$2" status=none
+	dd if=/dev/urandom of="$WORK/tree/filling" bs=1M count="$1" status=none
+}
+
+# image NAME MIB
+image() {
+	filling "$2"
 	tar -C "$WORK/tree" -cf - . | "$VENEER" import - "$1" >/dev/null
 }
 
