@@ -145,6 +145,36 @@ prunes_what_can_return() {
 	sound
 }
 
+# With fields, where standard error is the journal. Its socket is one of ours here.
+tells_the_journal() {
+	mkdir -p /run/systemd/journal
+	python3 -c 'if True:
+		import os, socket, sys
+		journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		journal.bind("/run/systemd/journal/socket")
+		open(sys.argv[1] + ".ready", "w").close()
+		journal.settimeout(60)
+		entry = journal.recv(65536)
+		open(sys.argv[1], "wb").write(entry)' "$WORK/entry" &
+	socket=$!
+	: >"$WORK/said"
+	until_true 'the socket is there' test -e "$WORK/entry.ready"
+	"$VENEER" pool create --files 128M
+	settings '"grow_at": 1, "grow_max": "160M", "grow_step": "32M"'
+	VENEER_CONFIG=$config JOURNAL_STREAM=$(stat -c %d:%i "$WORK/said") "$VENEER" monitor 2>>"$WORK/said" 3>&- &
+	monitor=$!
+	echo "$monitor" >"$WORK/monitor.pid"
+	wait "$socket"
+	stop_monitor
+	rm -rf /run/systemd/journal
+	for field in 'MESSAGE=the pool has grown from 128 to 160 MiB' PRIORITY=5 SYSLOG_IDENTIFIER=veneer \
+		VENEER_EVENT=data-grown "VENEER_ROOT=$VENEER_ROOT" "VENEER_POOL=$(pool_device pool)" \
+		"VENEER_DATA_SIZE_BYTES=$((160 << 20))"; do
+		check "the field $field" grep -q "^$field" "$WORK/entry"
+	done
+	is '' "$(<"$WORK/said")" 'on standard error'
+}
+
 trims() {
 	"$VENEER" pool create --files 128M
 	image one 8
@@ -260,6 +290,7 @@ monitor_case 'a pool grows by itself under writes' grows
 monitor_case 'it sleeps while nothing happens, and lives on beside a pool that goes' waits
 monitor_case 'unused images make room, the least recently used first' prunes
 monitor_case 'by itself only what a pull brings back makes room' prunes_what_can_return
+monitor_case 'the journal has its messages, with fields' tells_the_journal
 monitor_case 'space of deleted files comes back before images go' trims
 monitor_case 'metadata grows before it is full' guards_metadata
 monitor_case 'metadata that was filled is repaired' repairs_metadata
