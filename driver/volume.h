@@ -85,7 +85,7 @@ void volume_pool_set_disk_below(struct volume_pool *pool, const char *path);
  * pool_repair() in pool/check.h. how: enum pool_repair_how. And only looking, see pool_check().
  */
 struct pool_loss; /* pool/pool.h */
-int volume_pool_repair(const char *root, unsigned how, struct buf *ret_report,
+int volume_pool_repair(const char *root, unsigned how, uint64_t txid, struct buf *ret_report,
 		       struct pool_loss **ret_losses, size_t *ret_nr, struct error *err);
 int volume_pool_check(const char *root, struct buf *ret_report, struct error *err);
 int volume_pool_repair_end(const char *root, const uint32_t *ids, size_t nr, struct error *err);

@@ -86,10 +86,10 @@ void volume_pool_set_disk_below(struct volume_pool *pool, const char *path)
 	pool->disk_below = xstrdup(path);
 }
 
-int volume_pool_repair(const char *root, unsigned how, struct buf *ret_report,
+int volume_pool_repair(const char *root, unsigned how, uint64_t txid, struct buf *ret_report,
 		       struct pool_loss **ret_losses, size_t *ret_nr, struct error *err)
 {
-	return pool_repair(root, how, ret_report, ret_losses, ret_nr, err);
+	return pool_repair(root, how, txid, ret_report, ret_losses, ret_nr, err);
 }
 
 int volume_pool_check(const char *root, struct buf *ret_report, struct error *err)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,6 +51,8 @@ struct repair {
 	size_t nr_losses;
 	char node[DEVMAP_NODE_BYTES]; /* the metadata, while no pool runs on it */
 	uint64_t meta_bytes;
+	/* What a superblock says that cannot be read. */
+	uint64_t txid, block_bytes, nr_data_blocks;
 };
 
 static void repair_done(struct repair *repair)
@@ -91,16 +94,38 @@ static int clear_flag(struct repair *repair, struct error *err)
 	return 0;
 }
 
+static bool has_superblock(const struct repair *repair)
+{
+	auto_tmeta struct tmeta *tmeta = NULL;
+	struct error why;
+
+	return tmeta_open(repair->node, 0, &tmeta, &why) == 0;
+}
+
+static int run_repair(struct repair *repair, struct error *err)
+{
+	auto_free char *txid = xasprintf("%" PRIu64, repair->txid);
+	auto_free char *block = xasprintf("%" PRIu64, size_to_sectors(repair->block_bytes));
+	auto_free char *blocks = xasprintf("%" PRIu64, repair->nr_data_blocks);
+	/* It asks for these where it finds no superblock, and for nothing more. */
+	const char *first = has_superblock(repair) ? NULL : "--transaction-id";
+	const char *const argv[] = {
+		"thin_repair",	     "-i",  repair->node,	"-o",	repair->part, first, txid,
+		"--data-block-size", block, "--nr-data-blocks", blocks, NULL
+	};
+
+	return proc_check(argv, CHECK_DEADLINE_MS, err);
+}
+
 static int make_copy(struct repair *repair, struct error *err)
 {
-	const char *const argv[] = { "thin_repair", "-i", repair->node, "-o", repair->part, NULL };
 	auto_fd int fd = open(repair->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	int status;
 
 	/* It wants a file of the right size. */
 	if (fd < 0 || ftruncate(fd, (off_t)repair->meta_bytes) < 0)
 		return err_sys(err, errno, "create '%s'", repair->part);
-	if (proc_check(argv, CHECK_DEADLINE_MS, err) < 0) {
+	if (run_repair(repair, err) < 0) {
 		if (err->kind == ERR_IO)
 			err->kind = ERR_CORRUPT;
 		return -1;
@@ -205,7 +230,8 @@ static int find_losses(struct repair *repair, struct error *err)
 		return -1;
 	if (list_volumes(repair->damaged, &before, &nr_before, &why) < 0) {
 		buf_printf(repair->report,
-			   "which volumes lost blocks cannot be told (%s): load images again\n",
+			   "which volumes lost blocks cannot be told (%s): 'veneer verify --all' "
+			   "compares what is there with its digests\n",
 			   why.text);
 		return 0;
 	}
@@ -275,6 +301,9 @@ static int repair_stopped(struct repair *repair, const struct pool_config *confi
 		return -1;
 	devmap_node(device, repair->node);
 	repair->meta_bytes = header_bytes(devices_meta_header(&devices), HEADER_META);
+	repair->block_bytes = config->block_bytes;
+	repair->nr_data_blocks =
+		header_bytes(&devices.data_header, HEADER_DATA) / config->block_bytes;
 	return mend(repair, err);
 }
 
@@ -351,7 +380,7 @@ int pool_check(const char *root, struct buf *ret_report, struct error *err)
 	return result < 0 ? err_add(err, "check the pool of '%s'", root) : result;
 }
 
-int pool_repair(const char *root, unsigned how, struct buf *ret_report,
+int pool_repair(const char *root, unsigned how, uint64_t txid, struct buf *ret_report,
 		struct pool_loss **ret_losses, size_t *ret_nr, struct error *err)
 {
 	auto_pool struct pool *pool = NULL;
@@ -364,6 +393,7 @@ int pool_repair(const char *root, unsigned how, struct buf *ret_report,
 		.damaged = xasprintf("%s/%s", root, DAMAGED_NAME),
 		.copy = xasprintf("%s/%s", root, POOL_COPY_NAME),
 		.part = xasprintf("%s/%s", root, COPY_PART_NAME),
+		.txid = txid,
 	};
 	struct pool_status status;
 

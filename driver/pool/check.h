@@ -28,6 +28,8 @@ int pool_check(const char *root, struct buf *ret_report, struct error *err);
  * pool_repair - stop the pool, check its metadata, mend what is wrong, start it again
  * @root:       of the store; the caller holds its lock
  * @how:        enum pool_repair_how
+ * @txid:       the transaction that the pool is at for all the caller knows: what the metadata says
+ *              counts, as long as it can be read
  * @ret_report: a line for each thing that was done, appended; may stay empty
  * @ret_losses: new (free it): volumes that are not whole any more, by rising id
  *
@@ -44,7 +46,7 @@ int pool_check(const char *root, struct buf *ret_report, struct error *err);
  * programs, ERR_CORRUPT when thin_repair cannot help (the pool is stopped then,
  * its metadata as it was), ERR_NO_SPACE.
  */
-int pool_repair(const char *root, unsigned how, struct buf *ret_report,
+int pool_repair(const char *root, unsigned how, uint64_t txid, struct buf *ret_report,
 		struct pool_loss **ret_losses, size_t *ret_nr, struct error *err);
 
 /* Deletes these volumes, none or some of the losses; then the pool is one as any other. */

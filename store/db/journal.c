@@ -48,13 +48,21 @@ static int set_meta(struct db *db, const char *key, int64_t value, struct error 
 	return db_exec(db, err, "UPDATE meta SET value = ?2 WHERE key = ?1", "si", key, value);
 }
 
-int journal_next_txid(struct db *db, uint64_t *ret, struct error *err)
+int journal_txid(struct db *db, uint64_t *ret, struct error *err)
 {
 	int64_t txid;
 
 	if (get_meta(db, "pool_txid", &txid, err) < 0)
 		return -1;
-	*ret = (uint64_t)txid + 1;
+	*ret = (uint64_t)txid;
+	return 0;
+}
+
+int journal_next_txid(struct db *db, uint64_t *ret, struct error *err)
+{
+	if (journal_txid(db, ret, err) < 0)
+		return -1;
+	++*ret;
 	return 0;
 }
 

@@ -34,6 +34,8 @@
 
 #define JOURNAL_NO_ORIGIN 0 /* thin ids start at 1 */
 
+/* The pool's transaction id as the catalogue has it. */
+int journal_txid(struct db *db, uint64_t *ret, struct error *err);
 /* The txid for new intents: the catalogue's pool_txid + 1. */
 int journal_next_txid(struct db *db, uint64_t *ret, struct error *err);
 

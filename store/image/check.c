@@ -564,10 +564,12 @@ static int mend_pool(struct check *check, unsigned how, struct error *err)
 	auto_buf struct buf report = { 0 };
 	auto_free struct pool_loss *losses = NULL;
 	struct store *store = check->store;
+	uint64_t txid;
 	size_t nr = 0;
 
 	volume_pool_close(take_ptr(store->pool));
-	if (volume_pool_repair(store->root.path, how, &report, &losses, &nr, err) < 0)
+	if (journal_txid(store->db, &txid, err) < 0 ||
+	    volume_pool_repair(store->root.path, how, txid, &report, &losses, &nr, err) < 0)
 		return -1;
 	free(take_ptr(check->pool_ids));
 	check->nr_pool_ids = 0;

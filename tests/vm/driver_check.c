@@ -418,7 +418,7 @@ static void case_repair(struct check *check)
 	auto_free struct pool_loss *losses = NULL;
 	size_t nr_losses = 1;
 
-	DOES(pool_repair(check->root, false, &report, &losses, &nr_losses, &check->err));
+	DOES(pool_repair(check->root, 0, 0, &report, &losses, &nr_losses, &check->err));
 	IS(nr_losses == 0);
 	DOES(pool_repair_end(check->root, NULL, 0, &check->err));
 	IS(report.data && strstr(report.data, "is sound"));
