@@ -54,6 +54,19 @@ static int add_range(void *ctx, enum tmeta_change change, uint64_t start, uint64
 	return 0;
 }
 
+static int explain_damage(struct error *err)
+{
+	if (err->kind != ERR_CORRUPT)
+		return -1;
+	return err_add(err, "the pool's metadata is damaged: run 'veneer check --repair'");
+}
+
+static int cannot_compare(uint32_t parent_id, uint32_t child_id, struct error *err)
+{
+	explain_damage(err);
+	return err_add(err, "compare volumes %" PRIu32 " and %" PRIu32, parent_id, child_id);
+}
+
 /* The metadata is held no longer than this takes: meanwhile nothing is freed. */
 static int read_ranges(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id,
 		       struct delta_ranges *ranges, struct tmeta_delta *ret, struct error *err)
@@ -62,9 +75,10 @@ static int read_ranges(struct volume_pool *pool, uint32_t parent_id, uint32_t ch
 	auto_tmeta struct tmeta *tmeta = NULL;
 
 	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
-	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0)
-		return -1;
-	return tmeta_delta_ranges(tmeta, parent_id, child_id, add_range, ranges, ret, err);
+	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
+	    tmeta_delta_ranges(tmeta, parent_id, child_id, add_range, ranges, ret, err) < 0)
+		return explain_damage(err);
+	return 0;
 }
 
 /* What only this volume has goes back to the disk below. */
@@ -126,8 +140,7 @@ int volume_delta(struct volume_pool *pool, uint32_t parent_id, uint32_t child_id
 	if (metasnap_hold(pool->pool, &snap, err) < 0 ||
 	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
 	    tmeta_delta(tmeta, parent_id ? parent_id : TMETA_EMPTY, child_id, &delta, err) < 0)
-		return err_add(err, "compare volumes %" PRIu32 " and %" PRIu32, parent_id,
-			       child_id);
+		return cannot_compare(parent_id, child_id, err);
 	*ret = (struct volume_delta){
 		.own_bytes = delta.own_blocks * block_bytes,
 		.dropped_bytes = delta.dropped_blocks * block_bytes,
@@ -176,8 +189,7 @@ int volume_ranges(struct volume_pool *pool, uint32_t parent_id, uint32_t child_i
 	    tmeta_open(snap.node, snap.block, &tmeta, err) < 0 ||
 	    tmeta_delta_ranges(tmeta, parent_id ? parent_id : TMETA_EMPTY, child_id,
 			       add_volume_range, &sink, &delta, err) < 0)
-		return err_add(err, "compare volumes %" PRIu32 " and %" PRIu32, parent_id,
-			       child_id);
+		return cannot_compare(parent_id, child_id, err);
 	return 0;
 }
 
