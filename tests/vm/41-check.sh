@@ -5,6 +5,8 @@
 # shellcheck disable=SC2154 # fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/vm/lib-metadata.sh
+. "$(dirname "$0")/lib-metadata.sh"
 
 mnt=$WORK/mnt
 mkdir -p "$mnt"
@@ -271,50 +273,6 @@ needs_check() {
 	is '' "$("$VENEER" check)"
 	"$VENEER" mount debian:12 "$mnt"
 	"$VENEER" unmount "$mnt"
-}
-
-# meta_block WHAT [ID] - the number of a block of the metadata of the stopped pool: "mapping" and
-# "details" are roots of trees, "bitmap" is the index of the metadata's own space map, "leaf" a leaf
-# in the middle of a volume's tree that no other volume has
-meta_block() {
-	perl - "$VENEER_ROOT/pool/meta" "$@" <<'END'
-my ($path, $what, $id) = @ARGV;
-open(my $file, '<:raw', $path) or die;
-sub block { # the blocks are behind the header
-	my $block;
-	seek($file, (1 << 20) + 4096 * $_[0], 0);
-	read($file, $block, 4096) == 4096 or die;
-	return $block;
-}
-sub node { # its flags, keys and values of 8 bytes
-	my $block = block($_[0]);
-	my ($flags, $nr, $max) = unpack('x4 V x8 V V', $block);
-	return $flags, [unpack("x32 Q$nr", $block)], [unpack('x' . (32 + 8 * $max) . " Q$nr", $block)];
-}
-my $super = block(0);
-my %root = (mapping => 320, details => 328, bitmap => 192 + 16);
-if ($root{$what}) {
-	print unpack("x$root{$what} Q", $super);
-	exit;
-}
-my (undef, $ids, $roots) = node(unpack('x320 Q', $super));
-my (%users, @mine);
-for my $i (0 .. $#$ids) {
-	my ($flags, undef, $leaves) = node($roots->[$i]);
-	my @leaves = $flags & 1 ? @$leaves : ($roots->[$i]);
-	$users{$_}++ for @leaves;
-	@mine = @leaves if $ids->[$i] == $id;
-}
-@mine = grep { $users{$_} == 1 } @mine;
-print $mine[@mine / 2];
-END
-}
-damage() { # WHAT [ID]
-	local block
-	block=$(meta_block "$@")
-	check 'a block to damage' test -n "$block"
-	head -c 4096 /dev/zero | tr '\0' U |
-		dd of="$VENEER_ROOT/pool/meta" bs=4096 seek=$((256 + block)) conv=notrunc,fsync status=none
 }
 
 # The kernel starts on what is damaged, or not: nothing but check --repair goes on.
