@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "dm/devmap.h"
+#include "tmeta/heldroot.h"
 
 #define REMOVE_WAIT_MS 1000
 
@@ -205,13 +206,28 @@ int devices_explain_damage(struct error *err)
 	return err_add(err, "the pool's metadata is damaged: run 'veneer check --repair'");
 }
 
-static int apply_pool(const char *name, const struct table *table, uint64_t meta_bytes,
-		      bool changed, struct made *made, struct error *err)
+/* Before the kernel reads it: what it is told to release it releases, counted or not. */
+static int undo_torn_snapshot(dev_t meta_device, struct error *err)
+{
+	char node[DEVMAP_NODE_BYTES];
+	bool undone;
+
+	devmap_node(meta_device, node);
+	if (heldroot_undo(node, &undone, err) < 0)
+		return -1;
+	if (undone)
+		log_debug("forgot a metadata snapshot that a power cut left half made");
+	return 0;
+}
+
+static int apply_pool(const char *name, const struct table *table, dev_t meta_device,
+		      uint64_t meta_bytes, bool changed, struct made *made, struct error *err)
 {
 	struct devmap_info info;
 	bool current;
 
-	if (devmap_info(name, &info, err) < 0)
+	if (devmap_info(name, &info, err) < 0 ||
+	    (!info.has_table && undo_torn_snapshot(meta_device, err) < 0))
 		return -1;
 	if (!info.exists) {
 		if (devmap_create(name, table, 0, NULL, err) < 0)
@@ -346,7 +362,7 @@ static int apply(const struct pool_config *config, struct devices *devices, stru
 		return -1;
 	table_add_thin_pool(&pool, meta_device, data_device, data_bytes, config->block_bytes, 0);
 	devices_name(config, "pool", name);
-	return apply_pool(name, &pool, meta_bytes, changed, made, err);
+	return apply_pool(name, &pool, meta_device, meta_bytes, changed, made, err);
 }
 
 int devices_apply(const struct pool_config *config, struct devices *devices, struct error *err)

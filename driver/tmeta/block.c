@@ -23,7 +23,7 @@ struct block_reader {
 	uint64_t nr_read;
 	uint64_t slot_block[NR_SLOTS]; /* node held by a slot; 0 is none, for 0 is no node */
 	bool slot_verified[NR_SLOTS];
-	uint8_t *slots; /* NR_SLOTS blocks, then one for the superblock */
+	uint8_t *slots; /* NR_SLOTS blocks, then one for what is not kept */
 };
 
 /* Files that refuse O_DIRECT (tmpfs, some network file systems) are read plainly. */
@@ -95,14 +95,24 @@ uint64_t block_reader_nr_read(const struct block_reader *reader)
 	return reader->nr_read;
 }
 
-/* Every kind of block begins with its checksum; the two kinds have their number in one place. */
+static uint32_t checksum(const uint8_t *data, uint32_t salt)
+{
+	return isal_crc32c(UINT32_MAX, data + 4, META_BLOCK_BYTES - 4) ^ salt;
+}
+
+/* Every kind of block begins with its checksum; all have their number in one place. */
 static int verify(uint64_t block, uint32_t salt, uint8_t *data, struct error *err)
 {
 	static_assert(offsetof(struct disk_super, block_nr) == offsetof(struct disk_node, block_nr),
 		      "block number");
+	static_assert(offsetof(struct disk_index, block_nr) == offsetof(struct disk_node, block_nr),
+		      "block number");
+	static_assert(offsetof(struct disk_bitmap, block_nr) ==
+			      offsetof(struct disk_node, block_nr),
+		      "block number");
 	uint64_t own_nr = get_le64(data + offsetof(struct disk_node, block_nr));
 
-	if (get_le32(data) != (isal_crc32c(UINT32_MAX, data + 4, META_BLOCK_BYTES - 4) ^ salt))
+	if (get_le32(data) != checksum(data, salt))
 		return err_set(err, ERR_CORRUPT, "metadata block %ju: wrong checksum",
 			       (uintmax_t)block);
 	if (own_nr != block)
@@ -168,14 +178,38 @@ void block_fetch(struct block_reader *reader, uint64_t first, uint64_t last)
 		reader->nr_read += last - first + 1;
 }
 
-int block_read_super(struct block_reader *reader, uint64_t block, const void **ret,
-		     struct error *err)
+static int read_unkept(struct block_reader *reader, uint64_t block, uint32_t salt, const void **ret,
+		       struct error *err)
 {
 	uint8_t *data = reader->slots + (size_t)NR_SLOTS * META_BLOCK_BYTES;
 
-	if (read_block(reader, block, data, err) < 0 ||
-	    verify(block, SUPER_CSUM_SALT, data, err) < 0)
+	if (read_block(reader, block, data, err) < 0 || verify(block, salt, data, err) < 0)
 		return -1;
 	*ret = data;
 	return 0;
+}
+
+int block_read_super(struct block_reader *reader, uint64_t block, const void **ret,
+		     struct error *err)
+{
+	return read_unkept(reader, block, SUPER_CSUM_SALT, ret, err);
+}
+
+int block_read_index(struct block_reader *reader, uint64_t block, const void **ret,
+		     struct error *err)
+{
+	return read_unkept(reader, block, INDEX_CSUM_SALT, ret, err);
+}
+
+int block_read_bitmap(struct block_reader *reader, uint64_t block, const void **ret,
+		      struct error *err)
+{
+	return read_unkept(reader, block, BITMAP_CSUM_SALT, ret, err);
+}
+
+void block_seal_super(void *data)
+{
+	uint32_t csum = htole32(checksum(data, SUPER_CSUM_SALT));
+
+	memcpy(data, &csum, sizeof(csum));
 }

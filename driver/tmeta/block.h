@@ -53,4 +53,13 @@ void block_fetch(struct block_reader *reader, uint64_t first, uint64_t last);
 int block_read_super(struct block_reader *reader, uint64_t block, const void **ret,
 		     struct error *err);
 
+/* Of a space map: the index of its bitmaps, and one of them; never kept. */
+int block_read_index(struct block_reader *reader, uint64_t block, const void **ret,
+		     struct error *err);
+int block_read_bitmap(struct block_reader *reader, uint64_t block, const void **ret,
+		      struct error *err);
+
+/* Gives a superblock that was changed its checksum. */
+void block_seal_super(void *data);
+
 #endif

@@ -8,7 +8,7 @@
  * block and time) and details (thin id -> struct disk_details).
  *
  * Source: Linux drivers/md/dm-thin-metadata.c and
- * drivers/md/persistent-data/dm-btree-internal.h
+ * drivers/md/persistent-data/dm-btree-internal.h and dm-space-map-common.h
  */
 #ifndef TMETA_FORMAT_H
 #define TMETA_FORMAT_H
@@ -23,8 +23,10 @@
 /* The kernel uses no more than this of a metadata device: 15.875 GiB. */
 #define META_MAX_BLOCKS (UINT64_C(255) * 16320)
 
-#define SUPER_CSUM_SALT 160774u
-#define NODE_CSUM_SALT	121107u
+#define SUPER_CSUM_SALT	 160774u
+#define NODE_CSUM_SALT	 121107u
+#define BITMAP_CSUM_SALT 240779u
+#define INDEX_CSUM_SALT	 160478u
 
 #define SUPER_MAGIC	       UINT64_C(27022010)
 #define SUPER_VERSION_MAX      2u
@@ -90,6 +92,32 @@ struct disk_node {
 } __attribute__((packed));
 
 static_assert(sizeof(struct disk_node) == 32, "node layout");
+
+/* Where bitmap_root of the metadata's own space map points to; the data's has a tree instead. */
+struct disk_index {
+	uint32_t csum;
+	uint32_t padding;
+	uint64_t block_nr;
+	struct {
+		uint64_t bitmap_block;
+		uint32_t nr_free;
+		uint32_t none_free_before;
+	} __attribute__((packed)) entries[255];
+} __attribute__((packed));
+
+static_assert(sizeof(struct disk_index) == META_BLOCK_BYTES, "index layout");
+
+/* Two bits for each block, from the lowest: both 0 for one that nobody uses. */
+struct disk_bitmap {
+	uint32_t csum;
+	uint32_t padding;
+	uint64_t block_nr;
+	uint8_t counts[META_BLOCK_BYTES - 16];
+} __attribute__((packed));
+
+#define BITMAP_BLOCKS UINT64_C(16320) /* that one bitmap is for */
+
+static_assert(sizeof(struct disk_bitmap) == META_BLOCK_BYTES, "bitmap layout");
 
 struct disk_details {
 	uint64_t mapped_blocks;
