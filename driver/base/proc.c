@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/proc.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -101,6 +102,30 @@ static const char *last_line(struct buf *output)
 	return line + strspn(line, " \t");
 }
 
+/*
+ * What a program says in its own name is its reason; what it said to standard output may come after
+ * that. Those of e2fsprogs begin with their version, and when a write fails at the end, that is all.
+ */
+static const char *reason(const char *program, struct buf *output)
+{
+	auto_free char *name = xasprintf("%s: ", program);
+	const char *line = last_line(output);
+	size_t len = strlen(program);
+	char *words = NULL;
+
+	for (char *at = output->data; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		if (strncmp(at, name, len + 2) == 0)
+			words = at;
+	}
+	if (words) {
+		words[strcspn(words, "\r\n")] = '\0';
+		return words;
+	}
+	if (strncmp(line, program, len) == 0 && line[len] == ' ' && isdigit(line[len + 1]))
+		return "it gave no reason, the kernel's log may have one";
+	return line;
+}
+
 /* Returns the child's process id. */
 static pid_t start(const char *const argv[], const struct streams *streams, int *ret_output_fd,
 		   struct error *err)
@@ -179,7 +204,7 @@ int proc_check(const char *const argv[], int deadline_ms, struct error *err)
 
 	if (status > 0)
 		return err_set(err, ERR_IO, "%s failed (exit status %d): %s", argv[0], status,
-			       last_line(&output));
+			       reason(argv[0], &output));
 	return status;
 }
 

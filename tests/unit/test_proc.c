@@ -19,6 +19,26 @@ static void test_output_and_status(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "exit status 3): err"));
 }
 
+static void check_reason(const char *script, const char *text)
+{
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	struct error err;
+
+	CU_ASSERT_EQUAL(-1, proc_check(argv, 10000, &err));
+	CU_ASSERT_STRING_EQUAL(err.text, text);
+}
+
+static void test_the_reason_of_a_failure(void)
+{
+	check_reason("echo 'sh 1.47.0 (5-Feb-2023)'; exit 1",
+		     "sh failed (exit status 1): it gave no reason, the kernel's log may have one");
+	check_reason("echo 'sh 1.47.0'; echo 'sh: first'; echo 'sh: it'; echo Resizing; exit 2",
+		     "sh failed (exit status 2): sh: it");
+	check_reason("echo 'sh 1.47.0'; echo; echo done; exit 3",
+		     "sh failed (exit status 3): done");
+	check_reason("exit 4", "sh failed (exit status 4): it printed nothing");
+}
+
 static void test_missing_program(void)
 {
 	const char *const argv[] = { "no-such-program-here", NULL };
@@ -102,6 +122,7 @@ static void test_answers_have_bounds(void)
 }
 
 UNIT_SUITE(proc, { "output and exit status arrive", test_output_and_status },
+	   { "a failure has the program's reason", test_the_reason_of_a_failure },
 	   { "a missing program is not found", test_missing_program },
 	   { "root's programs are found without their folders in PATH",
 	     test_a_path_without_the_folders_of_root },
