@@ -34,13 +34,18 @@ static int refused(struct pool *pool, struct error *err)
 	return err_set(err, ERR_DENIED, "the pool %s cannot be changed now", pool_name(pool));
 }
 
+/*
+ * The kernel commits after each message, and tells nobody when that fails: what the message did is
+ * gone again, and the pool cannot be written to any more. Whoever believed it would forget a volume
+ * that is still there, or say that something is durable that is not.
+ */
 static int send(struct pool *pool, const char *text, struct error *err)
 {
-	if (devmap_message(pool_name(pool), text, err) == 0)
-		return 0;
-	if (err->sys_errno == EOPNOTSUPP)
-		return refused(pool, err);
-	return -1;
+	struct pool_status status;
+
+	if (devmap_message(pool_name(pool), text, err) < 0)
+		return err->sys_errno == EOPNOTSUPP ? refused(pool, err) : -1;
+	return pool_status(pool, &status, err) < 0 ? -1 : pool_check_writable(pool, &status, err);
 }
 
 int thinvol_create(struct pool *pool, uint32_t id, struct error *err)
