@@ -61,6 +61,21 @@ uint64_t volume_min_bytes(struct volume_pool *pool)
 	return pool->fs->min_bytes > APART_MIN_BYTES ? pool->fs->min_bytes : APART_MIN_BYTES;
 }
 
+/*
+ * A commit that fails fails no message: what that made is gone, and so is what was made since the
+ * last commit. Only its absence is noticed.
+ */
+static int explain_illness(struct volume_pool *pool, struct error *err)
+{
+	struct pool_status status;
+	struct error why;
+
+	if (pool_status(pool->pool, &status, &why) == 0 &&
+	    pool_check_health(pool->pool, &status, &why) < 0)
+		*err = why;
+	return -1;
+}
+
 int volume_activate_sized(struct volume_pool *pool, uint32_t id, uint64_t size_bytes,
 			  enum volume_mode mode, struct volume **ret, struct error *err)
 {
@@ -69,7 +84,7 @@ int volume_activate_sized(struct volume_pool *pool, uint32_t id, uint64_t size_b
 
 	if (thinvol_activate(pool->pool, id, size_bytes, mode == VOLUME_READ_ONLY, &device, err) <
 	    0)
-		return -1;
+		return explain_illness(pool, err);
 	volume = xcalloc(1, sizeof(*volume));
 	volume->pool = pool;
 	volume->id = id;
@@ -350,9 +365,9 @@ static int refuse_full(struct volume *volume, struct error *err)
 	if (pool_status(volume->pool->pool, &status, err) < 0)
 		return -1;
 	/* What was written last may be missing although nothing failed yet. */
-	if (status.stat.out_of_data || status.stat.read_only || status.stat.failed)
+	if (status.stat.out_of_data)
 		return err_set(err, ERR_IO, "the pool is %s", pool_health(&status));
-	return 0;
+	return pool_check_writable(volume->pool->pool, &status, err);
 }
 
 int volume_freeze(struct volume *volume, int mount_fd, bool trim, struct error *err)
