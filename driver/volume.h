@@ -66,6 +66,8 @@ int volume_pool_open(const char *root, struct volume_pool **ret, struct error *e
  * ERR_NOT_FOUND, and what killed processes left stays.
  */
 int volume_pool_look(const char *root, struct volume_pool **ret, struct error *err);
+/* A running pool whatever its state: its volumes can be unmounted and deactivated, no more. */
+int volume_pool_open_ill(const char *root, struct volume_pool **ret, struct error *err);
 void volume_pool_close(struct volume_pool *pool);
 #define auto_volume_pool __attribute__((cleanup(volume_pool_close_)))
 static inline void volume_pool_close_(struct volume_pool **pool)

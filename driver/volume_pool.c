@@ -56,6 +56,21 @@ int volume_pool_look(const char *root, struct volume_pool **ret, struct error *e
 	return 0;
 }
 
+int volume_pool_open_ill(const char *root, struct volume_pool **ret, struct error *err)
+{
+	auto_volume_pool struct volume_pool *pool = xcalloc(1, sizeof(*pool));
+	struct pool_status status;
+
+	if (open_config(root, pool, err) < 0 || pool_status(pool->pool, &status, err) < 0)
+		return -1;
+	if (!status.active)
+		return pool_check_health(pool->pool, &status, err);
+	if (thinvol_resume_all(pool->pool, err) < 0)
+		return -1;
+	*ret = take_ptr(pool);
+	return 0;
+}
+
 int volume_pool_open(const char *root, struct volume_pool **ret, struct error *err)
 {
 	auto_volume_pool struct volume_pool *pool = xcalloc(1, sizeof(*pool));

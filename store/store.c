@@ -394,6 +394,32 @@ int store_lock_active_pool(struct store *store, struct root **ret_held, struct e
 	return 0;
 }
 
+static bool is_illness(const struct error *err)
+{
+	return err->kind == ERR_CORRUPT || err->kind == ERR_DENIED || err->kind == ERR_NO_SPACE ||
+	       err->kind == ERR_IO;
+}
+
+int store_lock_pool_to_end(struct store *store, struct root **ret_held, bool *ret_ill,
+			   struct error *err)
+{
+	auto_root_lock struct root *held = NULL;
+	struct error why;
+
+	*ret_ill = false;
+	if (store_lock_pool(store, ret_held, err) == 0)
+		return 0;
+	if (!is_illness(err) || root_lock(&store->root, &why) < 0)
+		return -1;
+	held = &store->root;
+	if (!store->pool && volume_pool_open_ill(store->root.path, &store->pool, &why) < 0)
+		return -1;
+	log_debug("the pool is ill, and nothing is recovered: %s", err->text);
+	*ret_ill = true;
+	*ret_held = take_ptr(held);
+	return 0;
+}
+
 int store_open_as_is(struct store *store, struct error *err)
 {
 	if (store->pool || volume_pool_open(store->root.path, &store->pool, err) == 0)

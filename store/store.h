@@ -88,6 +88,13 @@ int store_lock_pool(struct store *store, struct root **ret_held, struct error *e
 /* Likewise, but ERR_NOT_FOUND while the pool is not active: for whoever must not start it. */
 int store_lock_active_pool(struct store *store, struct root **ret_held, struct error *err);
 
+/*
+ * Likewise, for whoever ends the use of a volume: no repair of a pool can begin while it is used.
+ * ret_ill: the pool runs, but cannot be changed, and nothing was recovered.
+ */
+int store_lock_pool_to_end(struct store *store, struct root **ret_held, bool *ret_ill,
+			   struct error *err);
+
 /**
  * store_session - this process is making something
  *

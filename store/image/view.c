@@ -371,8 +371,8 @@ static struct view *pick(struct store *store, struct view_list *list, bool attac
 	return found;
 }
 
-/* What is in use stays the view that it was. */
-static int end(struct store *store, const struct view *view, struct error *err)
+/* What is in use stays the view that it was; of an ill pool its volume goes when it is well. */
+static int end(struct store *store, const struct view *view, bool ill, struct error *err)
 {
 	struct error ignored;
 
@@ -392,7 +392,7 @@ static int end(struct store *store, const struct view *view, struct error *err)
 	/* While there still is a row that knows of it. */
 	if (view->attached && devlink_remove(view->target, err) < 0)
 		return -1;
-	return forget(store, view, err);
+	return ill ? 0 : forget(store, view, err);
 }
 
 /*
@@ -400,12 +400,14 @@ static int end(struct store *store, const struct view *view, struct error *err)
  * pool is made for a view that does not exist.
  */
 static struct view *lock_view(struct store *store, bool attached, const char *target,
-			      struct root **ret_held, struct view_list *list, struct error *err)
+			      struct root **ret_held, bool *ret_ill, struct view_list *list,
+			      struct error *err)
 {
 	auto_view_list struct view_list before = { 0 };
 
 	if (view_list(store, &before, err) < 0 || !pick(store, &before, attached, target, err) ||
-	    store_lock_pool(store, ret_held, err) < 0 || view_list(store, list, err) < 0)
+	    store_lock_pool_to_end(store, ret_held, ret_ill, err) < 0 ||
+	    view_list(store, list, err) < 0)
 		return NULL;
 	return pick(store, list, attached, target, err);
 }
@@ -415,11 +417,12 @@ int view_unmount(struct store *store, const char *target, struct error *err)
 	auto_root_lock struct root *held = NULL;
 	auto_view_list struct view_list list = { 0 };
 	struct view *view;
+	bool ill;
 
-	view = lock_view(store, false, target, &held, &list, err);
+	view = lock_view(store, false, target, &held, &ill, &list, err);
 	if (!view)
 		return err_add(err, "unmount");
-	if (end(store, view, err) < 0)
+	if (end(store, view, ill, err) < 0)
 		return err_add(err, "unmount %s", target);
 	root_remove_mount_point(&store->root, view->target);
 	return 0;
@@ -524,11 +527,12 @@ int view_detach(struct store *store, const char *target, struct error *err)
 	auto_root_lock struct root *held = NULL;
 	auto_view_list struct view_list list = { 0 };
 	struct view *view;
+	bool ill;
 
-	view = lock_view(store, true, target, &held, &list, err);
+	view = lock_view(store, true, target, &held, &ill, &list, err);
 	if (!view)
 		return err_add(err, "detach");
-	if (end(store, view, err) < 0)
+	if (end(store, view, ill, err) < 0)
 		return err_add(err, "detach %s", target);
 	return 0;
 }

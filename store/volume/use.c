@@ -42,14 +42,15 @@ static int undo(struct store *store, struct volume_row *row)
 	return -1;
 }
 
-/* The volume by name, link or mount point, with the store locked. */
-static int lock_used(struct store *store, const char *target, struct root **ret_held,
+/* The volume by name, link or mount point, with the store locked; of an ill pool only to end its use. */
+static int lock_used(struct store *store, const char *target, bool to_end, struct root **ret_held,
 		     struct volume_row *ret, struct error *err)
 {
 	static const char links[] = DEVLINK_DIR "/";
 	auto_free char *absolute = realpath(target, NULL);
 	auto_volume_rows struct volume_rows rows = { 0 };
 	const char *name = NULL;
+	bool ill;
 
 	if (rows_volume_list(store->db, &rows, err) < 0)
 		return -1;
@@ -61,7 +62,10 @@ static int lock_used(struct store *store, const char *target, struct root **ret_
 			name = rows.items[i].name;
 	if (!name)
 		return err_set(err, ERR_NOT_FOUND, "no such volume: %s", target);
-	return store_lock_pool(store, ret_held, err) < 0 ? -1 : volumes_find(store, name, ret, err);
+	if ((to_end ? store_lock_pool_to_end(store, ret_held, &ill, err)
+		    : store_lock_pool(store, ret_held, err)) < 0)
+		return -1;
+	return volumes_find(store, name, ret, err);
 }
 
 /* ---- mounts ---- */
@@ -153,7 +157,7 @@ int volumes_mount(struct store *store, const char *name, const char *dir, const 
 	auto_root_lock struct root *held = NULL;
 	auto_volume_row struct volume_row row = { 0 };
 
-	if (lock_used(store, name, &held, &row, err) < 0)
+	if (lock_used(store, name, false, &held, &row, err) < 0)
 		return -1;
 	if (mount_volume(store, &row, dir, options, err) < 0)
 		return err_add(err, "mount volume %s", name);
@@ -211,7 +215,7 @@ int volumes_unmount(struct store *store, const char *target, struct error *err)
 	auto_root_lock struct root *held = NULL;
 	auto_volume_row struct volume_row row = { 0 };
 
-	if (lock_used(store, target, &held, &row, err) < 0)
+	if (lock_used(store, target, true, &held, &row, err) < 0)
 		return -1;
 	if (unmount_volume(store, &row, err) < 0)
 		return err_add(err, "unmount volume %s", target);
@@ -260,7 +264,7 @@ int volumes_attach(struct store *store, const char *name, char **ret_link, struc
 	auto_root_lock struct root *held = NULL;
 	auto_volume_row struct volume_row row = { 0 };
 
-	if (lock_used(store, name, &held, &row, err) < 0)
+	if (lock_used(store, name, false, &held, &row, err) < 0)
 		return -1;
 	if (attach_volume(store, &row, err) < 0)
 		return err_add(err, "attach volume %s", name);
@@ -291,7 +295,7 @@ int volumes_detach(struct store *store, const char *target, struct error *err)
 	auto_root_lock struct root *held = NULL;
 	auto_volume_row struct volume_row row = { 0 };
 
-	if (lock_used(store, target, &held, &row, err) < 0)
+	if (lock_used(store, target, true, &held, &row, err) < 0)
 		return -1;
 	if (detach_volume(store, &row, err) < 0)
 		return err_add(err, "detach volume %s", target);
