@@ -10,6 +10,7 @@
 #include "db/journal.h"
 #include "db/recover.h"
 #include "db/rows_volume.h"
+#include "db/volume_note.h"
 #include "devlink.h"
 
 static int drop(struct db *db, struct volume_pool *pool, const struct volume_row *row,
@@ -36,7 +37,8 @@ static int stop(struct volume_pool *pool, const struct volume_row *row, struct e
 	return 1;
 }
 
-static int end(struct db *db, struct volume_pool *pool, struct volume_row *row, struct error *err)
+static int end(const struct root *root, struct db *db, struct volume_pool *pool,
+	       struct volume_row *row, struct error *err)
 {
 	int stopped = stop(pool, row, err);
 
@@ -51,7 +53,8 @@ static int end(struct db *db, struct volume_pool *pool, struct volume_row *row, 
 			return -1;
 	}
 	crash_point("recover-volume");
-	return rows_volume_use(db, row, true, err);
+	/* A rollback settles what it made only with its note. */
+	return note_write(root, row, err) < 0 ? -1 : rows_volume_use(db, row, true, err);
 }
 
 int recover_volumes(const struct root *root, struct db *db, struct volume_pool *pool,
@@ -64,7 +67,8 @@ int recover_volumes(const struct root *root, struct db *db, struct volume_pool *
 	for (size_t i = 0; i < rows.nr; i++) {
 		struct volume_row *row = &rows.items[i];
 
-		if ((*row->name == '.' ? drop(db, pool, row, err) : end(db, pool, row, err)) < 0)
+		if ((*row->name == '.' ? drop(db, pool, row, err) : end(root, db, pool, row, err)) <
+		    0)
 			return err_add(err, "recover volume '%s'", row->name);
 	}
 	if (rows.nr)
