@@ -422,11 +422,14 @@ int commit_container(struct store *store, const struct commit_args *args, struct
 		return -1;
 	container_row_done(&commit.still.row);
 	commit.still.row = (struct container_row){ 0 };
-	if (still_take(&commit.still, args->operand, args->pause, err) < 0 ||
-	    read_image(&commit, err) < 0 ||
+	if (still_take(&commit.still, args->operand, args->pause, err) < 0)
+		return err_add(err, "commit container %s", args->operand);
+	if (read_image(&commit, err) < 0 ||
 	    commit_settings(container, commit.config.config, args->changes, &settings, err) < 0)
 		return -1;
 	commit.created_by = command_line(container);
 	got = make_layer(&commit, &layer, err);
-	return got < 0 ? -1 : create(&commit, got ? &layer : NULL, settings, ret, err);
+	if (got < 0 || create(&commit, got ? &layer : NULL, settings, ret, err) < 0)
+		return err_add(err, "commit container %s", args->operand);
+	return 0;
 }
