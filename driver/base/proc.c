@@ -121,7 +121,8 @@ static const char *reason(const char *program, struct buf *output)
 		words[strcspn(words, "\r\n")] = '\0';
 		return words;
 	}
-	if (strncmp(line, program, len) == 0 && line[len] == ' ' && isdigit(line[len + 1]))
+	if (output->data && strncmp(output->data, program, len) == 0 && output->data[len] == ' ' &&
+	    isdigit(output->data[len + 1]))
 		return "it gave no reason, the kernel's log may have one";
 	return line;
 }

@@ -66,7 +66,7 @@ static int look_whether_active(struct store *store, struct view_list *list, stru
 	return 0;
 }
 
-int view_list(struct store *store, struct view_list *ret, struct error *err)
+static int read_views(struct store *store, struct view_list *ret, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
 	int got;
@@ -81,7 +81,12 @@ int view_list(struct store *store, struct view_list *ret, struct error *err)
 		ret->items = xrealloc(ret->items, (ret->nr + 1) * sizeof(*ret->items));
 		read_view(stmt, &ret->items[ret->nr++]);
 	}
-	return got < 0 ? -1 : look_whether_active(store, ret, err);
+	return got;
+}
+
+int view_list(struct store *store, struct view_list *ret, struct error *err)
+{
+	return read_views(store, ret, err) < 0 ? -1 : look_whether_active(store, ret, err);
 }
 
 static int put_row(struct db *db, const struct view *view, struct error *err)
@@ -405,7 +410,7 @@ static struct view *lock_view(struct store *store, bool attached, const char *ta
 {
 	auto_view_list struct view_list before = { 0 };
 
-	if (view_list(store, &before, err) < 0 || !pick(store, &before, attached, target, err) ||
+	if (read_views(store, &before, err) < 0 || !pick(store, &before, attached, target, err) ||
 	    store_lock_pool_to_end(store, ret_held, ret_ill, err) < 0 ||
 	    view_list(store, list, err) < 0)
 		return NULL;

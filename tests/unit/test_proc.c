@@ -34,8 +34,9 @@ static void test_the_reason_of_a_failure(void)
 		     "sh failed (exit status 1): it gave no reason, the kernel's log may have one");
 	check_reason("echo 'sh 1.47.0'; echo 'sh: first'; echo 'sh: it'; echo Resizing; exit 2",
 		     "sh failed (exit status 2): sh: it");
-	check_reason("echo 'sh 1.47.0'; echo; echo done; exit 3",
-		     "sh failed (exit status 3): done");
+	check_reason("echo 'sh 1.47.0'; echo Creating; echo done; exit 1",
+		     "sh failed (exit status 1): it gave no reason, the kernel's log may have one");
+	check_reason("echo 'sh is here'; echo; echo why; exit 3", "sh failed (exit status 3): why");
 	check_reason("exit 4", "sh failed (exit status 4): it printed nothing");
 }
 
