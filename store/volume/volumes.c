@@ -314,33 +314,41 @@ static int take_over(struct store *store, const struct volume_row *row,
 	    journal_intend_delete(store->db, txid, row->thin_id, err) < 0 ||
 	    db_commit(&tx, err) < 0)
 		return -1;
-	crash_point("volume-rolled-back");
+	crash_point("volume-replaced");
 	return journal_fulfil(store->db, store->pool, txid, NULL, NULL, err);
+}
+
+/* The new content is made beside the old: a crash leaves one or the other. */
+static int replace(struct store *store, struct volume_row *row, struct making *making,
+		   struct error *err)
+{
+	auto_free char *hidden = xasprintf(".%s", row->name);
+
+	making->row.name = hidden;
+	if (make(making, err) < 0)
+		return -1;
+	crash_point("volume-to-replace");
+	if (take_over(store, row, &making->row, err) < 0)
+		return -1;
+	row->thin_id = making->row.thin_id;
+	row->size_bytes = making->row.size_bytes;
+	/* Killed before, the next command writes the note. */
+	crash_point("volume-to-note");
+	return note_write(&store->root, row, err) < 0 ? -1
+						      : rows_volume_use(store->db, row, true, err);
 }
 
 static int roll_back(struct store *store, struct volume_row *row, const struct volume_row *snap,
 		     struct error *err)
 {
-	auto_free char *hidden = xasprintf(".%s", row->name);
 	struct making making = { .store = store, .origin = snap->thin_id, .row = *row };
 
 	if (strcmp(snap->origin, row->name) != 0)
 		return err_set(err, ERR_USAGE, "'%s' is no snapshot of it", snap->name);
 	if (refuse_used(store, row, err) < 0)
 		return -1;
-	making.row.name = hidden;
 	making.row.size_bytes = snap->size_bytes;
-	if (make(&making, err) < 0)
-		return -1;
-	crash_point("volume-to-roll-back");
-	if (take_over(store, row, &making.row, err) < 0)
-		return -1;
-	row->thin_id = making.row.thin_id;
-	row->size_bytes = making.row.size_bytes;
-	/* Killed before, the next command writes the note. */
-	crash_point("volume-to-note");
-	return note_write(&store->root, row, err) < 0 ? -1
-						      : rows_volume_use(store->db, row, true, err);
+	return replace(store, row, &making, err);
 }
 
 int volumes_rollback(struct store *store, const char *name, const char *snapshot_name,
@@ -360,6 +368,18 @@ int volumes_rollback(struct store *store, const char *name, const char *snapshot
 
 /* ---- the rest of its life ---- */
 
+/* resize2fs has no log: what a crash leaves half done, it has done to a snapshot. */
+static int grow_unused(struct store *store, struct volume_row *row, uint64_t bytes,
+		       struct error *err)
+{
+	struct making making = {
+		.store = store, .origin = row->thin_id, .grows = true, .row = *row
+	};
+
+	making.row.size_bytes = bytes;
+	return replace(store, row, &making, err);
+}
+
 static int grow(struct store *store, struct volume_row *row, uint64_t bytes, struct error *err)
 {
 	auto_volume struct volume *volume = NULL;
@@ -376,6 +396,8 @@ static int grow(struct store *store, struct volume_row *row, uint64_t bytes, str
 	if (bytes < row->size_bytes)
 		return err_set(err, ERR_USAGE, "it has %" PRIu64 " bytes and cannot become smaller",
 			       row->size_bytes);
+	if (use == VOLUME_UNUSED && !row->raw)
+		return grow_unused(store, row, bytes, err);
 	row->size_bytes = bytes;
 	/* First, so that no device is ever smaller than the file system on it. */
 	if (note_write(&store->root, row, err) < 0 ||
@@ -390,8 +412,7 @@ static int grow(struct store *store, struct volume_row *row, uint64_t bytes, str
 	if (volume_activate_sized(store->pool, row->thin_id, bytes, VOLUME_READ_WRITE, &volume,
 				  err) < 0)
 		return -1;
-	if (use == VOLUME_MOUNTED)
-		volume_keep(volume);
+	volume_keep(volume);
 	return volume_grow_fs(volume, err);
 }
 

@@ -99,6 +99,7 @@ case_ 'unmount' kill_at mounted volume unmount db
 case_ 'attach' kill_at made volume attach db
 case_ 'detach' kill_at attached volume detach db
 case_ 'snapshot of what is mounted' kill_at mounted volume snapshot db first
+case_ 'grow' kill_at made volume grow db --size 256M
 case_ 'grow while it is mounted' kill_at mounted volume grow db --size 256M
 case_ 'rename' kill_at made volume rename db first
 case_ 'rollback' kill_rollback
