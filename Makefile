@@ -121,6 +121,10 @@ $(OUT)/driver-check: $(OUT)/tests/vm/driver_check.o $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
+$(OUT)/replay-log: $(OUT)/tests/vm/replay_log.o $(DRIVER)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
+
 DIFF_CHECK := $(call objs,$(wildcard tests/vm/diff_*.c))
 $(OUT)/diff-check: $(DIFF_CHECK) $(STORE) $(DRIVER) $(SQLITE)
 	$(call say,LD,$@)
@@ -234,7 +238,7 @@ test-long: ## and what takes longer than each change is worth
 	$(Q)VM_LONG=1 tests/all.sh
 
 .PHONY: vm-programs
-vm-programs: $(OUT)/driver-check $(OUT)/diff-check $(OUT)/step-check
+vm-programs: $(OUT)/driver-check $(OUT)/diff-check $(OUT)/step-check $(OUT)/replay-log
 
 test-vm: ## the tests in the real kernel alone
 	$(Q)$(MAKE) --no-print-directory all vm-programs images
