@@ -15,11 +15,11 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/path.h"
+#include "base/tree_writer.h"
 #include "build/follow.h"
 #include "build/hardlinks.h"
 #include "build/unpack.h"
 #include "build/xattrs.h"
-#include "layer/tree_writer.h"
 #include "limits.h"
 
 /* Large enough that a call costs nothing, small enough for the cache. */

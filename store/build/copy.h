@@ -2,7 +2,7 @@
 /*
  * copy - what COPY and ADD do: files of a context into a tree
  *
- * The tree is written through a tree writer (layer/tree_writer.h); the rules for
+ * The tree is written through a tree writer (base/tree_writer.h); the rules for
  * destinations and for what gives way are Docker's.
  * Source: spec/dockerfile.md, section 3 ("COPY", "ADD").
  */

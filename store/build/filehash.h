@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #include "base/digest.h"
-#include "layer/tree_writer.h"
+#include "base/tree_writer.h"
 
 struct filehash_record {
 	const char *name; /* as the operation sees it; "" where it does not matter */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "layer/nameset.h"
+#include "base/nameset.h"
 #include "limits.h"
 
 #define FIRST_SLOTS 64

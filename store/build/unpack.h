@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "layer/tree_writer.h"
+#include "base/tree_writer.h"
 
 /**
  * unpack_is_tar - does a file begin as a tar, plain or in any compression?

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/tree_writer.h"
 #include "build/builder.h"
 #include "build/follow.h"
-#include "layer/tree_writer.h"
 #include "oci/setting.h"
 #include "run/account.h"
 

@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "layer/tree_writer.h"
+#include "base/tree_writer.h"
 
 /* Starts as { 0 } and is used for one file after the other. */
 struct xattrs {

@@ -20,7 +20,7 @@
 #include <time.h>
 
 #include "base/err.h"
-#include "layer/nameset.h"
+#include "base/nameset.h"
 
 struct dir {
 	/* For users. */

@@ -15,8 +15,8 @@
 
 #include "base/err.h"
 #include "base/progress.h"
+#include "base/tree_writer.h"
 #include "layer/stream.h"
-#include "layer/tree_writer.h"
 
 struct tar_apply_args {
 	struct stream *stream;	  /* nothing taken from it yet */

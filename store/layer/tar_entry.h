@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "layer/tree_writer.h"
+#include "base/tree_writer.h"
 
 struct archive_entry;
 

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "layer/tree_writer.h"
+#include "base/tree_writer.h"
 
 #define TAR_BLOCK_BYTES 512u
 

@@ -11,7 +11,7 @@
 #define LAYER_TREE_COPY_H
 
 #include "base/err.h"
-#include "layer/tree_writer.h"
+#include "base/tree_writer.h"
 
 /* Borrowed; must outlive the writer. */
 struct tree_copy_args {

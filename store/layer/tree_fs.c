@@ -23,9 +23,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/nameset.h"
 #include "base/path.h"
 #include "layer/dircache.h"
-#include "layer/nameset.h"
 #include "layer/tree_remove.h"
 #include "limits.h"
 

@@ -13,7 +13,7 @@
 #define LAYER_TREE_FS_H
 
 #include "base/err.h"
-#include "layer/tree_writer.h"
+#include "base/tree_writer.h"
 
 /**
  * tree_fs_new - write beneath the directory that root_fd names

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "layer/nameset.h"
+#include "base/nameset.h"
 
 /* Removes the directory `name` in dir_fd with all that is in it. ERR_CANCELLED, ERR_IO. */
 int tree_remove(int dir_fd, const char *name, struct error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layer/nameset.h"
+#include "base/nameset.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,8 +7,8 @@
  * do so once in some 30 million layers, and then a whiteout spares one file.
  * Source: SipHash-2-4, Aumasson and Bernstein, 2012
  */
-#ifndef LAYER_NAMESET_H
-#define LAYER_NAMESET_H
+#ifndef BASE_NAMESET_H
+#define BASE_NAMESET_H
 
 #include <stdbool.h>
 #include <stddef.h>

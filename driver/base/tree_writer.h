@@ -16,8 +16,8 @@
  * An entry *belongs to the layer* when the layer made it, merged it or passed
  * through it as a parent. Whiteouts and opaque markers spare what belongs.
  */
-#ifndef LAYER_TREE_WRITER_H
-#define LAYER_TREE_WRITER_H
+#ifndef BASE_TREE_WRITER_H
+#define BASE_TREE_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * Open addressing in many small tables, chosen by the hash's top bits: one
  * table grows at a time, so growing needs no second copy of everything.
  */
-#include "layer/nameset.h"
+#include "base/nameset.h"
 
 #include <stdlib.h>
 #include <string.h>
