@@ -4,6 +4,7 @@
  *
  *	unpack_tool null LAYER...		everything but the tree
  *	unpack_tool DIR LAYER...		layers onto each other into a folder
+ *	unpack_tool DEVICE LAYER...		or as blocks of the ext4 on a device or in a file
  *
  * Prints entries, tar bytes, seconds and peak memory; syncs DIR's file system.
  */
@@ -11,10 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "ext4w/ext4w.h"
 #include "layer/tar_apply.h"
 #include "layer/tree_fs.h"
 
@@ -99,34 +102,69 @@ static int apply(const char *file, struct tree_writer *tree, bool base,
 	return tar_apply(&args, ret, err);
 }
 
+/* Where the layers go. */
+struct target {
+	struct tree_writer null;
+	struct tree_writer *tree;
+	struct tree_writer *fs;	    /* of the folder `root` */
+	struct tree_writer *blocks; /* of a device */
+	int root;
+};
+
+static void target_done(struct target *target)
+{
+	tree_fs_free(target->fs);
+	ext4w_free(target->blocks);
+	if (target->root >= 0)
+		close(target->root);
+}
+#define auto_target __attribute__((cleanup(target_done)))
+
+static int open_target(struct target *target, const char *name, struct error *err)
+{
+	struct stat st;
+
+	target->null.ops = &null_ops;
+	target->tree = &target->null;
+	if (strcmp(name, "null") == 0)
+		return 0;
+	if (stat(name, &st) < 0)
+		return err_set(err, ERR_NOT_FOUND, "no '%s'", name);
+	if (!S_ISDIR(st.st_mode)) {
+		if (ext4w_open(name, &target->blocks, err) < 0)
+			return -1;
+		target->tree = target->blocks;
+		return 0;
+	}
+	target->root = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (target->root < 0 || tree_fs_new(target->root, &target->fs, err) < 0)
+		return -1;
+	target->tree = target->fs;
+	return 0;
+}
+
 static int run(int argc, char **argv, struct error *err)
 {
-	struct tree_writer null = { &null_ops }, *tree = &null;
-	auto_tree_fs struct tree_writer *real = NULL;
+	auto_target struct target target = { .root = -1 };
 	struct timespec start, end;
-	auto_fd int root = -1;
 	struct rusage usage;
 	double seconds;
 
-	if (strcmp(argv[1], "null") != 0) {
-		root = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (root < 0)
-			return err_set(err, ERR_NOT_FOUND, "no folder '%s'", argv[1]);
-		if (tree_fs_new(root, &real, err) < 0)
-			return -1;
-		tree = real;
-	}
+	if (open_target(&target, argv[1], err) < 0)
+		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (int i = 2; i < argc; i++) {
 		struct tar_apply_result result;
 
-		if (apply(argv[i], tree, i == 2, &result, err) < 0)
+		if (apply(argv[i], target.tree, i == 2, &result, err) < 0)
 			return err_add(err, "%s", argv[i]);
 		printf("%s %s entries %ju bytes %ju\n", argv[i], result.stream.diff_id.text,
 		       (uintmax_t)result.entries, (uintmax_t)result.stream.tar_bytes);
 	}
-	if (root >= 0)
-		syncfs(root);
+	if (target.root >= 0)
+		syncfs(target.root);
+	if (target.blocks && ext4w_flush(target.blocks, err) < 0)
+		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	seconds =
 		(double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
@@ -140,7 +178,7 @@ int main(int argc, char **argv)
 	struct error err;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: unpack_tool null|DIR LAYER...\n");
+		fprintf(stderr, "usage: unpack_tool null|DIR|DEVICE LAYER...\n");
 		return 2;
 	}
 	if (run(argc, argv, &err) < 0) {

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ext4w/dirblock.h"
+
+#include <endian.h>
+#include <ext2fs/ext2_fs.h>
+#include <string.h>
+
+#include "base/isal.h"
+
+#define TAIL_BYTES  12u /* looks like an entry without a name */
+#define TAIL_TYPE   0xdeu
+#define ROOT_OFFSET 32u /* of the index, behind "." and ".." and what it is */
+#define NODE_OFFSET 8u	/* behind an entry without a name that fills the block */
+#define DX_TAIL	    (BLOCK_BYTES - 8u)
+
+static void put16(uint8_t *data, uint16_t value)
+{
+	value = htole16(value);
+	memcpy(data, &value, sizeof(value));
+}
+
+static void put32(uint8_t *data, uint32_t value)
+{
+	value = htole32(value);
+	memcpy(data, &value, sizeof(value));
+}
+
+static uint16_t get16(const uint8_t *data)
+{
+	uint16_t value;
+
+	memcpy(&value, data, sizeof(value));
+	return le16toh(value);
+}
+
+static uint32_t get32(const uint8_t *data)
+{
+	uint32_t value;
+
+	memcpy(&value, data, sizeof(value));
+	return le32toh(value);
+}
+
+static void put_entry(uint8_t *data, const struct dirblock_entry *entry, uint32_t bytes)
+{
+	put32(data, entry->inode);
+	put16(data + 4, (uint16_t)bytes);
+	data[6] = entry->len;
+	data[7] = entry->type;
+	if (entry->len)
+		memcpy(data + 8, entry->name, entry->len);
+}
+
+/* ---- entries ---- */
+
+void dirblock_begin(struct dirblock *block, uint8_t *data, uint32_t seed)
+{
+	*block = (struct dirblock){ .data = data, .seed = seed };
+	memset(data, 0, BLOCK_BYTES);
+}
+
+bool dirblock_add(struct dirblock *block, const struct dirblock_entry *entry)
+{
+	uint32_t bytes = dirblock_bytes(entry->len);
+
+	if (bytes > DIRBLOCK_ROOM - block->used)
+		return false;
+	put_entry(block->data + block->used, entry, bytes);
+	block->last = block->used;
+	block->used += bytes;
+	return true;
+}
+
+/* The last entry takes what is left. */
+void dirblock_end(struct dirblock *block)
+{
+	uint8_t *tail = block->data + DIRBLOCK_ROOM;
+
+	put16(block->data + block->last + 4, (uint16_t)(DIRBLOCK_ROOM - block->last));
+	put16(tail + 4, TAIL_BYTES);
+	tail[7] = TAIL_TYPE;
+	put32(tail + 8, isal_crc32c(block->seed, block->data, DIRBLOCK_ROOM));
+}
+
+/* ---- the index ---- */
+
+static uint32_t index_csum(const uint8_t *data, uint32_t seed, uint32_t offset, uint32_t nr)
+{
+	const uint8_t zero[4] = { 0 };
+	uint32_t crc = isal_crc32c(seed, data, offset + nr * sizeof(struct dirblock_index));
+
+	crc = isal_crc32c(crc, data + DX_TAIL, 4);
+	return isal_crc32c(crc, zero, sizeof(zero));
+}
+
+/* The hash of the first child is not needed: there the numbers of entries are. */
+static void put_index(uint8_t *data, uint32_t seed, uint32_t offset, uint32_t limit,
+		      const struct dirblock_index *items, uint32_t nr)
+{
+	put16(data + offset, (uint16_t)limit);
+	put16(data + offset + 2, (uint16_t)nr);
+	put32(data + offset + 4, items[0].block);
+	for (uint32_t i = 1; i < nr; i++) {
+		put32(data + offset + i * 8, items[i].hash);
+		put32(data + offset + i * 8 + 4, items[i].block);
+	}
+	put32(data + DX_TAIL + 4, index_csum(data, seed, offset, nr));
+}
+
+void dirblock_root(uint8_t *data, uint32_t seed, uint32_t number, uint32_t parent,
+		   uint8_t hash_version, uint8_t levels, const struct dirblock_index *items,
+		   uint32_t nr)
+{
+	memset(data, 0, BLOCK_BYTES);
+	put_entry(data, &(struct dirblock_entry){ number, ".", 1, EXT2_FT_DIR }, 12);
+	put_entry(data + 12, &(struct dirblock_entry){ parent, "..", 2, EXT2_FT_DIR },
+		  BLOCK_BYTES - 12);
+	data[28] = hash_version;
+	data[29] = 8; /* length of this part */
+	data[30] = levels;
+	put_index(data, seed, ROOT_OFFSET, DIRBLOCK_ROOT_LIMIT, items, nr);
+}
+
+void dirblock_node(uint8_t *data, uint32_t seed, const struct dirblock_index *items, uint32_t nr)
+{
+	memset(data, 0, BLOCK_BYTES);
+	put_entry(data, &(struct dirblock_entry){ 0 }, BLOCK_BYTES);
+	put_index(data, seed, NODE_OFFSET, DIRBLOCK_NODE_LIMIT, items, nr);
+}
+
+/* ---- reading ---- */
+
+static bool has_tail(const uint8_t *data)
+{
+	const uint8_t *tail = data + DIRBLOCK_ROOM;
+
+	return !get32(tail) && get16(tail + 4) == TAIL_BYTES && !tail[6] && tail[7] == TAIL_TYPE;
+}
+
+static int verify_index(const uint8_t *data, uint32_t seed, struct error *err)
+{
+	bool is_node = !get32(data) && get16(data + 4) == BLOCK_BYTES;
+	uint32_t offset = is_node ? NODE_OFFSET : ROOT_OFFSET;
+	uint32_t limit = is_node ? DIRBLOCK_NODE_LIMIT : DIRBLOCK_ROOT_LIMIT;
+	uint32_t nr = get16(data + offset + 2);
+
+	if (get16(data + offset) != limit || !nr || nr > limit ||
+	    get32(data + DX_TAIL + 4) != index_csum(data, seed, offset, nr))
+		return err_set(err, ERR_CORRUPT, "a wrong checksum");
+	return 0;
+}
+
+static int verify(const uint8_t *data, uint32_t seed, struct error *err)
+{
+	if (!has_tail(data))
+		return verify_index(data, seed, err);
+	if (get32(data + DIRBLOCK_ROOM + 8) != isal_crc32c(seed, data, DIRBLOCK_ROOM))
+		return err_set(err, ERR_CORRUPT, "a wrong checksum");
+	return 0;
+}
+
+int dirblock_read(const uint8_t *data, uint32_t seed,
+		  int (*found)(void *ctx, const struct dirblock_entry *entry, struct error *err),
+		  void *ctx, struct error *err)
+{
+	uint32_t bytes;
+
+	if (verify(data, seed, err) < 0)
+		return -1;
+	for (uint32_t at = 0; at < BLOCK_BYTES; at += bytes) {
+		struct dirblock_entry entry;
+
+		bytes = BLOCK_BYTES - at < 8 ? 0 : get16(data + at + 4);
+		if (bytes < 8 || bytes % 4 || bytes > BLOCK_BYTES - at ||
+		    (uint32_t)data[at + 6] + 8 > bytes)
+			return err_set(err, ERR_CORRUPT, "an entry of an impossible length");
+		entry = (struct dirblock_entry){
+			.inode = get32(data + at),
+			.name = (const char *)data + at + 8,
+			.len = data[at + 6],
+			.type = data[at + 7],
+		};
+		if (!entry.inode)
+			continue;
+		if (!entry.len || memchr(entry.name, '/', entry.len) ||
+		    memchr(entry.name, '\0', entry.len))
+			return err_set(err, ERR_CORRUPT, "an impossible name");
+		if (found(ctx, &entry, err) < 0)
+			return -1;
+	}
+	return 0;
+}
