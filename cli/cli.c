@@ -42,6 +42,7 @@ int cli_store_options(struct cli *cli, struct store_options *ret, struct error *
 		.root = settings->root,
 		.command = cli->command->name,
 		.drop_blobs = !settings->keep_blobs,
+		.direct_writer = settings->direct_writer,
 		.pool_defaults = &cli->pool_defaults,
 		.notice = cli_say,
 		.disk_below = inside_already() ? APPLIANCE_DISK_FOLDER : NULL,

@@ -7,12 +7,14 @@
 #include "cli.h"
 #include "cmd.h"
 #include "oci/platform.h"
+#include "settings.h"
 #include "store.h"
 #include "ttyprogress.h"
 
 struct load_opts {
 	const char *input;
 	const char *platform;
+	const char *writer;
 	bool quiet;
 };
 
@@ -76,6 +78,9 @@ static int run_load(struct cli *cli, const void *values, struct error *err)
 	args.progress = ttyprogress_sink(&tty);
 	if (cli_open_store(cli, &store, err) < 0)
 		return -1;
+	if (opts->writer &&
+	    settings_parse_writer(opts->writer, &store->options.direct_writer, err) < 0)
+		return -1;
 	return archive_load(store, &args, err);
 }
 
@@ -83,8 +88,11 @@ static int check_load(const struct cli *cli, const void *values, struct error *e
 {
 	const struct load_opts *opts = values;
 	struct platform platform;
+	bool direct;
 
 	(void)cli;
+	if (opts->writer && settings_parse_writer(opts->writer, &direct, err) < 0)
+		return err_add(err, "invalid argument \"%s\" for \"--writer\" flag", opts->writer);
 	if (platform_parse(opts->platform, &platform, err) < 0)
 		return -1;
 	if (!from_file(opts) && isatty(STDIN_FILENO))
@@ -114,6 +122,9 @@ static const struct opt load_options[] = {
 	OPT_VALUE(OPT_STRING, "platform", 0, load_opts, platform, "string",
 		  "Load this platform of images that have several, and\n"
 		  "nothing made for another, as os[/arch[/variant]]"),
+	OPT_VALUE(OPT_STRING, "writer", 0, load_opts, writer, "direct|mount",
+		  "Write layers as blocks, where the file system is known\n"
+		  "well enough, or by system calls on a mount (default mount)"),
 	OPT_FLAG("quiet", 'q', load_opts, quiet, "Suppress the load output"),
 	{ 0 },
 };

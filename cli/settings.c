@@ -25,6 +25,7 @@ enum key_kind {
 	KEY_KERNEL,  /* enum settings_kernel */
 	KEY_PRUNE,   /* enum pressure_prune */
 	KEY_FS,	     /* char * */
+	KEY_WRITER,  /* bool: "direct" */
 	KEY_PATHS,   /* struct strlist of absolute paths */
 	KEY_REGISTRIES,
 	KEY_OBJECT, /* more keys below */
@@ -71,6 +72,7 @@ static const struct key top_keys[] = {
 	{ .name = "pool", .kind = KEY_OBJECT, .keys = pool_keys },
 	{ "registries", KEY_REGISTRIES, AT(registries) },
 	{ "root", KEY_PATH, AT(root) },
+	{ "writer", KEY_WRITER, AT(direct_writer) },
 	{ 0 },
 };
 
@@ -146,6 +148,16 @@ static int parse_kernel(const char *text, enum settings_kernel *ret, struct erro
 		}
 	}
 	return err_set(err, ERR_USAGE, "must be \"auto\", \"host\" or \"appliance\"");
+}
+
+int settings_parse_writer(const char *text, bool *ret_direct, struct error *err)
+{
+	bool direct = text && strcmp(text, "direct") == 0;
+
+	if (!direct && (!text || strcmp(text, "mount") != 0))
+		return err_set(err, ERR_USAGE, "must be \"direct\" or \"mount\"");
+	*ret_direct = direct;
+	return 0;
 }
 
 static int set_size(const struct key *key, const json_t *value, uint64_t *ret, struct error *err)
@@ -258,6 +270,8 @@ static int set_key(const struct key *key, const json_t *value, struct settings *
 		return pressure_prune_parse(json_string_value(value), at, err);
 	case KEY_FS:
 		return set_fs(value, at, err);
+	case KEY_WRITER:
+		return settings_parse_writer(json_string_value(value), at, err);
 	case KEY_PATHS:
 		return set_paths(value, at, err);
 	case KEY_REGISTRIES:

@@ -10,6 +10,7 @@
  *	  "root": "/var/lib/veneer",
  *	  "kernel": "auto",
  *	  "keep_blobs": true,
+ *	  "writer": "mount",
  *	  "pool": { "block_size": "64K", "fs": "ext4", "volume_size": "10G", "files_size": "100G",
  *		    "grow_at": 80, "grow_step": "10%", "grow_max": "500G",
  *		    "prune": "pulled", "prune_at": 90, "prune_to": 80, "metrics": "/…/veneer.prom" },
@@ -17,6 +18,10 @@
  *			  "mirror.example:5000": { "ca": "/…", "insecure": false } },
  *	  "appliance": { "memory": "1G", "kernel": "/usr/bin/linux.uml", "modules": "/…", "disks": [] }
  *	}
+ *
+ * "writer": how layers of load, import and pull get into their volumes: "mount", by system calls
+ * on a mounted file system, or "direct", as blocks of an unmounted ext4, where that can be done
+ * with certainty; else by a mount.
  *
  * For `veneer monitor`, in "pool"; percentages are of the data in use:
  *
@@ -55,6 +60,7 @@ struct settings {
 	char *root; /* absolute */
 	enum settings_kernel kernel;
 	bool keep_blobs;
+	bool direct_writer; /* "writer": "direct" */
 	/* The pool that the first command makes when there is none. */
 	uint64_t pool_block_bytes;
 	char *pool_fs; /* "ext4" or "xfs" */
@@ -87,6 +93,9 @@ void settings_defaults(struct settings *ret);
  * ERR_NOT_FOUND without the file, ERR_USAGE for anything wrong inside.
  */
 int settings_read(const char *path, struct settings *ret, struct error *err);
+
+/* The tree writer of this name. ERR_USAGE for any but "direct" and "mount". */
+int settings_parse_writer(const char *text, bool *ret_direct, struct error *err);
 
 /* The configuration file that settings_load() reads, if it is there; borrowed. */
 const char *settings_file(const struct global_opts *global);

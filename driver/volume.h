@@ -252,6 +252,30 @@ int volume_unmount(struct volume_pool *pool, uint32_t id, const char *dir, struc
 /* Is this thin id mounted anywhere that this process can see? */
 bool volume_is_mounted(struct volume_pool *pool, uint32_t id);
 
+struct tree_writer; /* base/tree_writer.h */
+
+/**
+ * volume_tree_open - a tree writer that puts blocks on an active volume, which nobody has mounted
+ *
+ * See ext4w/ext4w.h: fast and unsafe as VOLUME_MOUNT_UNPACK. ERR_UNSUPPORTED, and why, where only
+ * the kernel can write this file system; nothing is written before its first begin_layer. The
+ * caller owns *ret, and volume_tree_free() comes before the volume's end.
+ */
+int volume_tree_open(struct volume *volume, struct tree_writer **ret, struct error *err);
+void volume_tree_free(struct tree_writer *tree);
+/* After end_layer: everything is on the device, for volume_freeze() without a mount. */
+int volume_tree_flush(struct tree_writer *tree, struct error *err);
+
+struct volume_tree_room {
+	uint64_t nr_bytes;
+	uint64_t free_bytes;
+	uint32_t nr_inodes;
+	uint32_t free_inodes;
+};
+
+/* What the file system has left. */
+struct volume_tree_room volume_tree_room(const struct tree_writer *tree);
+
 /**
  * volume_freeze - everything written is on the device and the file system rests
  * @mount_fd: the mount of this volume; -1: it is a disk of somebody else, and keeps what was

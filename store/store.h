@@ -21,7 +21,8 @@ struct store_options {
 	const char *root;    /* folder; created when missing */
 	const char *command; /* for the session's row: what runs here */
 	bool drop_blobs;     /* do not keep the layers' blobs */
-	bool no_catalogue;   /* for store_rebuild(): the catalogue may be lost or damaged */
+	bool direct_writer; /* layers become blocks, where that is possible: see volume_tree_open() */
+	bool no_catalogue; /* for store_rebuild(): the catalogue may be lost or damaged */
 	/* The pool that the first command makes when there is none; NULL: defaults. */
 	const struct pool_create_args *pool_defaults;
 	const char *disk_below; /* see volume_pool_set_disk_below(); NULL: none; borrowed */

@@ -3,8 +3,7 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <ext2fs/ext2_ext_attr.h>
-#include <ext2fs/ext2_fs.h>
+#include <ext2fs/ext2fs.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,7 @@
 #include "ext4w/xattrset.h"
 
 #include <endian.h>
-#include <ext2fs/ext2_ext_attr.h>
-#include <ext2fs/ext2_fs.h>
+#include <ext2fs/ext2fs.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -40,6 +40,7 @@ struct layer_builder {
 	struct volume_pool *pool;
 	struct work work;
 	struct tree_writer *tree; /* of the working volume */
+	bool direct;		  /* it writes blocks; the volume is not mounted */
 	struct seal *seal;	  /* of the last layer, or NULL: read while the next is unpacked */
 };
 
@@ -57,7 +58,11 @@ int layer_builder_new(struct store *store, struct layer_builder **ret, struct er
 
 static int drop_work(struct layer_builder *builder, struct error *err)
 {
-	tree_fs_free(take_ptr(builder->tree));
+	if (builder->direct)
+		volume_tree_free(take_ptr(builder->tree));
+	else
+		tree_fs_free(take_ptr(builder->tree));
+	builder->direct = false;
 	return work_drop(&builder->work, err);
 }
 
@@ -82,12 +87,34 @@ void layer_builder_free(struct layer_builder *builder)
 	free(builder);
 }
 
-/* A mounted working volume with the content of chain. */
+/* Returns 1, 0 when the kernel has to write this file system, -1. */
+static int open_direct(struct layer_builder *builder, struct error *err)
+{
+	if (!builder->store->options.direct_writer)
+		return 0;
+	if (volume_tree_open(builder->work.volume, &builder->tree, err) == 0) {
+		builder->direct = true;
+		return 1;
+	}
+	if (err->kind != ERR_UNSUPPORTED)
+		return -1;
+	log_warn("layers are written through a mount: %s", err->text);
+	return 0;
+}
+
+/* A working volume with the content of chain, and its tree writer. */
 static int ensure_work(struct layer_builder *builder, const struct digest *chain, struct error *err)
 {
+	int direct;
+
 	if (builder->work.id && digest_equal(&builder->work.chain, chain))
 		return 0;
-	if (drop_work(builder, err) < 0 || work_open(&builder->work, chain, err) < 0)
+	if (drop_work(builder, err) < 0 || work_open_unmounted(&builder->work, chain, err) < 0)
+		return -1;
+	direct = open_direct(builder, err);
+	if (direct)
+		return direct < 0 ? -1 : 0;
+	if (work_mount(&builder->work, err) < 0)
 		return -1;
 	return tree_fs_new(builder->work.mount_fd, &builder->tree, err);
 }
@@ -184,6 +211,21 @@ static int explain_damage(struct stream *stream, const struct layer_source *sour
 	return check_digests(source, &found, err);
 }
 
+/* What writing to the working volume failed with is said better where it is full. */
+static void explain_full(struct layer_builder *builder, struct error *err)
+{
+	if (err->sys_errno == EIO || err->sys_errno == EROFS) {
+		volume_explain(builder->work.volume, err);
+	} else if (err->sys_errno == ENOSPC && builder->direct) {
+		struct volume_tree_room room = volume_tree_room(builder->tree);
+
+		space_explain_room(room.nr_bytes, room.free_bytes, room.nr_inodes, room.free_inodes,
+				   err);
+	} else if (err->sys_errno == ENOSPC) {
+		space_explain(builder->work.mount_fd, err);
+	}
+}
+
 static int unpack(struct layer_builder *builder, const struct layer_source *source,
 		  struct keeper *keeper, struct tar_apply_result *ret, struct error *err)
 {
@@ -213,10 +255,7 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 		return -1;
 	args.stream = stream;
 	if (tar_apply(&args, ret, err) < 0) {
-		if (err->sys_errno == EIO || err->sys_errno == EROFS)
-			volume_explain(builder->work.volume, err);
-		else if (err->sys_errno == ENOSPC)
-			space_explain(builder->work.mount_fd, err);
+		explain_full(builder, err);
 		err_add(err, "failed to register layer %zu", source->index);
 		explain_damage(stream, source, err);
 		return -1;
@@ -276,6 +315,12 @@ static int intend_layer(struct store *store, uint32_t work_id, struct layer_row 
 	return db_commit(&tx, err);
 }
 
+static int flush(struct layer_builder *builder, struct error *err)
+{
+	return builder->direct ? volume_tree_flush(builder->tree, err)
+			       : space_flush(builder->work.mount_fd, err);
+}
+
 /* The boundary: the working volume as it stands becomes the layer of row. */
 static int commit_layer(struct layer_builder *builder, struct layer_row *row, bool trim,
 			struct keeper *keeper, struct error *err)
@@ -288,7 +333,7 @@ static int commit_layer(struct layer_builder *builder, struct layer_row *row, bo
 	uint64_t txid;
 
 	/* The bulk of the writing, without the lock. */
-	if (space_flush(builder->work.mount_fd, err) < 0) {
+	if (flush(builder, err) < 0) {
 		volume_explain(builder->work.volume, err);
 		return err_add(err, "layer %s", row->diff_id.text);
 	}

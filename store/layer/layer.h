@@ -2,9 +2,9 @@
 /*
  * layer - layers of one image, unpacked one after the other in one working volume
  *
- * The working volume stays mounted from the first layer to the last (design 3).
- * At the end of a layer it is frozen, snapshot, and thawed: the snapshot is the
- * layer. A layer that the store has is not unpacked again, and of two processes
+ * The working volume stays mounted from the first layer to the last (design 3), or its blocks are
+ * written without a mount (design 5). At the end of a layer it is frozen, snapshot, and thawed: the
+ * snapshot is the layer. A layer that the store has is not unpacked again, and of two processes
  * that need the same one the second waits for the first.
  */
 #ifndef LAYER_LAYER_H

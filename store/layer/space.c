@@ -23,21 +23,28 @@ int space_flush(int mount_fd, struct error *err)
 	return 0;
 }
 
+int space_explain_room(uint64_t nr_bytes, uint64_t free_bytes, uint64_t nr_inodes,
+		       uint64_t free_inodes, struct error *err)
+{
+	/* It may have been another disk: that of the store, which keeps the layer's blob. */
+	if (free_inodes && free_bytes > MIN_ROOM_BYTES)
+		return -1;
+	if (free_inodes == 0)
+		err_add(err, "a volume of this pool holds at most %" PRIu64 " files", nr_inodes);
+	else
+		err_add(err, "a volume of this pool holds at most %" PRIu64 " MiB", nr_bytes / MIB);
+	return err_add(err, "the image needs a pool with a larger --volume-size");
+}
+
 int space_explain(int mount_fd, struct error *err)
 {
 	struct statvfs fs;
 
-	/* It may have been another disk: that of the store, which keeps the layer's blob. */
-	if (fstatvfs(mount_fd, &fs) < 0 ||
-	    (fs.f_favail && (uint64_t)fs.f_bavail * fs.f_frsize > MIN_ROOM_BYTES))
+	if (fstatvfs(mount_fd, &fs) < 0)
 		return -1;
-	if (fs.f_favail == 0)
-		err_add(err, "a volume of this pool holds at most %" PRIu64 " files",
-			(uint64_t)fs.f_files);
-	else
-		err_add(err, "a volume of this pool holds at most %" PRIu64 " MiB",
-			(uint64_t)fs.f_blocks * fs.f_frsize / MIB);
-	return err_add(err, "the image needs a pool with a larger --volume-size");
+	return space_explain_room((uint64_t)fs.f_blocks * fs.f_frsize,
+				  (uint64_t)fs.f_bavail * fs.f_frsize, fs.f_files, fs.f_favail,
+				  err);
 }
 
 int space_take(void *ctx, uint64_t bytes, struct error *err)
@@ -49,7 +56,7 @@ int space_take(void *ctx, uint64_t bytes, struct error *err)
 		space->left_bytes -= bytes;
 		return 0;
 	}
-	if (space->asked && space_flush(space->mount_fd, err) < 0)
+	if (space->asked && space->mount_fd >= 0 && space_flush(space->mount_fd, err) < 0)
 		return -1;
 	space->asked = true;
 	if (volume_pool_room(space->pool, 2 * bytes + MIN_ROOM_BYTES, &room, err) < 0)

@@ -18,7 +18,7 @@
 
 struct space {
 	struct volume_pool *pool;
-	int mount_fd; /* of the volume that is written to */
+	int mount_fd; /* of the volume that is written to; -1: what is written is not kept back */
 	uint64_t left_bytes;
 	bool asked;
 };
@@ -31,6 +31,10 @@ int space_take(void *space, uint64_t bytes, struct error *err);
  * says so and what to do, else it stays. Returns -1.
  */
 int space_explain(int mount_fd, struct error *err);
+
+/* Likewise for a volume that is not mounted, of which these are known. */
+int space_explain_room(uint64_t nr_bytes, uint64_t free_bytes, uint64_t nr_inodes,
+		       uint64_t free_inodes, struct error *err);
 
 /* Everything that was written to a mount is in its volume. */
 int space_flush(int mount_fd, struct error *err);

@@ -82,14 +82,23 @@ static int create(struct work *work, const struct digest *chain, struct error *e
 	return volume_activate(work->store->pool, work->id, VOLUME_READ_WRITE, &work->volume, err);
 }
 
-int work_open(struct work *work, const struct digest *chain, struct error *err)
+int work_open_unmounted(struct work *work, const struct digest *chain, struct error *err)
 {
-	if (create(work, chain, err) < 0 ||
-	    volume_mount(work->volume, VOLUME_MOUNT_UNPACK, &work->mount_fd, err) < 0)
+	return create(work, chain, err) < 0 ? err_add(err, "working volume") : 0;
+}
+
+int work_mount(struct work *work, struct error *err)
+{
+	if (volume_mount(work->volume, VOLUME_MOUNT_UNPACK, &work->mount_fd, err) < 0)
 		return err_add(err, "working volume");
 	if (fstat(work->mount_fd, &work->root) < 0)
 		return err_sys(err, errno, "look at the root folder");
 	return 0;
+}
+
+int work_open(struct work *work, const struct digest *chain, struct error *err)
+{
+	return work_open_unmounted(work, chain, err) < 0 ? -1 : work_mount(work, err);
 }
 
 /* Unmounting flushes whatever is dirty, so it happens before the lock is taken. */

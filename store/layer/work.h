@@ -24,7 +24,7 @@ struct work {
 	uint32_t id;	     /* 0: there is none */
 	struct digest chain; /* the layer whose content it has; unset: the template's */
 	struct volume *volume;
-	int mount_fd;
+	int mount_fd;	  /* -1: it is not mounted */
 	struct stat root; /* of the root folder, as it was opened */
 	bool discard;	  /* what it holds is of no use */
 };
@@ -38,6 +38,9 @@ struct work {
  * ERR_NOT_FOUND when the layer is gone, ERR_NO_SPACE at the pool's reserve.
  */
 int work_open(struct work *work, const struct digest *chain, struct error *err);
+/* The same in two steps: active, and then mounted. */
+int work_open_unmounted(struct work *work, const struct digest *chain, struct error *err);
+int work_mount(struct work *work, struct error *err);
 /* Unmounts, deactivates and deletes it. Nothing to do is fine. */
 int work_drop(struct work *work, struct error *err);
 /* Likewise, for a way out that cannot fail: the end of the session tries again. */

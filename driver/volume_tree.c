@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "base/tree_writer.h"
+#include "ext4w/ext4w.h"
+#include "volume_private.h"
+
+int volume_tree_open(struct volume *volume, struct tree_writer **ret, struct error *err)
+{
+	const struct fs_kind *fs = volume->pool->fs;
+
+	if (fs != &fs_ext4)
+		return err_set(err, ERR_UNSUPPORTED, "%s is written by the kernel", fs->name);
+	if (ext4w_open(volume->node, ret, err) < 0)
+		return err_add(err, "volume %" PRIu32, volume->id);
+	return 0;
+}
+
+void volume_tree_free(struct tree_writer *tree)
+{
+	ext4w_free(tree);
+}
+
+int volume_tree_flush(struct tree_writer *tree, struct error *err)
+{
+	return ext4w_flush(tree, err);
+}
+
+struct volume_tree_room volume_tree_room(const struct tree_writer *tree)
+{
+	struct ext4w_room room = ext4w_room(tree);
+
+	return (struct volume_tree_room){
+		.nr_bytes = room.nr_bytes,
+		.free_bytes = room.free_bytes,
+		.nr_inodes = room.nr_inodes,
+		.free_inodes = room.free_inodes,
+	};
+}
