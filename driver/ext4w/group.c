@@ -368,9 +368,12 @@ static int write_inodes(struct wfs *fs, uint32_t number, struct error *err)
 {
 	struct ext4_group_desc *desc = &fs->descs[number];
 	struct group *group = &fs->groups[number];
-	uint32_t crc = wfs_crc(fs->csum_seed, group->inodes, fs->group_inodes / 8);
 	uint32_t in_table = group->table_init * BLOCK_INODES;
+	uint32_t crc;
 
+	if (load_inodes(fs, number, err) < 0)
+		return -1;
+	crc = wfs_crc(fs->csum_seed, group->inodes, fs->group_inodes / 8);
 	desc->bg_flags &= (uint16_t)~htole16(EXT2_BG_INODE_UNINIT);
 	desc->bg_inode_bitmap_csum_lo = htole16((uint16_t)crc);
 	desc->bg_inode_bitmap_csum_hi = htole16((uint16_t)(crc >> 16));

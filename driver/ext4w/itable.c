@@ -103,7 +103,7 @@ static uint16_t part_mask(const struct part *part)
 /* A block that is in use at all was written as a whole: by mkfs, the kernel and here. */
 static int load_part(struct wfs *fs, const struct part *part, struct error *err)
 {
-	struct group *group = &fs->groups[part->group];
+	const struct group *group = &fs->groups[part->group];
 	uint8_t *data = part->slot->data + (size_t)part->shift * BLOCK_BYTES;
 	uint32_t nr = part->end - part->first, on_disk = 0;
 
@@ -114,26 +114,34 @@ static int load_part(struct wfs *fs, const struct part *part, struct error *err)
 		return -1;
 	memset(data + (size_t)on_disk * BLOCK_BYTES, 0, (size_t)(nr - on_disk) * BLOCK_BYTES);
 	part->slot->valid |= part_mask(part);
-	if (on_disk < nr) {
-		part->slot->dirty |= part_mask(part);
-		group->table_init = part->end;
-		group->inodes_dirty = true;
+	return 0;
+}
+
+static int get_part(struct wfs *fs, uint32_t group, uint32_t at, bool change, struct part *ret,
+		    struct error *err)
+{
+	if (find_part(fs, group, at, ret, err) < 0)
+		return -1;
+	if (!(ret->slot->valid & part_mask(ret)) && load_part(fs, ret, err) < 0)
+		return -1;
+	if (!change)
+		return 0;
+	ret->slot->dirty |= part_mask(ret);
+	if (fs->groups[group].table_init < ret->end) {
+		fs->groups[group].table_init = ret->end;
+		fs->groups[group].inodes_dirty = true;
 	}
 	return 0;
 }
 
-/* Zeros up to block `at` of a table, so that no block in front of an inode holds anything else. */
+/* Zeros in front of block `at` of a table, where nothing was written yet. */
 static int init_table(struct wfs *fs, uint32_t group, uint32_t at, struct error *err)
 {
 	struct part part;
 
-	while (fs->groups[group].table_init <= at) {
-		if (find_part(fs, group, fs->groups[group].table_init, &part, err) < 0)
+	while (fs->groups[group].table_init < at)
+		if (get_part(fs, group, fs->groups[group].table_init, true, &part, err) < 0)
 			return -1;
-		part.slot->valid &= (uint16_t)~part_mask(&part);
-		if (load_part(fs, &part, err) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -149,12 +157,8 @@ static int find_inode(struct wfs *fs, uint32_t number, bool change, uint8_t **re
 	if (!change && at / BLOCK_INODES >= fs->groups[group].table_init)
 		return err_set(err, ERR_CORRUPT, "inode %u was never used", number);
 	if (init_table(fs, group, at / BLOCK_INODES, err) < 0 ||
-	    find_part(fs, group, at / BLOCK_INODES, &part, err) < 0)
+	    get_part(fs, group, at / BLOCK_INODES, change, &part, err) < 0)
 		return -1;
-	if (!(part.slot->valid & part_mask(&part)) && load_part(fs, &part, err) < 0)
-		return -1;
-	if (change)
-		part.slot->dirty |= part_mask(&part);
 	*ret = part.slot->data + (size_t)part.shift * BLOCK_BYTES +
 	       (size_t)(at - part.first * BLOCK_INODES) * INODE_BYTES;
 	return 0;

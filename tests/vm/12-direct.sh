@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Layers written as blocks are, to the last attribute, those written through a mount.
+# limit: 300
+# shellcheck source=tests/vm/lib-odd.sh
+. "$(dirname "$0")/lib-odd.sh"
+
+# Everything that can be seen of a tree but times of access and inode numbers, contents as digests.
+list_tree() {
+	(cd "$1" && find . -xdev -printf '%P|%y|%m|%U|%G|%n|%T@|%l|' \
+		\( -type f -printf '%s' -o -printf '-' \) -printf '\n' | LC_ALL=C sort
+	find . -xdev \( -type b -o -type c \) -exec stat -c '%n %t %T' {} + | LC_ALL=C sort
+	getfattr -Rdhm- -e hex . 2>/dev/null | awk 'BEGIN { RS = ""; FS = "\n" } { print $0 }' | LC_ALL=C sort
+	find . -xdev -type f -links +1 -printf '%i %P\n' | LC_ALL=C sort -n | awk '
+		$1 != last { name = $2 } { print name, $2; last = $1 }' | LC_ALL=C sort
+	find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum)
+}
+
+# Each layer by itself, also those that no image ends with.
+check_layers() {
+	local id pool size
+	pool=$(dmsetup ls | awk '/-pool\t/ { print $1 }')
+	size=$(($("$VENEER" pool status --format json | jq -r .VolumeSize) / 512))
+	for id in $(layer_field ThinID); do
+		dmsetup create one-layer --readonly --table "0 $size thin /dev/mapper/$pool $id"
+		e2fsck -fn /dev/mapper/one-layer >"$WORK/fsck" 2>&1 || {
+			cat "$WORK/fsck"
+			dmsetup remove one-layer
+			return 1
+		}
+		dmsetup remove one-layer
+	done
+}
+
+# loaded WRITER ARCHIVE NAME LIST - the tree of an image that this writer made
+loaded() {
+	"$VENEER" load -q --writer "$1" -i "$2" >/dev/null 2>"$WORK/err"
+	is '' "$(cat "$WORK/err")" 'standard error'
+	"$VENEER" mount "$3" "$mnt" >/dev/null
+	list_tree "$mnt" >"$4"
+	"$VENEER" unmount "$mnt"
+	check_layers
+	layer_field OwnSize >"$4.own"
+	"$VENEER" rmi "$3" >/dev/null
+	healthy
+}
+
+both_agree() {
+	fresh_store 2G
+	for archive in "${@:2}"; do
+		printf '%s\n' "$archive"
+		loaded direct "$archive" "$1" "$WORK/direct"
+		loaded mount "$archive" "$1" "$WORK/mounted"
+		diff "$WORK/mounted" "$WORK/direct"
+		paste "$WORK/mounted.own" "$WORK/direct.own"
+	done
+}
+
+# The kernel goes on where the blocks end, and the other way round.
+on_each_other() {
+	fresh_store 2G
+	mkdir -p "$WORK/ctx"
+	printf 'FROM debian:12\nRUN rm -rf /usr/share/locale && cp -a /etc /etc2 && ln /etc2/passwd /passwd\n' >"$WORK/ctx/Dockerfile"
+	"$VENEER" load -q --writer direct -i "$IMAGES/oci.tar" >/dev/null
+	"$VENEER" build -q -t two "$WORK/ctx" >/dev/null
+	check_layers
+	"$VENEER" save -o "$WORK/two.tar" two
+	"$VENEER" rmi two >/dev/null
+	"$VENEER" load -q --writer direct -i "$WORK/two.tar" >/dev/null
+	check_layers
+	"$VENEER" mount --rw two "$mnt" >/dev/null
+	cmp "$mnt/passwd" "$mnt/etc/passwd"
+	rm -rf "${mnt:?}/usr/share"
+	cp -a "$mnt/usr/lib" "$mnt/lib2"
+	"$VENEER" unmount "$mnt"
+	healthy
+	"$VENEER" rmi two debian:12 >/dev/null
+}
+
+falls_back() {
+	"$VENEER" pool destroy --force >/dev/null
+	"$VENEER" pool create --files 2G --fs xfs >/dev/null
+	"$VENEER" load -q --writer direct -i "$WORK/legal/merge.tar" >/dev/null 2>"$WORK/err"
+	contains 'xfs is written by the kernel' "$(cat "$WORK/err")"
+	"$VENEER" rmi odd:1 >/dev/null
+	healthy
+	fails 125 "$VENEER" load --writer other -i "$WORK/legal/merge.tar"
+	contains 'must be "direct" or "mount"' "$stderr"
+}
+
+case_ 'images of every kind of archive' both_agree debian:12 "$IMAGES/docker.tar" "$IMAGES/oci-zstd.tar"
+case_ 'odd archives' both_agree odd:1 "$WORK/legal/"{merge,kinds,escape,sparse,no-entries,old-docker}.tar
+case_ 'layers of both writers on each other' on_each_other
+case_ 'what the kernel has to write it does' falls_back
