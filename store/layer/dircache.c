@@ -154,7 +154,10 @@ static int add(struct dircache *cache, const char *path, size_t len, int new_fd,
 
 /* ---- what entries pass through belongs to the layer ---- */
 
-/* Adds the directories above fd, up to one that is in the set with all above it. */
+/*
+ * Adds the directories above fd. Not only up to one that is in the set: its inode may have been that
+ * of another directory, which is gone by now.
+ */
 static int mark_above(struct dircache *cache, int fd, struct error *err)
 {
 	auto_fd int at = fd < 0 ? -1 : dup(fd);
@@ -162,7 +165,6 @@ static int mark_above(struct dircache *cache, int fd, struct error *err)
 
 	for (;;) {
 		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		int added;
 
 		if (up < 0)
 			return err_sys(err, errno, "open the folder above");
@@ -170,10 +172,9 @@ static int mark_above(struct dircache *cache, int fd, struct error *err)
 		at = up;
 		if (fstat(at, &st) < 0)
 			return err_sys(err, errno, "look at the folder above");
-		added = nameset_add(cache->belongs, st.st_ino, "", 0, err);
-		if (added < 0)
+		if (nameset_add(cache->belongs, st.st_ino, "", 0, err) < 0)
 			return -1;
-		if (!added || st.st_ino == cache->dirs[0].inode)
+		if (st.st_ino == cache->dirs[0].inode)
 			return 0;
 	}
 }
@@ -181,14 +182,11 @@ static int mark_above(struct dircache *cache, int fd, struct error *err)
 static int mark(struct dircache *cache, struct dir *dir, const struct dir *parent,
 		struct error *err)
 {
-	int added;
-
 	if (!cache->belongs || dir->belongs)
 		return 0;
-	added = nameset_add(cache->belongs, dir->inode, "", 0, err);
-	if (added < 0)
+	if (nameset_add(cache->belongs, dir->inode, "", 0, err) < 0)
 		return -1;
-	if (added && dir != &cache->dirs[0] && !(parent && parent->belongs) &&
+	if (dir != &cache->dirs[0] && !(parent && parent->belongs) &&
 	    mark_above(cache, dir->fd, err) < 0)
 		return -1;
 	dir->belongs = true;
@@ -423,7 +421,9 @@ int dircache_get(struct dircache *cache, const char *path, size_t len, const str
 		use(cache, dir);
 	else if (open_dir(cache, path, len, mtime, &dir, err) < 0)
 		return -1;
-	if (mark(cache, dir, NULL, err) < 0)
+	/* Through a link it has another parent. */
+	if (mark(cache, dir, dir->maybe_linked ? NULL : lookup(cache, path, parent_len(path, len)),
+		 err) < 0)
 		return -1;
 	*ret = dir;
 	return 0;
