@@ -130,6 +130,11 @@ $(OUT)/diff-check: $(DIFF_CHECK) $(STORE) $(DRIVER) $(SQLITE)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
+WRITE_CHECK := $(call objs,$(wildcard tests/vm/write_*.c))
+$(OUT)/write-check: $(WRITE_CHECK) $(STORE) $(DRIVER) $(SQLITE)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
+
 $(OUT)/step-check: $(OUT)/tests/vm/step_check.o $(CLI) $(STORE) $(DRIVER) $(SQLITE)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
@@ -238,7 +243,7 @@ test-long: ## and what takes longer than each change is worth
 	$(Q)VM_LONG=1 tests/all.sh
 
 .PHONY: vm-programs
-vm-programs: $(OUT)/driver-check $(OUT)/diff-check $(OUT)/step-check $(OUT)/replay-log
+vm-programs: $(OUT)/driver-check $(OUT)/diff-check $(OUT)/write-check $(OUT)/step-check $(OUT)/replay-log
 
 test-vm: ## the tests in the real kernel alone
 	$(Q)$(MAKE) --no-print-directory all vm-programs images

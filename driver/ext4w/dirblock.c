@@ -130,18 +130,21 @@ void dirblock_node(uint8_t *data, uint32_t seed, const struct dirblock_index *it
 
 /* ---- reading ---- */
 
-static bool has_tail(const uint8_t *data)
+/* The kernel leaves in them what was at their end before: only how they begin tells them. */
+static bool is_node(const uint8_t *data)
 {
-	const uint8_t *tail = data + DIRBLOCK_ROOM;
+	return !get32(data) && get16(data + 4) == BLOCK_BYTES;
+}
 
-	return !get32(tail) && get16(tail + 4) == TAIL_BYTES && !tail[6] && tail[7] == TAIL_TYPE;
+static bool is_root(const uint8_t *data)
+{
+	return get16(data + 4) == 12 && data[6] == 1 && get16(data + 16) == BLOCK_BYTES - 12;
 }
 
 static int verify_index(const uint8_t *data, uint32_t seed, struct error *err)
 {
-	bool is_node = !get32(data) && get16(data + 4) == BLOCK_BYTES;
-	uint32_t offset = is_node ? NODE_OFFSET : ROOT_OFFSET;
-	uint32_t limit = is_node ? DIRBLOCK_NODE_LIMIT : DIRBLOCK_ROOT_LIMIT;
+	uint32_t offset = is_node(data) ? NODE_OFFSET : ROOT_OFFSET;
+	uint32_t limit = is_node(data) ? DIRBLOCK_NODE_LIMIT : DIRBLOCK_ROOT_LIMIT;
 	uint32_t nr = get16(data + offset + 2);
 
 	if (get16(data + offset) != limit || !nr || nr > limit ||
@@ -152,9 +155,12 @@ static int verify_index(const uint8_t *data, uint32_t seed, struct error *err)
 
 static int verify(const uint8_t *data, uint32_t seed, struct error *err)
 {
-	if (!has_tail(data))
+	const uint8_t *tail = data + DIRBLOCK_ROOM;
+
+	if (is_node(data) || is_root(data))
 		return verify_index(data, seed, err);
-	if (get32(data + DIRBLOCK_ROOM + 8) != isal_crc32c(seed, data, DIRBLOCK_ROOM))
+	if (get32(tail) || get16(tail + 4) != TAIL_BYTES || tail[6] || tail[7] != TAIL_TYPE ||
+	    get32(tail + 8) != isal_crc32c(seed, data, DIRBLOCK_ROOM))
 		return err_set(err, ERR_CORRUPT, "a wrong checksum");
 	return 0;
 }

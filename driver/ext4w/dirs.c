@@ -256,6 +256,8 @@ static int read_blocks(struct loading *loading, const struct inode *inode, struc
 					return -1;
 		}
 	}
+	if (!loading->dir->parent)
+		return err_set(err, ERR_CORRUPT, "it has no '..'");
 	return 0;
 }
 
@@ -274,9 +276,7 @@ int dirs_get(struct dirs *dirs, uint32_t number, struct dir **ret, struct error 
 	if (!S_ISDIR(inode_mode(&inode)))
 		return err_set(err, ERR_CORRUPT, "inode %u is no folder", number);
 	loading.dir = add_to_table(dirs, number, 0);
-	if (read_blocks(&loading, &inode, err) < 0 || !loading.dir->parent) {
-		if (!loading.dir->parent)
-			err_set(err, ERR_CORRUPT, "it has no '..'");
+	if (read_blocks(&loading, &inode, err) < 0) {
 		dirs_drop(dirs, number);
 		return err_add(err, "folder with inode %u", number);
 	}

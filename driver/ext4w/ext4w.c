@@ -192,16 +192,16 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 static int set_link_attr(struct writer *writer, const char *path, struct inode *inode,
 			 const struct tree_attr *attr, struct error *err)
 {
-	bool is_link = S_ISLNK(inode_mode(inode));
+	mode_t mode = inode_mode(inode);
 	bool other_owner = inode_owner(inode) != attr->uid || inode_owner_group(inode) != attr->gid;
 	struct timespec mtime = inode_mtime(inode);
 
 	if (other_owner) {
 		inode_set_owner(inode, attr->uid, attr->gid);
-		if (xattrs_drop_capability(writer->xattrs, inode, err) < 0)
+		if (!S_ISDIR(mode) && xattrs_drop_capability(writer->xattrs, inode, err) < 0)
 			return -1;
 	}
-	if (!is_link && ((inode_mode(inode) & 07777) != attr->mode || other_owner) &&
+	if (!S_ISLNK(mode) && ((mode & 07777) != attr->mode || other_owner) &&
 	    xattrs_chmod(writer->xattrs, inode, attr->mode, err) < 0)
 		return -1;
 	if (xattrs_set(writer->xattrs, inode, attr, path, err) < 0)
@@ -211,9 +211,9 @@ static int set_link_attr(struct writer *writer, const char *path, struct inode *
 	return inode_write(writer->fs, inode, err);
 }
 
-/* The inode that target names. */
+/* Returns 0 and the entry that target names, or -1. */
 static int find_target(struct writer *writer, const char *path, const char *target,
-		       struct inode *ret, struct error *err)
+		       struct dir_entry *ret, struct error *err)
 {
 	struct dir_entry *entry = NULL;
 	struct place from;
@@ -225,32 +225,44 @@ static int find_target(struct writer *writer, const char *path, const char *targ
 		entry = dir_find(writer->dirs, from.dir, from.name, from.len);
 	if (!entry)
 		return err_set(err, ERR_CORRUPT, "hard link '%s': there is no '%s'", path, target);
-	if (entry->type == EXT2_FT_DIR)
-		return err_set(err, ERR_CORRUPT, "hard link '%s': '%s' is a folder", path, target);
-	return inode_read(writer->fs, entry->inode, ret, err);
+	*ret = *entry;
+	return 0;
+}
+
+/* The target is there under the new name already, which belongs to the layer now. */
+static int link_again(struct writer *writer, const struct place *at, const struct tree_attr *attr,
+		      uint32_t number, struct error *err)
+{
+	struct inode inode;
+
+	if (writer->belongs &&
+	    nameset_add(writer->belongs, at->dir->number, at->name, at->len, err) < 0)
+		return -1;
+	if (inode_read(writer->fs, number, &inode, err) < 0)
+		return -1;
+	return set_link_attr(writer, at->path, &inode, attr, err);
 }
 
 static int op_make_link(struct tree_writer *tree, const char *path, const char *target,
 			const struct tree_attr *attr, struct error *err)
 {
 	struct writer *writer = writer_of(tree);
-	struct dir_entry *entry;
+	struct dir_entry *entry, from;
 	struct inode inode;
 	struct place at;
 
 	if (walk_make(writer, path, attr, &at, err) < 0 ||
-	    find_target(writer, path, target, &inode, err) < 0)
+	    find_target(writer, path, target, &from, err) < 0)
 		return -1;
 	entry = dir_find(writer->dirs, at.dir, at.name, at.len);
-	if (entry && entry->inode == inode.number) {
-		if (writer->belongs &&
-		    nameset_add(writer->belongs, at.dir->number, at.name, at.len, err) < 0)
-			return -1;
-		return set_link_attr(writer, path, &inode, attr, err);
-	}
+	if (entry && entry->inode == from.inode)
+		return link_again(writer, &at, attr, from.inode, err);
 	/* What gives way may have held the target. */
-	if (unlink_place(writer, &at, err) < 0 ||
-	    find_target(writer, path, target, &inode, err) < 0)
+	if (unlink_place(writer, &at, err) < 0 || find_target(writer, path, target, &from, err) < 0)
+		return -1;
+	if (from.type == EXT2_FT_DIR)
+		return err_set(err, ERR_CORRUPT, "hard link '%s': '%s' is a folder", path, target);
+	if (inode_read(writer->fs, from.inode, &inode, err) < 0)
 		return -1;
 	if (inode_links(&inode) >= MAX_LINKS)
 		return err_sys(err, EMLINK, "create hard link '%s'", path);

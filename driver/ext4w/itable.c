@@ -11,6 +11,9 @@
 
 #include "base/buf.h"
 
+#define MIN_SECONDS INT64_C(-0x80000000)
+#define MAX_SECONDS INT64_C(0x37fffffff)
+
 #define NR_SLOTS 256u /* 16 MiB: the inodes of 65,536 files */
 
 /* A chunk of the device, or as much of it as lies in inode tables that were touched. */
@@ -221,11 +224,16 @@ int inode_read(struct wfs *fs, uint32_t number, struct inode *ret, struct error 
 	return 0;
 }
 
-/* Two more bits of seconds, and nanoseconds, are in a word of their own. */
+/*
+ * Two more bits of seconds, and nanoseconds, are in a word of their own. As the kernel has it, the
+ * first and the last second have no fractions.
+ */
 static void set_time(uint32_t *low, uint32_t *extra, int64_t seconds, uint32_t nanoseconds)
 {
 	uint32_t epoch = (uint32_t)((seconds - (int32_t)seconds) >> 32) & EXT4_EPOCH_MASK;
 
+	if (seconds == MIN_SECONDS || seconds == MAX_SECONDS)
+		nanoseconds = 0;
 	*low = htole32((uint32_t)seconds);
 	*extra = htole32(epoch | nanoseconds << EXT4_EPOCH_BITS);
 }

@@ -36,17 +36,16 @@ int walk_read_link(struct writer *writer, const struct inode *inode, struct buf 
 
 /* ---- what the layer passes through ---- */
 
+/* Up to the root: a number that is in the set may be that of a folder which is gone by now. */
 int walk_belongs(struct writer *writer, const struct dir *dir, struct error *err)
 {
 	struct dir *at = NULL;
 	uint32_t number = dir->number, parent = dir->parent;
 
 	while (writer->belongs) {
-		int added = nameset_add(writer->belongs, number, "", 0, err);
-
-		if (added < 0)
+		if (nameset_add(writer->belongs, number, "", 0, err) < 0)
 			return -1;
-		if (!added || number == ROOT_INODE)
+		if (number == ROOT_INODE)
 			return 0;
 		if (dirs_get(writer->dirs, parent, &at, err) < 0)
 			return -1;
@@ -187,6 +186,12 @@ static int step(struct walk *walk, struct error *err)
 	return enter(walk, name, len, err);
 }
 
+static bool is_last(const struct writer *writer, const char *path, size_t len)
+{
+	return writer->last_dir && writer->last_path.len == len &&
+	       memcmp(writer->last_path.data, path, len) == 0;
+}
+
 /* Returns 1, 0 when it is not there and is not to be made, -1. The root's parent is the root. */
 static int walk_to(struct writer *writer, const char *path, size_t len,
 		   const struct timespec *mtime, struct dir **ret, struct error *err)
@@ -194,8 +199,7 @@ static int walk_to(struct writer *writer, const char *path, size_t len,
 	auto_walk struct walk walk = { .writer = writer, .mtime = mtime };
 	int more = 1;
 
-	if (writer->last_dir && writer->last_path.len == len &&
-	    memcmp(writer->last_path.data, path, len) == 0)
+	if (is_last(writer, path, len))
 		return dirs_get(writer->dirs, writer->last_dir, ret, err) < 0 ? -1 : 1;
 	buf_append(&walk.text, path, len);
 	if (dirs_get(writer->dirs, ROOT_INODE, &walk.dir, err) < 0)
@@ -222,8 +226,9 @@ int walk_make(struct writer *writer, const char *path, const struct tree_attr *a
 	*ret = (struct place){ .path = path, .name = name, .len = strlen(name) };
 	if (dirs_trim(writer->dirs, err) < 0)
 		return -1;
-	if (walk_to(writer, path, len, &attr->mtime, &ret->dir, err) < 0 ||
-	    walk_belongs(writer, ret->dir, err) < 0)
+	if (walk_to(writer, path, len, &attr->mtime, &ret->dir, err) < 0)
+		return -1;
+	if (!is_last(writer, path, len) && walk_belongs(writer, ret->dir, err) < 0)
 		return -1;
 	if (ret->len > NAME_LIMIT)
 		return err_set(err, ERR_LIMIT, "create '%.64s...': the name is too long", path);
