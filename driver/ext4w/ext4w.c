@@ -198,7 +198,7 @@ static int set_link_attr(struct writer *writer, const char *path, struct inode *
 
 	if (other_owner) {
 		inode_set_owner(inode, attr->uid, attr->gid);
-		if (!S_ISDIR(mode) && xattrs_drop_capability(writer->xattrs, inode, err) < 0)
+		if (xattrs_drop_capability(writer->xattrs, inode, err) < 0)
 			return -1;
 	}
 	if (!S_ISLNK(mode) && ((mode & 07777) != attr->mode || other_owner) &&
@@ -255,7 +255,7 @@ static int op_make_link(struct tree_writer *tree, const char *path, const char *
 	    find_target(writer, path, target, &from, err) < 0)
 		return -1;
 	entry = dir_find(writer->dirs, at.dir, at.name, at.len);
-	if (entry && entry->inode == from.inode)
+	if (entry && entry->inode == from.inode && from.type != EXT2_FT_DIR)
 		return link_again(writer, &at, attr, from.inode, err);
 	/* What gives way may have held the target. */
 	if (unlink_place(writer, &at, err) < 0 || find_target(writer, path, target, &from, err) < 0)

@@ -434,13 +434,14 @@ static int set_link_attr(const struct place *at, const struct tree_attr *attr, s
 	return 0;
 }
 
-static bool is_same_inode(const struct place *a, const struct place *b)
+/* Folders have one name. */
+static bool is_same_file(const struct place *a, const struct place *b)
 {
 	struct stat sa, sb;
 
 	return fstatat(a->dir->fd, a->name, &sa, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       fstatat(b->dir->fd, b->name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       sa.st_ino == sb.st_ino;
+	       sa.st_ino == sb.st_ino && !S_ISDIR(sa.st_mode);
 }
 
 static int link_failed(const struct place *from, const char *path, int number, struct error *err)
@@ -478,7 +479,7 @@ static int fs_make_link(struct tree_writer *tree, const char *path, const char *
 			break;
 		if (errno != EEXIST || tries)
 			return link_failed(&from, path, errno, err);
-		if (is_same_inode(&at, &from))
+		if (is_same_file(&at, &from))
 			break;
 		if (clear_place(fs, &at, err) < 0)
 			return -1;
