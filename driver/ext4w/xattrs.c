@@ -312,10 +312,10 @@ static int put_xattr(struct xattrset *set, struct inode *inode, const struct tre
 		return put_acl(set, inode, false, xattr);
 	if (!split_name(xattr->name, &index, &rest))
 		return EOPNOTSUPP;
-	if (!*rest)
-		return EINVAL;
 	if (index == XATTR_USER && !S_ISREG(mode) && !S_ISDIR(mode))
 		return EPERM;
+	if (!*rest)
+		return EINVAL;
 	if (index == XATTR_SECURITY && strcmp(rest, CAPABILITY) == 0 &&
 	    !is_capability(xattr->value, xattr->len))
 		return EINVAL;

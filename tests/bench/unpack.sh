@@ -5,8 +5,9 @@
 #
 # The pipeline up to the tree writer beside igzip and sha256sum, and unpacking
 # onto a freshly made ext4 in a file, until it is unmounted, beside GNU tar and
-# bsdtar (which verify nothing). Medians of BENCH_RUNS (3), interleaved; wall
-# clock and processor time, each with its ratio.
+# bsdtar (which verify nothing); and as blocks into such a file that is not mounted, beside the
+# floor: reading, inflating, both digests and as many bytes written raw. Medians of BENCH_RUNS (3),
+# interleaved; wall clock and processor time, each with its ratio.
 #
 #	TOOLS   folder with stopwatch and unpack_tool (build/plain/bench)
 #	BENCH   folder of the image (build/bench), made by image.sh
@@ -48,11 +49,23 @@ onto() {
 	quietly "$1" bash -c "$2"' && umount "$mnt"' "$1" "${layers[@]}"
 }
 
+# With the features of a pool's file systems: others the kernel has to write.
+direct() {
+	mkfs.ext4 -q -F -b 4096 -I 256 -m 0 -i 8192 -E lazy_itable_init=1,lazy_journal_init=1,nodiscard \
+		-O none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum \
+		"$work/fs"
+	sync "$work/fs"
+	quietly direct "$TOOLS/unpack_tool" "$work/fs" "${layers[@]}"
+	e2fsck -fn "$work/fs" >"$work/log" 2>&1 || { cat "$work/log"; return 1; }
+}
+
 for ((round = 0; round < runs; round++)); do
 	cat "${layers[@]}" >/dev/null
 	quietly pipeline "$TOOLS/unpack_tool" null "${layers[@]}"
 	quietly igzip bash -c 'for layer; do igzip -dc "$layer" | sha256sum || exit 1; done' \
 		igzip "${layers[@]}"
+	quietly floor "$TOOLS/floor" "$work/fs" "${layers[@]}"
+	direct
 	onto unpack '"$TOOLS/unpack_tool" "$mnt" "$@"'
 	onto tar 'for layer; do tar -C "$mnt" -xzf "$layer" || exit 1; done'
 	onto bsdtar 'for layer; do bsdtar -C "$mnt" -xpf "$layer" || exit 1; done'
@@ -81,5 +94,10 @@ printf '  %-40s %s MB/s, up to the tree writer %s MB/s\n' 'igzip -dc | sha256sum
 	"$(rate pipeline)"
 line 'GNU tar -xzf' tar tar
 line 'bsdtar -xpf' bsdtar tar
-line 'unpack, both digests verified' unpack tar
+line 'unpack through a mount, digests verified' unpack tar
+line 'unpack as blocks, digests verified' direct tar
+printf '  %-40s %.2f s, as blocks %.2f of it, through a mount %.2f\n' 'floor, one thread' "$(median floor)" \
+	"$(ratio direct floor)" "$(ratio unpack floor)"
 target 'unpack beside GNU tar -xzf' "$(ratio unpack tar)" 0.6
+target 'unpack as blocks beside the floor' "$(ratio direct floor)" 1.2
+target 'GNU tar -xzf beside unpack as blocks, at least 3.6' "$(ratio direct tar)" 0.278

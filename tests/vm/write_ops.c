@@ -150,24 +150,25 @@ static void random_xattr(struct ops *ops, struct op *op, size_t at)
 	uint32_t max = one_in(ops, 5) ? 1500 : 40;
 	size_t len = ops_random(ops, max);
 	uint32_t which = ops_random(ops, 12);
+	const char *name;
 
 	if (ops->hostile && one_in(ops, 100))
 		len = 5000;
 	/* Few different ones, so that blocks are equal. */
 	memset(op->values[at], (int)ops_random(ops, 3), sizeof(op->values[at]));
 	if (which < 2) {
-		strcpy(op->names[at], "system.posix_acl_access");
+		name = "system.posix_acl_access";
 		len = put_acl(ops, op->values[at]);
 	} else if (which == 2 && op->kind == OP_DIR) {
-		strcpy(op->names[at], "system.posix_acl_default");
+		name = "system.posix_acl_default";
 		len = put_acl(ops, op->values[at]);
 	} else if (which == 3) {
-		strcpy(op->names[at], "security.capability");
+		name = "security.capability";
 		len = put_capability(ops, op->values[at]);
 	} else {
-		strcpy(op->names[at],
-		       names[ops_random(ops, ops->hostile && one_in(ops, 50) ? 7 : 5)]);
+		name = names[ops_random(ops, ops->hostile && one_in(ops, 50) ? 7 : 5)];
 	}
+	snprintf(op->names[at], sizeof(op->names[at]), "%s", name);
 	op->xattrs[at] = (struct tree_xattr){ op->names[at], op->values[at], len };
 }
 
