@@ -220,9 +220,13 @@ static int set_attr_at(const struct place *at, bool has_mode, const struct tree_
 
 /* ---- directories ---- */
 
-static void note_inheritance(struct tree_fs *fs, struct dir *dir, const struct tree_attr *attr)
+/* @fresh: it has nothing but what attr says */
+static void note_inheritance(struct tree_fs *fs, bool fresh, struct dir *dir,
+			     const struct tree_attr *attr)
 {
 	dircache_set_inherits_group(fs->cache, dir, attr->mode & S_ISGID);
+	if (!fresh && fgetxattr(dir->fd, ACL_DEFAULT, NULL, 0) > 0)
+		dircache_set_inherits_acl(fs->cache, dir);
 	for (size_t i = 0; i < attr->nr_xattrs; i++)
 		if (strcmp(attr->xattrs[i].name, ACL_DEFAULT) == 0)
 			dircache_set_inherits_acl(fs->cache, dir);
@@ -245,7 +249,7 @@ static int set_dir_attr(struct tree_fs *fs, const struct dir *parent, bool fresh
 		return cannot(err, errno, "set the mode of", dir->path);
 	if (set_xattrs(dir->fd, dir->path, attr, err) < 0)
 		return -1;
-	note_inheritance(fs, dir, attr);
+	note_inheritance(fs, fresh, dir, attr);
 	dircache_set_times(fs->cache, dir, times);
 	return 0;
 }
