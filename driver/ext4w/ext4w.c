@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "ext4w/group.h"
 #include "ext4w/writer.h"
 
@@ -345,9 +346,12 @@ static int op_end_layer(struct tree_writer *tree, bool *ret_removed, struct erro
 
 	nameset_free(take_ptr(writer->belongs));
 	if (dirs_write(writer->dirs, err) < 0 || xattrs_write(writer->xattrs, err) < 0 ||
-	    group_fill_chunk(writer->fs, err) < 0 || wfs_write(writer->fs, err) < 0 ||
-	    blockio_drain(writer->fs->io, err) < 0)
+	    group_fill_chunk(writer->fs, err) < 0 || blockio_drain(writer->fs->io, err) < 0)
 		return -1;
+	crash_point("blocks-of-content");
+	if (wfs_write(writer->fs, err) < 0 || blockio_drain(writer->fs->io, err) < 0)
+		return -1;
+	crash_point("blocks-of-layer");
 	if (writer->fs->freed)
 		wfs_discard_freed(writer->fs);
 	*ret_removed = writer->removed;

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/isal.h"
 #include "ext4w/group.h"
 #include "ext4w/itable.h"
@@ -336,8 +337,10 @@ static int write_super(struct wfs *fs, struct error *err)
 
 int wfs_write(struct wfs *fs, struct error *err)
 {
-	if (itable_write(fs, err) < 0 || group_write_all(fs, err) < 0 || write_descs(fs, err) < 0 ||
-	    write_super(fs, err) < 0)
+	if (itable_write(fs, err) < 0 || blockio_drain(fs->io, err) < 0)
+		return -1;
+	crash_point("blocks-of-inodes");
+	if (group_write_all(fs, err) < 0 || write_descs(fs, err) < 0 || write_super(fs, err) < 0)
 		return -1;
 	return 0;
 }

@@ -219,6 +219,8 @@ static void explain_full(struct layer_builder *builder, struct error *err)
 	} else if (err->sys_errno == ENOSPC && builder->direct) {
 		struct volume_tree_room room = volume_tree_room(builder->tree);
 
+		/* The device says so itself when the pool is full. */
+		volume_explain(builder->work.volume, err);
 		space_explain_room(room.nr_bytes, room.free_bytes, room.nr_inodes, room.free_inodes,
 				   err);
 	} else if (err->sys_errno == ENOSPC) {

@@ -40,6 +40,7 @@ static void test_all_keys_are_taken_over(void)
 {
 	static const char text[] =
 		"{ \"root\": \"/srv/v\", \"kernel\": \"appliance\", \"keep_blobs\": false,"
+		"  \"writer\": \"direct\","
 		"  \"registries\": { \"docker.io\": { \"mirrors\": [ \"m.example\" ] } },"
 		"  \"pool\": { \"block_size\": \"128K\", \"fs\": \"xfs\","
 		"    \"volume_size\": \"20G\", \"files_size\": 1073741824,"
@@ -54,6 +55,7 @@ static void test_all_keys_are_taken_over(void)
 	CU_ASSERT_STRING_EQUAL(got.root, "/srv/v");
 	CU_ASSERT_EQUAL(got.kernel, SETTINGS_KERNEL_APPLIANCE);
 	CU_ASSERT_FALSE(got.keep_blobs);
+	CU_ASSERT_TRUE(got.direct_writer);
 	CU_ASSERT_EQUAL_FATAL(got.registries.nr, 1);
 	CU_ASSERT_STRING_EQUAL(got.registries.rows[0].mirrors.items[0], "m.example");
 	CU_ASSERT_EQUAL(got.pool_block_bytes, 128 * KIB);
@@ -78,6 +80,7 @@ static void test_an_empty_object_changes_nothing(void)
 	CU_ASSERT_EQUAL_FATAL(settings_read(file_with("{}"), &got, &err), 0);
 	CU_ASSERT_EQUAL(got.kernel, SETTINGS_KERNEL_AUTO);
 	CU_ASSERT_TRUE(got.keep_blobs);
+	CU_ASSERT_FALSE(got.direct_writer);
 	CU_ASSERT_EQUAL(got.pool_block_bytes, 64 * KIB);
 	CU_ASSERT_STRING_EQUAL(got.pool_fs, "ext4");
 	CU_ASSERT_EQUAL(got.pressure.prune, PRESSURE_PRUNE_PULLED);
@@ -123,6 +126,7 @@ static void test_what_is_wrong_is_named(void)
 		  "key \"pool.prune\": must be \"pulled\", \"all\" or \"none\"" },
 		{ "{ \"kernel\": true }",
 		  "key \"kernel\": must be \"auto\", \"host\" or \"appliance\"" },
+		{ "{ \"writer\": \"fast\" }", "key \"writer\": must be \"direct\" or \"mount\"" },
 		{ "{ \"keep_blobs\": 1 }", "key \"keep_blobs\": must be true or false" },
 		{ "{ \"root\": \"var\" }", "key \"root\": must be an absolute path" },
 		{ "{ \"appliance\": { \"memory\": \"100M\" } }",

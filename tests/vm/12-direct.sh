@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Layers written as blocks are, to the last attribute, those written through a mount.
-# limit: 200
+# limit: 300
 # shellcheck source=tests/vm/lib-odd.sh
 . "$(dirname "$0")/lib-odd.sh"
+# shellcheck source=tests/vm/lib-crash.sh
+. "$(dirname "$0")/lib-crash.sh"
 
 # Everything that can be seen of a tree but times of access and inode numbers, contents as digests.
 list_tree() {
@@ -77,6 +79,27 @@ on_each_other() {
 	"$VENEER" rmi two debian:12 >/dev/null
 }
 
+# The process dies between the writes of a layer: nothing of it stays, and the next one succeeds.
+killed_anywhere() {
+	local archive=$WORK/legal/merge.tar point points
+	fresh_store 2G
+	points=$(ONLY='^(blocks|layer)-' passages load -q --writer direct -i "$archive")
+	check 'it passes points' test -n "$points"
+	"$VENEER" rmi odd:1 >/dev/null
+	for point in $points; do
+		! VENEER_CRASH_AT="*:$point" "$VENEER_CRASH" load -q --writer direct -i "$archive" >/dev/null 2>&1 ||
+			{ printf 'not killed at %s\n' "$point"; return 1; }
+		healthy
+		"$VENEER" load -q --writer direct -i "$archive" >/dev/null
+		check_layers
+		"$VENEER" mount odd:1 "$mnt"
+		python3 "$odd" list "$mnt" | diff "$WORK/legal/merge.tree" -
+		"$VENEER" unmount "$mnt"
+		"$VENEER" rmi odd:1 >/dev/null
+	done
+	healthy
+}
+
 falls_back() {
 	"$VENEER" pool destroy --force >/dev/null
 	"$VENEER" pool create --files 2G --fs xfs >/dev/null
@@ -91,4 +114,5 @@ falls_back() {
 case_ 'a real image' both_agree debian:12 "$IMAGES/oci.tar"
 case_ 'odd archives' both_agree odd:1 "$WORK/legal/"{merge,kinds,escape,sparse,no-entries}.tar
 case_ 'layers of both writers on each other' on_each_other
+case_ 'a kill between the writes of a layer' killed_anywhere
 case_ 'what the kernel has to write it does' falls_back
