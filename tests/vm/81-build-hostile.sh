@@ -136,7 +136,7 @@ full_pool_by_copy() {
 		RUN echo small >/small
 		COPY big /big
 	END
-	yes 2>/dev/null | head -c 1200M >"$ctx/big"
+	head -c 1200M < <(yes) >"$ctx/big"
 	refused 'no space left in the pool'
 	rm "$ctx/big"
 }
