@@ -189,6 +189,7 @@ static pid_t start_monitor(void)
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_DGRAM, 0, events), 0);
 	fflush(NULL);
 	child = fork();
+	CU_ASSERT_TRUE_FATAL(child >= 0); /* a signal to -1 is one to everybody */
 	if (child != 0)
 		return child;
 	alarm(2 * DEADLINE_S);
