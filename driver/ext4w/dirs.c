@@ -16,13 +16,16 @@
 #include "ext4w/itable.h"
 
 #define NR_BUCKETS   4096u /* of directories */
-#define LINEAR_MAX   8u	   /* entries that are looked through one by one */
+#define TRIM_EACH    100000u
+#define LINEAR_MAX   8u /* entries that are looked through one by one */
 #define ENTRY_MEMORY (sizeof(struct dir_entry) + 2 * sizeof(uint32_t))
 
 struct dirs {
 	struct wfs *fs;
 	uint64_t key[2]; /* random: nobody can prepare names that collide */
 	size_t bytes;	 /* about as much as all of them take */
+	size_t limit;	 /* of these */
+	size_t added;	 /* entries since dirs_trim() wrote them */
 	struct dir *buckets[NR_BUCKETS];
 };
 
@@ -31,6 +34,7 @@ struct dirs *dirs_new(struct wfs *fs)
 	struct dirs *dirs = xcalloc(1, sizeof(*dirs));
 
 	dirs->fs = fs;
+	dirs->limit = DIRS_BYTES;
 	if (getrandom(dirs->key, sizeof(dirs->key), 0) != sizeof(dirs->key))
 		dirs->key[0] = (uintptr_t)dirs;
 	return dirs;
@@ -161,6 +165,7 @@ void dir_add(struct dirs *dirs, struct dir *dir, const char *name, size_t len, u
 	dir->nr++;
 	dir->nr_live++;
 	dir->changed = true;
+	dirs->added++;
 	dirs->bytes += len + ENTRY_MEMORY;
 	if (dir->nr > LINEAR_MAX && dir->nr * 2 > dir->nr_slots)
 		grow_slots(dirs, dir);
@@ -280,6 +285,7 @@ int dirs_get(struct dirs *dirs, uint32_t number, struct dir **ret, struct error 
 		dirs_drop(dirs, number);
 		return err_add(err, "folder with inode %u", number);
 	}
+	dirs->added -= loading.dir->nr;
 	loading.dir->changed = false;
 	*ret = loading.dir;
 	return 0;
@@ -550,10 +556,16 @@ int dirs_write(struct dirs *dirs, struct error *err)
 	return 0;
 }
 
+/* Folders that are so large, or used so often, that they would be written again and again, stay. */
 int dirs_trim(struct dirs *dirs, struct error *err)
 {
-	if (dirs->bytes <= DIRS_BYTES)
+	if (dirs->bytes <= dirs->limit)
 		return 0;
+	if (dirs->added < TRIM_EACH) {
+		dirs->limit *= 2;
+		return 0;
+	}
+	dirs->added = 0;
 	if (dirs_write(dirs, err) < 0)
 		return -1;
 	for (size_t i = 0; i < NR_BUCKETS; i++)

@@ -7,7 +7,7 @@
  * a plain list, more have an index. Its inode's size and blocks follow, the times stay.
  *
  * Memory: some 30 bytes and the name for each entry of what is held; dirs_trim() bounds that by
- * DIRS_BYTES, except that the largest directory has to fit.
+ * DIRS_BYTES, except that the largest directory has to fit, and is not written for each entry.
  */
 #ifndef EXT4W_DIRS_H
 #define EXT4W_DIRS_H

@@ -18,6 +18,7 @@
 #define SUPER_OFFSET 1024u
 #define DESC_BYTES   64u
 #define BLOCK_DESCS  (BLOCK_BYTES / DESC_BYTES)
+#define KEEP_GROUPS  256u	/* with bitmaps from layer to layer: 4 MiB */
 #define MAX_GROUPS   (1u << 17) /* 16 TiB: 8 MiB of descriptors */
 
 _Static_assert(sizeof(struct ext4_group_desc) == DESC_BYTES, "a descriptor of 64 bytes");
@@ -260,16 +261,20 @@ int wfs_open(const char *path, struct wfs **ret, struct error *err)
 	return 0;
 }
 
+static void forget_bitmaps(struct group *group)
+{
+	free(take_ptr(group->blocks));
+	free(take_ptr(group->old_blocks));
+	free(take_ptr(group->inodes));
+	free(take_ptr(group->old_inodes));
+}
+
 void wfs_free(struct wfs *fs)
 {
 	if (!fs)
 		return;
-	for (uint32_t i = 0; fs->groups && i < fs->nr_groups; i++) {
-		free(fs->groups[i].blocks);
-		free(fs->groups[i].old_blocks);
-		free(fs->groups[i].inodes);
-		free(fs->groups[i].old_inodes);
-	}
+	for (uint32_t i = 0; fs->groups && i < fs->nr_groups; i++)
+		forget_bitmaps(&fs->groups[i]);
 	itable_free(fs->itable);
 	free(fs->groups);
 	free(fs->descs);
@@ -283,10 +288,14 @@ void wfs_free(struct wfs *fs)
 void wfs_begin(struct wfs *fs)
 {
 	struct timespec now;
+	uint32_t loaded = 0;
 
 	for (uint32_t i = 0; i < fs->nr_groups; i++) {
 		struct group *group = &fs->groups[i];
 
+		loaded += group->blocks || group->inodes;
+		if (loaded > KEEP_GROUPS)
+			forget_bitmaps(group);
 		if (group->blocks)
 			memcpy(group->old_blocks, group->blocks, BLOCK_BYTES);
 		if (group->inodes)

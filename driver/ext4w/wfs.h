@@ -3,7 +3,8 @@
  * wfs - an unmounted ext4 file system that is being written to: its geometry, superblock and
  * group descriptors
  *
- * Not for callers outside ext4w/. Opened only when all of its features are known here and it is
+ * Not for callers outside ext4w/. Memory: 120 bytes for each group of 128 MiB, and 8 or 16 KiB for
+ * those that a layer takes from or gives back to. Opened only when all of its features are known here and it is
  * clean; anything else is ERR_UNSUPPORTED, and the kernel has to write it. What is read is hostile.
  *
  * Crash safety: nothing on the device is consistent until wfs_write() and blockio_sync() came back.
