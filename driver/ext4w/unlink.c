@@ -94,10 +94,29 @@ static int drop_link(struct writer *writer, uint32_t number, struct error *err)
 	return inode_write(writer->fs, &inode, err);
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In the order of the inode tables: that of a folder would go through all of them again and again. */
+static int drop_links(struct writer *writer, struct numbers *files, struct error *err)
+{
+	if (files->nr)
+		qsort(files->items, files->nr, sizeof(*files->items), compare_numbers);
+	for (size_t i = 0; i < files->nr; i++)
+		if (drop_link(writer, files->items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 /* All that is in a folder, and itself. An inode that comes twice is erased by then: an error. */
 static int remove_dir(struct writer *writer, uint32_t number, struct numbers *left,
 		      struct error *err)
 {
+	auto_numbers struct numbers files = { 0 };
 	struct inode inode;
 	struct dir *dir;
 
@@ -107,14 +126,12 @@ static int remove_dir(struct writer *writer, uint32_t number, struct numbers *le
 	for (size_t i = 0; i < dir->nr; i++) {
 		const struct dir_entry *entry = &dir->entries[i];
 
-		if (!entry->inode)
-			continue;
-		if (entry->type == EXT2_FT_DIR)
-			push(left, entry->inode);
-		else if (drop_link(writer, entry->inode, err) < 0)
-			return -1;
+		if (entry->inode)
+			push(entry->type == EXT2_FT_DIR ? left : &files, entry->inode);
 	}
 	dirs_drop(writer->dirs, number);
+	if (drop_links(writer, &files, err) < 0)
+		return -1;
 	return free_inode(writer, &inode, err);
 }
 
@@ -142,15 +159,20 @@ static int uncount_subdir(struct writer *writer, uint32_t parent, struct error *
 	return inode_write(writer->fs, &inode, err);
 }
 
+static void forget_entry(struct writer *writer, struct dir *dir, struct dir_entry *entry)
+{
+	dir_remove(dir, entry);
+	walk_forget(writer);
+	writer->removed = true;
+}
+
 static int unlink_entry(struct writer *writer, struct dir *dir, struct dir_entry *entry,
 			struct error *err)
 {
 	uint32_t number = entry->inode;
 	bool is_dir = entry->type == EXT2_FT_DIR;
 
-	dir_remove(dir, entry);
-	walk_forget(writer);
-	writer->removed = true;
+	forget_entry(writer, dir, entry);
 	if (!is_dir)
 		return drop_link(writer, number, err);
 	return remove_tree(writer, number, err) < 0 ? -1 : uncount_subdir(writer, dir->number, err);
@@ -178,6 +200,7 @@ static bool entry_belongs(const struct writer *writer, const struct dir *dir,
 static int clear_dir(struct writer *writer, uint32_t number, struct numbers *left,
 		     struct error *err)
 {
+	auto_numbers struct numbers files = { 0 };
 	struct dir *dir;
 
 	if (cancel_check(err) < 0 || dirs_get(writer->dirs, number, &dir, err) < 0)
@@ -187,14 +210,18 @@ static int clear_dir(struct writer *writer, uint32_t number, struct numbers *lef
 
 		if (!entry->inode)
 			continue;
-		if (!entry_belongs(writer, dir, entry)) {
+		if (entry_belongs(writer, dir, entry)) {
+			if (entry->type == EXT2_FT_DIR)
+				push(left, entry->inode);
+		} else if (entry->type == EXT2_FT_DIR) {
 			if (unlink_entry(writer, dir, entry, err) < 0)
 				return -1;
-		} else if (entry->type == EXT2_FT_DIR) {
-			push(left, entry->inode);
+		} else {
+			push(&files, entry->inode);
+			forget_entry(writer, dir, entry);
 		}
 	}
-	return 0;
+	return drop_links(writer, &files, err);
 }
 
 int unlink_lower(struct writer *writer, struct dir *dir, struct error *err)
