@@ -416,9 +416,10 @@ int ext4w_flush(struct tree_writer *tree, struct error *err)
 struct ext4w_room ext4w_room(const struct tree_writer *tree)
 {
 	const struct wfs *fs = writer_of(tree)->fs;
+	uint64_t overhead = le32toh(fs->super.s_overhead_clusters);
 
 	return (struct ext4w_room){
-		.nr_bytes = fs->nr_blocks * BLOCK_BYTES,
+		.nr_bytes = (fs->nr_blocks - overhead) * BLOCK_BYTES,
 		.free_bytes = fs->free_blocks * BLOCK_BYTES,
 		.nr_inodes = fs->nr_inodes,
 		.free_inodes = fs->free_inodes,

@@ -32,7 +32,7 @@ void ext4w_free(struct tree_writer *tree);
 int ext4w_flush(struct tree_writer *tree, struct error *err);
 
 struct ext4w_room {
-	uint64_t nr_bytes;
+	uint64_t nr_bytes; /* without its own structures, where the superblock says those */
 	uint64_t free_bytes;
 	uint32_t nr_inodes;
 	uint32_t free_inodes;

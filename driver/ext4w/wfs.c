@@ -131,7 +131,8 @@ static int check_geometry(struct wfs *fs, struct error *err)
 	    group_inodes % BLOCK_INODES || group_inodes > BLOCK_BYTES * 8 ||
 	    groups * group_inodes != le32toh(super->s_inodes_count) ||
 	    le32toh(super->s_first_ino) < EXT2_GOOD_OLD_FIRST_INO ||
-	    le32toh(super->s_first_ino) > group_inodes)
+	    le32toh(super->s_first_ino) > group_inodes ||
+	    le32toh(super->s_overhead_clusters) > blocks)
 		return err_set(err, ERR_CORRUPT, "impossible numbers in the superblock");
 	fs->nr_blocks = blocks;
 	fs->nr_groups = (uint32_t)groups;
