@@ -186,7 +186,7 @@ static int mark(struct dircache *cache, struct dir *dir, const struct dir *paren
 		return 0;
 	if (nameset_add(cache->belongs, dir->inode, "", 0, err) < 0)
 		return -1;
-	if (dir != &cache->dirs[0] && !(parent && parent->belongs) &&
+	if (dir->inode != cache->dirs[0].inode && !(parent && parent->belongs) &&
 	    mark_above(cache, dir->fd, err) < 0)
 		return -1;
 	dir->belongs = true;
