@@ -15,6 +15,7 @@
 #include "db/recover_container.h"
 #include "db/rows.h"
 #include "db/rows_image.h"
+#include "db/rows_volume.h"
 #include "limits.h"
 #include "oci/reference.h"
 #include "run/petname.h"
@@ -181,6 +182,20 @@ static int grow_volume(void *ctx, struct error *err)
 	return volume_grow_fs(volume, err);
 }
 
+/* Whoever names a block volume does not mean a new folder of that name. */
+static int refuse_block_volume(struct store *store, const char *name, struct error *err)
+{
+	auto_volume_row struct volume_row row = { 0 };
+	int found = rows_volume_get(store->db, name, &row, err);
+
+	if (found <= 0)
+		return found;
+	return err_set(err, ERR_USAGE,
+		       "volume %s is a disk: mount it with 'veneer volume mount %s DIR', and give "
+		       "the container that folder",
+		       name, name);
+}
+
 static int put_volumes(struct store *store, const char *id, const json_t *document,
 		       struct error *err)
 {
@@ -191,9 +206,10 @@ static int put_volumes(struct store *store, const char *id, const json_t *docume
 	{
 		const char *name = json_string_value(json_object_get(mount, "Name"));
 
-		if (name && rows_container_volume(store->db, id, name,
-						  json_is_true(json_object_get(mount, "Anonymous")),
-						  err) < 0)
+		if (name && (refuse_block_volume(store, name, err) < 0 ||
+			     rows_container_volume(
+				     store->db, id, name,
+				     json_is_true(json_object_get(mount, "Anonymous")), err) < 0))
 			return -1;
 	}
 	return 0;

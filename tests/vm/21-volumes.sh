@@ -161,6 +161,9 @@ refuses() {
 	fails 1 "$VENEER" volume create taken
 	contains "the name 'taken' is taken by a volume" "$stderr"
 	fails 1 "$VENEER" attach --name taken debian:12
+	fails 125 "$VENEER" run --rm -v taken:/data debian:12 true
+	contains "volume taken is a disk: mount it with 'veneer volume mount taken DIR'" "$stderr"
+	check 'no folder of that name' test ! -e "$VENEER_ROOT/volumes/taken"
 	v volume rm taken >/dev/null
 	fails 1 "$VENEER" volume unmount none
 	contains 'no such volume: none' "$stderr"
