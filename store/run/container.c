@@ -182,20 +182,6 @@ static int grow_volume(void *ctx, struct error *err)
 	return volume_grow_fs(volume, err);
 }
 
-/* Whoever names a block volume does not mean a new folder of that name. */
-static int refuse_block_volume(struct store *store, const char *name, struct error *err)
-{
-	auto_volume_row struct volume_row row = { 0 };
-	int found = rows_volume_get(store->db, name, &row, err);
-
-	if (found <= 0)
-		return found;
-	return err_set(err, ERR_USAGE,
-		       "volume %s is a disk: mount it with 'veneer volume mount %s DIR', and give "
-		       "the container that folder",
-		       name, name);
-}
-
 static int put_volumes(struct store *store, const char *id, const json_t *document,
 		       struct error *err)
 {
@@ -206,10 +192,9 @@ static int put_volumes(struct store *store, const char *id, const json_t *docume
 	{
 		const char *name = json_string_value(json_object_get(mount, "Name"));
 
-		if (name && (refuse_block_volume(store, name, err) < 0 ||
-			     rows_container_volume(
-				     store->db, id, name,
-				     json_is_true(json_object_get(mount, "Anonymous")), err) < 0))
+		if (name && rows_container_volume(store->db, id, name,
+						  json_is_true(json_object_get(mount, "Anonymous")),
+						  err) < 0)
 			return -1;
 	}
 	return 0;
@@ -393,6 +378,29 @@ static int record_with_init(struct store *store, struct container_row *row, cons
 	return db_sync(store->db, err);
 }
 
+/* Whoever names a block volume does not mean a new folder of that name. */
+static int refuse_block_volumes(struct store *store, const json_t *document, struct error *err)
+{
+	json_t *mount;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "Mounts"), i, mount)
+	{
+		const char *name = json_string_value(json_object_get(mount, "Name"));
+		auto_volume_row struct volume_row row = { 0 };
+		int found = name ? rows_volume_get(store->db, name, &row, err) : 0;
+
+		if (found < 0)
+			return -1;
+		if (found)
+			return err_set(err, ERR_USAGE,
+				       "volume %s is a disk: mount it with 'veneer volume mount %s "
+				       "DIR', and give the container that folder",
+				       name, name);
+	}
+	return 0;
+}
+
 int container_create(struct store *store, const struct run_options *options, const char *name,
 		     uint64_t size_bytes, char **ret_id, struct error *err)
 {
@@ -405,7 +413,8 @@ int container_create(struct store *store, const struct run_options *options, con
 	if ((name && petname_check(name, err) < 0) || make_id(id, err) < 0 ||
 	    image_find(store, options->image_name, &image, NULL, err) < 0 ||
 	    read_config(store, &image, &config, err) < 0 ||
-	    document_new(options, &config, &image.id, id, &document, err) < 0)
+	    document_new(options, &config, &image.id, id, &document, err) < 0 ||
+	    refuse_block_volumes(store, document, err) < 0)
 		return -1;
 	row.id = xstrdup(id);
 	row.image = image.id;
