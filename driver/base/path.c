@@ -84,3 +84,10 @@ const char *path_base(const char *path)
 
 	return slash ? slash + 1 : path;
 }
+
+bool path_has_suffix(const char *path, const char *suffix)
+{
+	size_t len = strlen(path), suffix_len = strlen(suffix);
+
+	return len > suffix_len && strcmp(path + len - suffix_len, suffix) == 0;
+}

@@ -5,6 +5,7 @@
 #ifndef BASE_PATH_H
 #define BASE_PATH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -37,5 +38,8 @@ int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode, str
 
 /* The text behind the last '/'; points into path. */
 const char *path_base(const char *path);
+
+/* Does it end in the suffix, with something in front of it? */
+bool path_has_suffix(const char *path, const char *suffix);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ext4w/dirblock.h"
 
-#include <endian.h>
 #include <ext2fs/ext2_fs.h>
 #include <string.h>
 
 #include "base/isal.h"
+#include "base/le.h"
 
 #define TAIL_BYTES  12u /* looks like an entry without a name */
 #define TAIL_TYPE   0xdeu
@@ -13,38 +13,10 @@
 #define NODE_OFFSET 8u	/* behind an entry without a name that fills the block */
 #define DX_TAIL	    (BLOCK_BYTES - 8u)
 
-static void put16(uint8_t *data, uint16_t value)
-{
-	value = htole16(value);
-	memcpy(data, &value, sizeof(value));
-}
-
-static void put32(uint8_t *data, uint32_t value)
-{
-	value = htole32(value);
-	memcpy(data, &value, sizeof(value));
-}
-
-static uint16_t get16(const uint8_t *data)
-{
-	uint16_t value;
-
-	memcpy(&value, data, sizeof(value));
-	return le16toh(value);
-}
-
-static uint32_t get32(const uint8_t *data)
-{
-	uint32_t value;
-
-	memcpy(&value, data, sizeof(value));
-	return le32toh(value);
-}
-
 static void put_entry(uint8_t *data, const struct dirblock_entry *entry, uint32_t bytes)
 {
-	put32(data, entry->inode);
-	put16(data + 4, (uint16_t)bytes);
+	put_le32(data, entry->inode);
+	put_le16(data + 4, (uint16_t)bytes);
 	data[6] = entry->len;
 	data[7] = entry->type;
 	if (entry->len)
@@ -76,10 +48,10 @@ void dirblock_end(struct dirblock *block)
 {
 	uint8_t *tail = block->data + DIRBLOCK_ROOM;
 
-	put16(block->data + block->last + 4, (uint16_t)(DIRBLOCK_ROOM - block->last));
-	put16(tail + 4, TAIL_BYTES);
+	put_le16(block->data + block->last + 4, (uint16_t)(DIRBLOCK_ROOM - block->last));
+	put_le16(tail + 4, TAIL_BYTES);
 	tail[7] = TAIL_TYPE;
-	put32(tail + 8, isal_crc32c(block->seed, block->data, DIRBLOCK_ROOM));
+	put_le32(tail + 8, isal_crc32c(block->seed, block->data, DIRBLOCK_ROOM));
 }
 
 /* ---- the index ---- */
@@ -97,14 +69,14 @@ static uint32_t index_csum(const uint8_t *data, uint32_t seed, uint32_t offset, 
 static void put_index(uint8_t *data, uint32_t seed, uint32_t offset, uint32_t limit,
 		      const struct dirblock_index *items, uint32_t nr)
 {
-	put16(data + offset, (uint16_t)limit);
-	put16(data + offset + 2, (uint16_t)nr);
-	put32(data + offset + 4, items[0].block);
+	put_le16(data + offset, (uint16_t)limit);
+	put_le16(data + offset + 2, (uint16_t)nr);
+	put_le32(data + offset + 4, items[0].block);
 	for (uint32_t i = 1; i < nr; i++) {
-		put32(data + offset + i * 8, items[i].hash);
-		put32(data + offset + i * 8 + 4, items[i].block);
+		put_le32(data + offset + i * 8, items[i].hash);
+		put_le32(data + offset + i * 8 + 4, items[i].block);
 	}
-	put32(data + DX_TAIL + 4, index_csum(data, seed, offset, nr));
+	put_le32(data + DX_TAIL + 4, index_csum(data, seed, offset, nr));
 }
 
 void dirblock_root(uint8_t *data, uint32_t seed, uint32_t number, uint32_t parent,
@@ -133,22 +105,22 @@ void dirblock_node(uint8_t *data, uint32_t seed, const struct dirblock_index *it
 /* The kernel leaves in them what was at their end before: only how they begin tells them. */
 static bool is_node(const uint8_t *data)
 {
-	return !get32(data) && get16(data + 4) == BLOCK_BYTES;
+	return !get_le32(data) && get_le16(data + 4) == BLOCK_BYTES;
 }
 
 static bool is_root(const uint8_t *data)
 {
-	return get16(data + 4) == 12 && data[6] == 1 && get16(data + 16) == BLOCK_BYTES - 12;
+	return get_le16(data + 4) == 12 && data[6] == 1 && get_le16(data + 16) == BLOCK_BYTES - 12;
 }
 
 static int verify_index(const uint8_t *data, uint32_t seed, struct error *err)
 {
 	uint32_t offset = is_node(data) ? NODE_OFFSET : ROOT_OFFSET;
 	uint32_t limit = is_node(data) ? DIRBLOCK_NODE_LIMIT : DIRBLOCK_ROOT_LIMIT;
-	uint32_t nr = get16(data + offset + 2);
+	uint32_t nr = get_le16(data + offset + 2);
 
-	if (get16(data + offset) != limit || !nr || nr > limit ||
-	    get32(data + DX_TAIL + 4) != index_csum(data, seed, offset, nr))
+	if (get_le16(data + offset) != limit || !nr || nr > limit ||
+	    get_le32(data + DX_TAIL + 4) != index_csum(data, seed, offset, nr))
 		return err_set(err, ERR_CORRUPT, "a wrong checksum");
 	return 0;
 }
@@ -159,8 +131,8 @@ static int verify(const uint8_t *data, uint32_t seed, struct error *err)
 
 	if (is_node(data) || is_root(data))
 		return verify_index(data, seed, err);
-	if (get32(tail) || get16(tail + 4) != TAIL_BYTES || tail[6] || tail[7] != TAIL_TYPE ||
-	    get32(tail + 8) != isal_crc32c(seed, data, DIRBLOCK_ROOM))
+	if (get_le32(tail) || get_le16(tail + 4) != TAIL_BYTES || tail[6] || tail[7] != TAIL_TYPE ||
+	    get_le32(tail + 8) != isal_crc32c(seed, data, DIRBLOCK_ROOM))
 		return err_set(err, ERR_CORRUPT, "a wrong checksum");
 	return 0;
 }
@@ -176,12 +148,12 @@ int dirblock_read(const uint8_t *data, uint32_t seed,
 	for (uint32_t at = 0; at < BLOCK_BYTES; at += bytes) {
 		struct dirblock_entry entry;
 
-		bytes = BLOCK_BYTES - at < 8 ? 0 : get16(data + at + 4);
+		bytes = BLOCK_BYTES - at < 8 ? 0 : get_le16(data + at + 4);
 		if (bytes < 8 || bytes % 4 || bytes > BLOCK_BYTES - at ||
 		    (uint32_t)data[at + 6] + 8 > bytes)
 			return err_set(err, ERR_CORRUPT, "an entry of an impossible length");
 		entry = (struct dirblock_entry){
-			.inode = get32(data + at),
+			.inode = get_le32(data + at),
 			.name = (const char *)data + at + 8,
 			.len = data[at + 6],
 			.type = data[at + 7],

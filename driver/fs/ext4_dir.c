@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/ext4_dir.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/le.h"
 #include "fs/ext4_file.h"
 
 #define HEAD_BYTES    8u /* of an entry: inode, length of the entry, of the name, kind */
@@ -22,22 +22,6 @@ struct reader {
 static int bad_dir(const struct reader *reader, struct error *err, const char *what)
 {
 	return err_set(err, ERR_CORRUPT, "directory inode %u: %s", reader->inode->number, what);
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-	uint16_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return le16toh(v);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	uint32_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return le32toh(v);
 }
 
 static bool is_dots(const char *name, size_t len)
@@ -76,8 +60,8 @@ static int read_entries(struct reader *reader, const uint8_t *data, size_t len, 
 
 		if (len - at < HEAD_BYTES)
 			return bad_dir(reader, err, "an entry without an end");
-		inode = get32(data + at);
-		entry_len = get16(data + at + 4);
+		inode = get_le32(data + at);
+		entry_len = get_le16(data + at + 4);
 		name_len = data[at + 6];
 		name = (const char *)data + at + HEAD_BYTES;
 		if (entry_len < HEAD_BYTES + (inode ? name_len : 0) || entry_len % 4 ||
@@ -101,7 +85,7 @@ static bool is_index_node(const struct reader *reader, uint64_t logical, const u
 {
 	if (!(ext4_inode_flags(reader->inode) & EXT2_INDEX_FL))
 		return false;
-	return logical == 0 || (get32(block) == 0 && get16(block + 4) == EXT4_BLOCK_BYTES);
+	return logical == 0 || (get_le32(block) == 0 && get_le16(block + 4) == EXT4_BLOCK_BYTES);
 }
 
 static int verify_block(const struct reader *reader, uint64_t logical, const uint8_t *block,
@@ -113,9 +97,10 @@ static int verify_block(const struct reader *reader, uint64_t logical, const uin
 	if (!ext4_has_csum(reader->image) || is_index_node(reader, logical, block))
 		return 0;
 	*ret_len -= TAIL_BYTES;
-	if (get32(tail) != 0 || get16(tail + 4) != TAIL_BYTES || get16(tail + 6) != TAIL_MARK ||
-	    get32(tail + 8) != ext4_crc(ext4_inode_seed(reader->image, reader->inode), block,
-					EXT4_BLOCK_BYTES - TAIL_BYTES))
+	if (get_le32(tail) != 0 || get_le16(tail + 4) != TAIL_BYTES ||
+	    get_le16(tail + 6) != TAIL_MARK ||
+	    get_le32(tail + 8) != ext4_crc(ext4_inode_seed(reader->image, reader->inode), block,
+					   EXT4_BLOCK_BYTES - TAIL_BYTES))
 		return bad_dir(reader, err, "wrong checksum");
 	return 0;
 }
@@ -162,7 +147,7 @@ static int read_inline(struct reader *reader, struct error *err)
 	if (content.len < first)
 		return bad_dir(reader, err, "impossible size");
 	data = (const uint8_t *)content.data;
-	reader->dir->parent = get32(data);
+	reader->dir->parent = get_le32(data);
 	if (read_entries(reader, data + INLINE_PARENT, first - INLINE_PARENT, false, err) < 0)
 		return -1;
 	return read_entries(reader, data + first, content.len - first, false, err);

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/le.h"
+
 #define META_BLOCK_BYTES 4096u
 /* The kernel uses no more than this of a metadata device: 15.875 GiB. */
 #define META_MAX_BLOCKS (UINT64_C(255) * 16320)
@@ -132,22 +134,6 @@ static_assert(sizeof(struct disk_details) == 24, "details layout");
 static inline uint64_t mapping_data_block(uint64_t value)
 {
 	return value >> 24;
-}
-
-static inline uint32_t get_le32(const void *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
-}
-
-static inline uint64_t get_le64(const void *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
 }
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/cpus.h"
 #include "base/isal.h"
+#include "base/le.h"
 
 #define LEVEL	    1 /* see deflate.c */
 #define BLOCK_BYTES ((size_t)1024 * 1024)
@@ -239,12 +240,6 @@ int gzip_add(struct gzip *gzip, const void *data, size_t len, struct error *err)
 			return -1;
 	}
 	return 0;
-}
-
-static void put_le32(uint8_t *ret, uint32_t number)
-{
-	for (int i = 0; i < 4; i++)
-		ret[i] = (uint8_t)(number >> (8 * i));
 }
 
 int gzip_end(struct gzip *gzip, struct digest *ret, struct error *err)

@@ -33,16 +33,9 @@ static void set_broken(struct named_plan *plan)
 
 /* ---- files ---- */
 
-static bool has_suffix(const char *name)
-{
-	size_t len = strlen(name), end = strlen(PLANS_SUFFIX);
-
-	return len > end && strcmp(name + len - end, PLANS_SUFFIX) == 0;
-}
-
 static int is_plan(const struct dirent *entry)
 {
-	return *entry->d_name != '.' && has_suffix(entry->d_name);
+	return *entry->d_name != '.' && path_has_suffix(entry->d_name, PLANS_SUFFIX);
 }
 
 void plans_add_file(struct plans *plans, const char *path)
@@ -50,7 +43,7 @@ void plans_add_file(struct plans *plans, const char *path)
 	char *name = xstrdup(path_base(path));
 	struct named_plan *plan;
 
-	if (has_suffix(name))
+	if (path_has_suffix(name, PLANS_SUFFIX))
 		name[strlen(name) - strlen(PLANS_SUFFIX)] = '\0';
 	plan = add(plans, name, xstrdup(path), true);
 	if (plan_read(path, &plan->plan, &plan->err) < 0)

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/path.h"
 #include "limits.h"
 #include "registry/endpoint.h"
 
@@ -149,13 +150,6 @@ static int add_roots(const char *path, struct buf *ret, struct error *err)
 	return 0;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t len = strlen(text), end_len = strlen(end);
-
-	return len > end_len && strcmp(text + len - end_len, end) == 0;
-}
-
 static char *other_end(const char *path, const char *end, const char *other)
 {
 	return xasprintf("%.*s%s", (int)(strlen(path) - strlen(end)), path, other);
@@ -183,11 +177,11 @@ static int take_pair(char *cert, char *key, struct transport *ret, struct error 
 
 static int take_file(const char *path, struct transport *ret, struct error *err)
 {
-	if (ends_with(path, ".crt"))
+	if (path_has_suffix(path, ".crt"))
 		return add_roots(path, &ret->roots, err);
-	if (ends_with(path, ".cert"))
+	if (path_has_suffix(path, ".cert"))
 		return take_pair(xstrdup(path), other_end(path, ".cert", ".key"), ret, err);
-	if (ends_with(path, ".key"))
+	if (path_has_suffix(path, ".key"))
 		return take_pair(other_end(path, ".key", ".cert"), xstrdup(path), ret, err);
 	return 0;
 }
