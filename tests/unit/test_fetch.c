@@ -12,8 +12,9 @@
 #include "layerbox.h"
 #include "webserver.h"
 
-#define OK	   "HTTP/1.1 200 OK\r\n"
-#define MOVED	   "HTTP/1.1 302 Found\r\nContent-Length: 5\r\nLocation: "
+#define OK "HTTP/1.1 200 OK\r\n"
+/* One request for each connection: the server says so, or libcurl may come again on one at its end. */
+#define MOVED	   "HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 5\r\nLocation: "
 #define MOVED_BODY "\r\n\r\nmoved"
 #define DATED	   "Last-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\n"
 #define OTHER_DATE "Last-Modified: Thu, 01 Jan 2004 00:00:00 GMT\r\n"

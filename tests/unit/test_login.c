@@ -15,7 +15,7 @@
 #define BASIC	   ASKED "WWW-Authenticate: Basic realm=\"x\"\r\n\r\n"
 #define BEARER \
 	ASKED "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:@/token\",service=\"the service\"\r\n\r\n"
-#define EMPTY "Content-Length: 0\r\n\r\n"
+#define EMPTY "Connection: close\r\nContent-Length: 0\r\n\r\n"
 /* ann:c2Vj!ret */
 #define ANN "Authorization: Basic YW5uOmMyVmohcmV0\r\n"
 
