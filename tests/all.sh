@@ -16,6 +16,7 @@ jobs=$(nproc)
 short=1
 [ -z "${VM_LONG:-}" ] || short=
 units=()
+unit_pids=()
 
 # attempt NAME COMMAND... - one stage; its log and its status are kept
 attempt() {
@@ -69,12 +70,13 @@ unit() {
 	stage "build-$name" make --no-print-directory -j"$jobs" "$@" all "$(unit_of "$@")" || return
 	attempt "$name" make --no-print-directory "$@" test-unit &
 	units+=("$name")
+	unit_pids+=($!)
 }
 
 # Waits for those that were begun.
 units_end() {
 	local name
-	wait
+	[ ${#unit_pids[@]} = 0 ] || wait "${unit_pids[@]}"
 	for name in ${units[@]+"${units[@]}"}; do
 		count "$name"
 		count_unit "$name"
@@ -85,12 +87,14 @@ unit_of() {
 	make --no-print-directory -s "$@" print-unit
 }
 
-# A kernel has one processor: two of them at a time, which meet in the middle.
+# A kernel has one processor: two of them at a time, which meet in the middle. The second begins when
+# the unit tests have ended.
 in_kernels() {
 	local name
 	VM_SHARE=$(mktemp -d) || return
 	export VM_SHARE
 	attempt vm-1 tests/vm/run &
+	units_end
 	attempt power tests/crash/power.sh
 	attempt appliance env APPLIANCE_MUST_WORK=1 tests/appliance/run.sh
 	attempt boot env BOOT_SHORT="$short" tests/boot/run.sh build/boot build/images
@@ -113,7 +117,6 @@ unit unit-clang-sanitized CC=clang SANITIZE=address,undefined
 if stage images make --no-print-directory -j"$jobs" images vm-programs &&
 	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
 	stage package tests/package.sh build/images
-	units_end
 	in_kernels
 else
 	units_end
