@@ -105,12 +105,13 @@ static int announce(const char *name, const struct volume *volume, struct error 
 int devlink_make(const char *name, const struct volume *volume, struct error *err)
 {
 	auto_free char *link = link_path(name);
+	auto_free char *folder = xasprintf("%.*s", (int)(path_base(link) - link), link);
 	const char *device = volume_device(volume);
 
 	if (announce(name, volume, err) < 0)
 		return -1;
-	if (mkdir(DEVLINK_DIR, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "create folder '" DEVLINK_DIR "'");
+	if (io_make_dirs(folder, 0755, err) < 0)
+		return -1;
 	if (unlink(link) < 0 && errno != ENOENT)
 		return err_sys(err, errno, "replace stale link '%s'", link);
 	if (symlink(device, link) < 0)

@@ -21,6 +21,7 @@ int devlink_check_name(const char *name, struct error *err);
 
 /**
  * devlink_make - name the device of an active volume
+ * @name: may have folders
  *
  * A stale link of that name is replaced.
  */

@@ -22,6 +22,7 @@
 #include "base/proc.h"
 #include "db/journal.h"
 #include "db/rows.h"
+#include "devlink.h"
 #include "limits.h"
 
 #define KILL_DEADLINE_MS    10000
@@ -60,10 +61,17 @@ static void forget_runtime(const char *run_dir, const char *id)
 		log_debug("%s", err.text);
 }
 
+char *recover_container_link(const struct container_row *row)
+{
+	return xasprintf("containers/%s",
+			 strlen(row->name) <= DEVLINK_NAME_MAX ? row->name : row->id);
+}
+
 int recover_stop_container(struct volume_pool *pool, const struct container_row *row,
 			   struct error *err)
 {
 	auto_free char *cgroup = xasprintf(CONTAINER_CGROUP "/%s", row->id);
+	auto_free char *link = recover_container_link(row);
 	auto_free char *run_dir = NULL;
 
 	if (recover_run_dir(pool, &run_dir, err) < 0 ||
@@ -75,7 +83,7 @@ int recover_stop_container(struct volume_pool *pool, const struct container_row 
 	if (volume_deactivate(pool, row->thin_id, err) < 0)
 		return -1;
 	crash_point("container-stopped");
-	return 0;
+	return devlink_remove(link, err);
 }
 
 char *recover_steps_folder(const char *run_dir, int64_t session)
@@ -203,6 +211,23 @@ static int forget_rows(struct db *db, const struct container_row *row,
 	return db_commit(&tx, err);
 }
 
+int recover_hide_volume(const struct root *root, const char *name, struct error *err)
+{
+	auto_free char *from = xasprintf("volumes/%s", name);
+	auto_free char *to = xasprintf("volumes/" GONE_PREFIX "%s", name);
+
+	if (renameat(root->fd, from, root->fd, to) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove volume '%s'", name);
+	return 0;
+}
+
+int recover_remove_hidden_volume(const struct root *root, const char *name, struct error *err)
+{
+	auto_free char *path = xasprintf("%s/volumes/" GONE_PREFIX "%s", root->path, name);
+
+	return recover_remove_tree(path, err);
+}
+
 int recover_forget_container(const struct root *root, struct db *db, struct volume_pool *pool,
 			     const struct container_row *row, bool volumes, struct error *err)
 {
@@ -213,13 +238,9 @@ int recover_forget_container(const struct root *root, struct db *db, struct volu
 	if (volumes && rows_container_own_volumes(db, row->id, &names, err) < 0)
 		return -1;
 	/* A volume that has its row and not its folder gets it back: see restore_volume(). */
-	for (size_t i = 0; i < names.nr; i++) {
-		auto_free char *from = xasprintf("volumes/%s", names.items[i]);
-		auto_free char *to = xasprintf("volumes/" GONE_PREFIX "%s", names.items[i]);
-
-		if (renameat(root->fd, from, root->fd, to) < 0 && errno != ENOENT)
-			return err_sys(err, errno, "remove volume '%s'", names.items[i]);
-	}
+	for (size_t i = 0; i < names.nr; i++)
+		if (recover_hide_volume(root, names.items[i], err) < 0)
+			return -1;
 	crash_point("container-forgetting");
 	if (forget_rows(db, row, &names, &txid, err) < 0)
 		return -1;
@@ -227,13 +248,9 @@ int recover_forget_container(const struct root *root, struct db *db, struct volu
 	if (journal_fulfil(db, pool, txid, NULL, NULL, err) < 0 ||
 	    recover_remove_tree(folder, err) < 0)
 		return -1;
-	for (size_t i = 0; i < names.nr; i++) {
-		auto_free char *gone =
-			xasprintf("%s/volumes/" GONE_PREFIX "%s", root->path, names.items[i]);
-
-		if (recover_remove_tree(gone, err) < 0)
+	for (size_t i = 0; i < names.nr; i++)
+		if (recover_remove_hidden_volume(root, names.items[i], err) < 0)
 			return -1;
-	}
 	return 0;
 }
 

@@ -49,6 +49,13 @@ int recover_container_folders(const struct root *root, struct db *db, struct err
 int recover_forget_container(const struct root *root, struct db *db, struct volume_pool *pool,
 			     const struct container_row *row, bool volumes, struct error *err);
 
+/*
+ * The folder of a local volume whose row goes: hidden before, and removed after. A kill in between is
+ * undone, or finished, by recover_container_folders(). Missing is fine.
+ */
+int recover_hide_volume(const struct root *root, const char *name, struct error *err);
+int recover_remove_hidden_volume(const struct root *root, const char *name, struct error *err);
+
 /**
  * recover_stop_container - nothing of it is left in the kernel
  *
@@ -57,6 +64,9 @@ int recover_forget_container(const struct root *root, struct db *db, struct volu
  */
 int recover_stop_container(struct volume_pool *pool, const struct container_row *row,
 			   struct error *err);
+
+/* The name of its device below DEVLINK_DIR while it runs: "containers/NAME"; of a long one, the id. New. */
+char *recover_container_link(const struct container_row *row);
 
 /* A folder with all that is in it, but not what is mounted there; missing is fine. */
 int recover_remove_tree(const char *path, struct error *err);

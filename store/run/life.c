@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "db/recover_container.h"
 #include "db/rows.h"
+#include "devlink.h"
 #include "run/child.h"
 #include "run/container.h"
 #include "run/prepare.h"
@@ -93,6 +94,7 @@ static int begin(struct start *start, const char *operand, struct error *err)
 	auto_root_lock struct root *held = NULL;
 	struct store *store = start->store;
 	auto_container_row struct container_row known = { 0 };
+	auto_free char *link = NULL;
 	int found;
 
 	if (container_find(store, operand, &known, err) < 0 ||
@@ -117,8 +119,11 @@ static int begin(struct start *start, const char *operand, struct error *err)
 		return -1;
 	start->marked = true;
 	crash_point("start-marked");
-	return volume_activate_sized(store->pool, start->row.thin_id, start->row.size_bytes,
-				     VOLUME_READ_WRITE, &start->volume, err);
+	if (volume_activate_sized(store->pool, start->row.thin_id, start->row.size_bytes,
+				  VOLUME_READ_WRITE, &start->volume, err) < 0)
+		return -1;
+	link = recover_container_link(&start->row);
+	return devlink_make(link, start->volume, err);
 }
 
 /* What failed leaves the old state; the row remembers why. */

@@ -60,7 +60,7 @@ left_alone() {
 	if [ -n "$link" ]; then
 		contains 'SYSTEMD_READY=1' "$info"
 		contains "S: $link" "$info"
-		is "../$(dm_of "$name")" "$(readlink "/dev/$link")" 'the link is of udev'
+		is "$(dm_of "$name")" "$(readlink "/dev/$link" | sed 's#^\(\.\./\)*##')" 'the link is of udev'
 	else
 		contains 'SYSTEMD_READY=0' "$info"
 		is '' "$(grep '^S: veneer/' <<<"$info")" "names of $name"
@@ -141,6 +141,21 @@ named() {
 	healthy
 }
 
+# The device of a container is named while it runs.
+container() {
+	local name
+	"$VENEER" run -d --name web debian:12 sleep 1000 >/dev/null
+	name=$(name_of /dev/veneer/containers/web)
+	no_cookies
+	left_alone "$name" veneer/containers/web
+	is web "$("$VENEER" explain --format '{{.Container}}' /dev/veneer/containers/web)"
+	"$VENEER" rm -f web >/dev/null
+	no_cookies
+	check 'the links are gone' test ! -e /dev/veneer/containers/web -a ! -e "/dev/mapper/$name"
+	is '' "$(ls /run/veneer/links)" 'names left'
+	healthy
+}
+
 mounted() {
 	"$VENEER" mount --rw debian:12 "$mnt"
 	name=$(name_of "$(findmnt -no SOURCE "$mnt")")
@@ -189,6 +204,7 @@ case_ 'a pool is made' create
 case_ 'an image is loaded' load
 case_ 'an attached volume is left alone' attached
 case_ 'a named volume is ready for systemd, with its link' named
+case_ 'a running container has a link' container
 case_ 'a mounted volume is left alone' mounted
 case_ 'the pool is stopped and started' stop_and_start
 case_ 'a udevd that does not answer' deaf
