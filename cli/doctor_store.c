@@ -182,7 +182,17 @@ static void look_at_devices(struct patient *patient)
 			     "%zu of veneer, all accounted for", nr);
 }
 
-/* The mounts of volumes of ours in this namespace; points are new. */
+/* Where an attached device is mounted is its user's affair: a mount unit's, say. */
+static bool is_attached(const struct patient *patient, uint32_t thin_id)
+{
+	static const char attached[] =
+		"SELECT 1 FROM volume WHERE attached AND thin_id = ?1"
+		" UNION ALL SELECT 1 FROM view WHERE kind = 'attach' AND thin_id = ?1";
+
+	return ask(patient, attached, NULL, thin_id);
+}
+
+/* The mounts of volumes of ours in this namespace, but for attached ones; points are new. */
 static void list_mounts(const struct patient *patient, struct strlist *ret)
 {
 	auto_file FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -200,7 +210,8 @@ static void list_mounts(const struct patient *patient, struct strlist *ret)
 			continue;
 		device = makedev(major_number, minor_number);
 		if (!devname_read(device, &texts) || !devname_parse(texts.uuid, &name) ||
-		    strcmp(name.store_id, patient->store_id) != 0)
+		    strcmp(name.store_id, patient->store_id) != 0 ||
+		    is_attached(patient, name.thin_id))
 			continue;
 		point = holders_mount_point(line, device);
 		if (point)

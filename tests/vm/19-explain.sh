@@ -140,6 +140,12 @@ a_volume() {
 	is "mount: umount $dir" "$(held box)"
 	check 'doctor is content' "$VENEER" doctor -q >&2
 	"$VENEER" volume unmount box
+	"$VENEER" volume attach box >/dev/null
+	mkdir -p "$WORK/elsewhere"
+	mount /dev/veneer/box "$WORK/elsewhere"
+	is '' "$(ill)" 'its user has mounted an attached one'
+	umount "$WORK/elsewhere"
+	"$VENEER" volume detach box
 	"$VENEER" volume rm box >/dev/null
 	healthy
 }
