@@ -83,6 +83,7 @@ extern const struct command cmd_volume_grow;
 extern const struct command cmd_volume_inspect;
 extern const struct command cmd_volume_ls;
 extern const struct command cmd_volume_mount;
+extern const struct command cmd_volume_prune;
 extern const struct command cmd_volume_rename;
 extern const struct command cmd_volume_rm;
 extern const struct command cmd_volume_rollback;

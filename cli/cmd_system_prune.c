@@ -51,6 +51,9 @@ static void put_warning(const struct prune_opts *opts, const struct wishes *wish
 {
 	buf_printf(ret, "WARNING! This will remove:\n  - all stopped containers\n  - %s\n",
 		   opts->all ? PRUNE_ALL_IMAGES : "all dangling images");
+	if (opts->volumes)
+		buf_printf(ret, "  - %s not used by at least one container\n",
+			   prune_which_volumes(false));
 	if (wishes->cache)
 		buf_printf(ret, "  - %s build cache\n", opts->all ? "all" : "unused");
 	if (wishes->filters.nr)
@@ -70,6 +73,7 @@ static int prune(struct cli *cli, const struct prune_opts *opts, const struct wi
 	/* In this order: a container that is gone needs its image no more. */
 	if (cli_open_store(cli, &store, err) < 0 ||
 	    prune_containers(store, &wishes->filters, &freed_bytes, err) < 0 ||
+	    (opts->volumes && prune_volumes(store, false, &freed_bytes, err) < 0) ||
 	    prune_images(store, opts->all, &wishes->images, &freed_bytes, err) < 0)
 		return -1;
 	if (wishes->cache && prune_cache(store, opts->all, until_ns, &freed_bytes, err) < 0)
@@ -93,13 +97,16 @@ static int run_prune(struct cli *cli, const void *values, struct error *err)
 	return yes ? prune(cli, opts, &wishes, err) : 0;
 }
 
+/* They have neither labels nor a time that Docker would compare. */
 static int check_prune(const struct cli *cli, const void *values, struct error *err)
 {
 	const struct prune_opts *opts = values;
 
 	(void)cli;
-	if (opts->volumes)
-		return err_set(err, ERR_UNSUPPORTED, "--volumes is not supported");
+	if (opts->volumes && opts->filters.nr)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--volumes with --filter is not supported: '" PROGRAM
+			       " volume prune' removes volumes alone");
 	return 0;
 }
 
@@ -116,11 +123,7 @@ static const struct opt prune_options[] = {
 	OPT_VALUE(OPT_FILTER, "filter", 0, prune_opts, filters, "filter",
 		  "Provide filter values (e.g. \"label=<key>=<value>\")"),
 	OPT_FLAG("force", 'f', prune_opts, force, "Do not prompt for confirmation"),
-	{ .name = "volumes",
-	  .kind = OPT_BOOL,
-	  .help = "Not supported",
-	  .hidden = true,
-	  .offset = offsetof(struct prune_opts, volumes) },
+	OPT_FLAG("volumes", 0, prune_opts, volumes, "Prune anonymous volumes"),
 	{ 0 },
 };
 

@@ -6,6 +6,8 @@
 #include "cli.h"
 #include "cmd.h"
 #include "prompt.h"
+#include "prune.h"
+#include "run/localvolume.h"
 #include "store.h"
 #include "volume/volumes.h"
 
@@ -210,15 +212,29 @@ const struct command cmd_volume_rename = {
 	.run = run_rename,
 };
 
+struct rm_opts {
+	bool force;
+};
+
+/* A disk, or a folder of containers: no two of them have one name. */
+static int remove_volume(struct store *store, const char *name, bool force, struct error *err)
+{
+	if (volumes_remove(store, name, err) == 0)
+		return 0;
+	if (err->kind == ERR_NOT_FOUND && local_volume_remove(store, name, err) == 0)
+		return 0;
+	return force && err->kind == ERR_NOT_FOUND ? 0 : -1;
+}
+
 static int run_rm(struct cli *cli, const void *values, struct error *err)
 {
+	const struct rm_opts *opts = values;
 	auto_store struct store *store = NULL;
 
-	(void)values;
 	if (cli_open_store(cli, &store, err) < 0)
 		return -1;
 	for (size_t i = 0; i < cli->nr_words; i++) {
-		if (volumes_remove(store, cli->words[i], err) == 0)
+		if (remove_volume(store, cli->words[i], opts->force, err) == 0)
 			printf("%s\n", cli->words[i]);
 		else if (cli_fail(cli, err) < 0)
 			return -1;
@@ -226,14 +242,78 @@ static int run_rm(struct cli *cli, const void *values, struct error *err)
 	return 0;
 }
 
+static const struct opt rm_options[] = {
+	OPT_FLAG("force", 'f', rm_opts, force, "No error for a volume that is not there"),
+	{ 0 },
+};
+
 const struct command cmd_volume_rm = {
 	.group = "volume",
 	.name = "rm",
 	.aliases = "remove",
-	.synopsis = "NAME [NAME...]",
+	.synopsis = "[OPTIONS] NAME [NAME...]",
 	.summary = "Remove volumes that nobody uses, with what they hold",
 	.min_words = 1,
 	.max_words = -1,
+	.options = rm_options,
+	.options_size = sizeof(struct rm_opts),
 	.needs = NEEDS_POOL,
 	.run = run_rm,
+};
+
+struct prune_opts {
+	bool all;
+	bool force;
+};
+
+#define PRUNE_WARNING "WARNING! This will remove %s not used by at least one container.\n"
+
+static int prune(struct cli *cli, bool all, struct error *err)
+{
+	auto_store struct store *store = NULL;
+	int64_t freed_bytes = 0;
+
+	if (cli_open_store(cli, &store, err) < 0 ||
+	    prune_volumes(store, all, &freed_bytes, err) < 0)
+		return -1;
+	prune_print_total(freed_bytes);
+	return 0;
+}
+
+static int run_prune(struct cli *cli, const void *values, struct error *err)
+{
+	const struct prune_opts *opts = values;
+	auto_free char *warning = xasprintf(PRUNE_WARNING, prune_which_volumes(opts->all));
+	bool yes = opts->force;
+
+	if (!yes && prompt_confirm(stdout, STDIN_FILENO, warning, &yes, err) < 0)
+		return -1;
+	return yes ? prune(cli, opts->all, err) : 0;
+}
+
+static bool prune_reads_stdin(const struct cli *cli, const void *values)
+{
+	const struct prune_opts *opts = values;
+
+	(void)cli;
+	return !opts->force;
+}
+
+static const struct opt prune_options[] = {
+	OPT_FLAG("all", 'a', prune_opts, all, "Also those that somebody gave a name"),
+	OPT_FLAG("force", 'f', prune_opts, force, "Do not prompt for confirmation"),
+	{ 0 },
+};
+
+const struct command cmd_volume_prune = {
+	.group = "volume",
+	.name = "prune",
+	.synopsis = "[OPTIONS]",
+	.summary = "Remove folders of containers that no container has any more",
+	.details = "Never a disk that 'volume create' made.",
+	.options = prune_options,
+	.options_size = sizeof(struct prune_opts),
+	.needs = NEEDS_POOL,
+	.reads_stdin = prune_reads_stdin,
+	.run = run_prune,
 };

@@ -12,6 +12,7 @@
 #include "format/human.h"
 #include "image/remove.h"
 #include "run/container.h"
+#include "run/localvolume.h"
 #include "store.h"
 
 static bool has(const struct strlist *list, const char *text)
@@ -135,6 +136,39 @@ int prune_cache(struct store *store, bool all, int64_t until_ns, int64_t *freed_
 		*freed_bytes += list.items[i].content_bytes;
 	}
 	if (list.nr)
+		putchar('\n');
+	return 0;
+}
+
+const char *prune_which_volumes(bool all)
+{
+	return all ? "all local volumes" : "anonymous local volumes";
+}
+
+int prune_volumes(struct store *store, bool all, int64_t *freed_bytes, struct error *err)
+{
+	auto_local_volume_list struct local_volume_list list = { 0 };
+	int total = 0;
+
+	if (local_volume_list(store, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.nr; i++) {
+		const struct local_volume *volume = &list.items[i];
+
+		if (volume->nr_containers || (!all && !volume->anonymous))
+			continue;
+		if (local_volume_remove(store, volume->name, err) < 0) {
+			/* Taken, or removed, by somebody else meanwhile. */
+			if (err->kind == ERR_NOT_FOUND || err->kind == ERR_IN_USE)
+				continue;
+			return -1;
+		}
+		if (!total++)
+			printf("Deleted Volumes:\n");
+		printf("%s\n", volume->name);
+		*freed_bytes += volume->size_bytes;
+	}
+	if (total)
 		putchar('\n');
 	return 0;
 }

@@ -25,13 +25,17 @@ struct store;
 /* The filters of the command line, and Docker's configuration where it says no opposite. */
 void prune_filters(const struct cli *cli, const struct strlist *given, struct strlist *ret);
 
-/* All three add to *freed_bytes. */
+/* Each adds to *freed_bytes. */
 int prune_containers(struct store *store, const struct strlist *filters, int64_t *freed_bytes,
 		     struct error *err);
 int prune_images(struct store *store, bool all, const struct image_filter *filter,
 		 int64_t *freed_bytes, struct error *err);
 int prune_cache(struct store *store, bool all, int64_t until_ns, int64_t *freed_bytes,
 		struct error *err);
+
+/* Folders of containers, and with all those that have a name; never disks. In words, for warnings: */
+const char *prune_which_volumes(bool all);
+int prune_volumes(struct store *store, bool all, int64_t *freed_bytes, struct error *err);
 
 void prune_print_total(int64_t freed_bytes);
 

@@ -83,6 +83,7 @@ const struct command *const command_table[] = {
 	&cmd_volume_inspect,
 	&cmd_volume_ls,
 	&cmd_volume_mount,
+	&cmd_volume_prune,
 	&cmd_volume_rename,
 	&cmd_volume_rm,
 	&cmd_volume_rollback,

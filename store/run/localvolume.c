@@ -10,7 +10,9 @@
 #include "base/buf.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "db/db.h"
+#include "db/recover_container.h"
 #include "store.h"
 
 void local_volume_list_done(struct local_volume_list *list)
@@ -73,21 +75,19 @@ static int add_tree(const char *folder, int64_t *bytes, struct error *err)
 	return result;
 }
 
-int local_volume_list(struct store *store, struct local_volume_list *ret, struct error *err)
+/* Those of a statement; then their sizes. */
+static int read_volumes(struct store *store, struct db_stmt *stmt, struct local_volume_list *ret,
+			struct error *err)
 {
 	auto_local_volume_list struct local_volume_list list = { 0 };
-	auto_stmt struct db_stmt *stmt = NULL;
 	int got;
 
-	if (db_prepare(store->db,
-		       "SELECT name, (SELECT COUNT(*) FROM container_volume WHERE volume = name)"
-		       " FROM local_volume ORDER BY name",
-		       &stmt, err) < 0)
-		return -1;
 	while ((got = db_step(stmt, err)) > 0) {
 		list.items = xrealloc(list.items, (list.nr + 1) * sizeof(*list.items));
 		list.items[list.nr++] = (struct local_volume){ .name = xstrdup(db_text(stmt, 0)),
-							       .nr_containers = db_int(stmt, 1) };
+							       .anonymous = db_int(stmt, 1),
+							       .created_ns = db_int(stmt, 2),
+							       .nr_containers = db_int(stmt, 3) };
 	}
 	for (size_t i = 0; got == 0 && i < list.nr; i++) {
 		auto_free char *folder =
@@ -99,5 +99,79 @@ int local_volume_list(struct store *store, struct local_volume_list *ret, struct
 		return -1;
 	*ret = list;
 	list = (struct local_volume_list){ 0 };
+	return 0;
+}
+
+#define COLUMNS                                                        \
+	"SELECT name, anonymous, created_ns,"                          \
+	" (SELECT COUNT(*) FROM container_volume WHERE volume = name)" \
+	" FROM local_volume "
+
+int local_volume_list(struct store *store, struct local_volume_list *ret, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (db_prepare(store->db, COLUMNS "ORDER BY name", &stmt, err) < 0)
+		return -1;
+	return read_volumes(store, stmt, ret, err);
+}
+
+int local_volume_find(struct store *store, const char *name, struct local_volume_list *ret,
+		      struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+
+	if (db_prepare(store->db, COLUMNS "WHERE name = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_text(stmt, 1, name);
+	return read_volumes(store, stmt, ret, err);
+}
+
+/* Returns 0 when it is there and no container has it. */
+static int check_unused(struct store *store, const char *name, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	auto_strlist struct strlist users = { 0 };
+	auto_buf struct buf text = { 0 };
+
+	if (db_prepare(store->db,
+		       "SELECT container FROM container_volume WHERE volume = ?1 ORDER BY 1", &stmt,
+		       err) < 0)
+		return -1;
+	db_bind_text(stmt, 1, name);
+	if (db_texts(stmt, &users, err) < 0)
+		return -1;
+	for (size_t i = 0; i < users.nr; i++)
+		buf_printf(&text, "%s%s", i ? ", " : "", users.items[i]);
+	return users.nr ? err_set(err, ERR_IN_USE, "volume is in use - [%.600s]", text.data) : 0;
+}
+
+static int remove_it(struct store *store, const char *name, struct error *err)
+{
+	if (recover_hide_volume(&store->root, name, err) < 0)
+		return -1;
+	crash_point("local-volume-hidden");
+	if (db_exec(store->db, err, "DELETE FROM local_volume WHERE name = ?1", "s", name) < 0) {
+		struct error ignored;
+
+		recover_container_folders(&store->root, store->db, &ignored);
+		return -1;
+	}
+	crash_point("local-volume-forgotten");
+	return recover_remove_hidden_volume(&store->root, name, err);
+}
+
+int local_volume_remove(struct store *store, const char *name, struct error *err)
+{
+	auto_local_volume_list struct local_volume_list found = { 0 };
+	auto_root_lock struct root *held = NULL;
+
+	if (store_lock_pool(store, &held, err) < 0 ||
+	    local_volume_find(store, name, &found, err) < 0)
+		return -1;
+	if (!found.nr)
+		return err_set(err, ERR_NOT_FOUND, "no such volume: %s", name);
+	if (check_unused(store, name, err) < 0 || remove_it(store, name, err) < 0)
+		return err_add(err, "remove %s", name);
 	return 0;
 }

@@ -99,7 +99,9 @@ static int check_new_name(struct store *store, const char *name, struct error *e
 	    db_prepare(store->db,
 		       "SELECT 'a volume' FROM volume WHERE name = ?1"
 		       " UNION ALL SELECT 'an attached image' FROM view"
-		       "   WHERE kind = 'attach' AND target = ?1",
+		       "   WHERE kind = 'attach' AND target = ?1"
+		       " UNION ALL SELECT 'a folder of containers' FROM local_volume"
+		       "   WHERE name = ?1",
 		       &stmt, err) < 0)
 		return -1;
 	db_bind_text(stmt, 1, name);

@@ -126,7 +126,10 @@ says 1 '--push is not supported: '\''veneer push'\'' takes the image to its regi
 says 1 '--cpuset-cpus is not supported' builder build --cpuset-cpus 0 "$work"
 says 1 "--keep-storage is not supported: '--filter until=24h' keeps what was used in the last day" \
 	builder prune -f --keep-storage 1G
-says 1 '--volumes is not supported' system prune -f --volumes
+says 1 "--volumes with --filter is not supported: 'veneer volume prune' removes volumes alone" \
+	system prune -f --volumes --filter until=1h
+says 1 "invalid filter 'colour'" volume ls -f colour=red
+says 1 "invalid filter 'dangling=[x]'" volume ls -f dangling=x
 says 1 'progress=plain and quiet cannot be used together' build -q --progress plain "$work"
 
 same 'help of what is absent' "$("$veneer" top 2>&1 | head -n 1)" "$("$veneer" help top 2>&1)"

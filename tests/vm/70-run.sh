@@ -24,6 +24,7 @@ nothing_runs() {
 	is '' "$(find /run/veneer/*/crun -mindepth 1 2>/dev/null)" 'state of the runtime left' || return 1
 	is '' "$(ls -d /sys/fs/cgroup/veneer/*/ 2>/dev/null)" 'control groups left' || return 1
 	is '' "$(pgrep -x conmon || true)" 'monitors left' || return 1
+	is '' "$(find /dev/veneer/containers /run/veneer/links -mindepth 1 2>/dev/null)" 'links left' || return 1
 	healthy
 }
 
@@ -277,6 +278,39 @@ volumes() {
 	nothing_runs
 }
 
+# The folders that volumes() has left, and one without a name.
+folders() {
+	local name
+	v volume create disk >/dev/null
+	v create --name uses -v sized:/s -v /cache debian:12 true >/dev/null
+	name=$(v volume ls -q | grep -x '[0-9a-f]\{64\}')
+	is "local $name used
+local named unused
+local sized used
+thin disk unused" "$(v volume ls --format '{{.Driver}} {{.Name}} {{.State}}' | LC_ALL=C sort)"
+	is named "$(v volume ls -q -f dangling=true)"
+	is disk "$(v volume ls -q -f driver=thin)"
+	is "local $VENEER_ROOT/volumes/sized/_data 6" "$(v volume inspect -f '{{.Driver}} {{.Mountpoint}} {{.OwnSize}}' sized)"
+	fails 1 "$VENEER" volume rm sized
+	contains "remove sized: volume is in use - [$(v ps -aq --no-trunc)]" "$stderr"
+	fails 1 "$VENEER" volume create sized
+	contains "the name 'sized' is taken by a folder of containers" "$stderr"
+	fails 1 "$VENEER" volume rm nothing
+	contains 'no such volume: nothing' "$stderr"
+	is nothing "$(v volume rm -f nothing)"
+	is 'Total reclaimed space: 0B' "$(v volume prune -f)"
+	v rm uses >/dev/null
+	contains "Deleted Volumes:
+$name" "$(v system prune -f --volumes)"
+	is 'named sized' "$(cd "$VENEER_ROOT/volumes" && echo *)"
+	is sized "$(v volume rm sized)"
+	contains 'Deleted Volumes:
+named' "$(v volume prune -a -f)"
+	is '' "$(ls "$VENEER_ROOT/volumes")" 'folders left'
+	is disk "$(v volume rm disk)"
+	nothing_runs
+}
+
 own_size() {
 	local before
 	before=$(v run --rm debian:12 df -k --output=size / | tail -n 1)
@@ -364,6 +398,7 @@ case_run 'a container that ends is noticed' ends_by_itself
 case_run 'a terminal' terminal
 case_run 'signals reach the process' signals
 case_run 'binds and volumes' volumes
+case_run 'folders are listed, looked at, removed and pruned' folders
 case_run 'a file system of its own size' own_size
 case_run 'create makes a snapshot and nothing else' stubs_in_init
 case_run 'a container has the size of its files' sizes

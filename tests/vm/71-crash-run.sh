@@ -27,6 +27,7 @@ tidy() {
 	is "$running" "$devices" 'active volumes' || return 1
 	is "$running" "$(count /run/veneer/*/crun/*)" 'state of the runtime' || return 1
 	is "$running" "$(count /sys/fs/cgroup/veneer/*/)" 'control groups' || return 1
+	is "$running $running" "$(count /dev/veneer/containers/*) $(count /run/veneer/links/*)" 'links' || return 1
 	is '' "$(grep -E '/dev/(mapper/veneer|dm-)' /proc/mounts || true)" 'mounts' || return 1
 	is '' "$(echo "$VENEER_ROOT"/{sessions,tmp}/*)" 'sessions and temporary files'
 }
@@ -94,6 +95,12 @@ running() {
 stopped() {
 	clear_
 	v run --name one base:latest true
+}
+# A folder that no container has any more.
+left_over() {
+	clear_
+	v volume rm -f keep >/dev/null
+	v run --rm -v keep:/x base:latest true
 }
 
 monitor_dies() {
@@ -179,6 +186,7 @@ case_ 'stop, killed at every point' kill_everywhere running 'one exited' stop -t
 case_ 'rm -f, killed at every point' kill_everywhere running '?(one exited)' rm -f one
 case_ 'rm, killed at every point' kill_everywhere stopped '' rm one
 case_ 'container prune, killed at every point' kill_everywhere stopped '' container prune -f
+case_ 'volume rm of a folder, killed at every point' kill_everywhere left_over '' volume rm keep
 case_ 'the monitor is killed' monitor_dies
 case_ 'the attached command is killed' attached_dies
 case_ 'the process is killed' process_dies
