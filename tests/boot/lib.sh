@@ -147,8 +147,13 @@ cut_at() { # PATTERN SECONDS
 	local pid
 	(machine) >"$folder/console" &
 	pid=$!
-	for _ in $(seq 600); do grep -q "$1" "$folder/console" && break; sleep 0.1; done
+	for _ in $(seq 600); do
+		grep -q "$1" "$folder/console" && break
+		sleep 0.1
+	done
+	grep -q "$1" "$folder/console" || { power_off "$pid"; echo "not seen: $1"; return 1; }
 	sleep "$2"
+	kill -0 "$pid" || { echo "it had ended $2 s after $1"; return 1; }
 	power_off "$pid"
 	return 0
 }

@@ -14,7 +14,7 @@ say failed "$(systemctl --failed --no-legend --plain | awk '{ print $1 }' | xarg
 say active "$(systemctl is-active veneer-pool veneer-provision.target veneer-monitor veneer-scrub.timer | xargs)"
 say mounts "$(systemctl is-active srv-web.mount srv-data.mount srv-app.mount | xargs)"
 say changed "$(journalctl -b -u 'veneer-provision@*' -o cat --no-pager | grep -E '^(web.json|app.json|kernel:1): ' | LC_ALL=C sort | tr '\n' ';')"
-say why "$(journalctl -b -u 'veneer-provision@*' -o cat --no-pager | grep '^veneer: provision' | LC_ALL=C sort -u | tr '\n' ';')"
+say why "$(journalctl -b -u 'veneer-provision@*' -o cat --no-pager | grep '^provision ' | LC_ALL=C sort -u | tr '\n' ';')"
 say retried "$(systemctl show -p NRestarts --value veneer-provision@app.service)"
 say options "$(findmnt -no OPTIONS /srv/web | tr , '\n' | grep -x nodev)"
 say system "$(cat /srv/web/etc/debian_version)"
@@ -28,6 +28,7 @@ for each in web data; do
 	! mountpoint -q "/srv/$each" || echo x >>"/srv/$each/boots"
 	say "boots-$each" "$(wc -l <"/srv/$each/boots")"
 done
+say doctor "$(veneer doctor -q --format '{{.Topic}}: {{.Finding}}' | grep -E '^(devices|mounts|pool|loops):' | tr '\n' ';')"
 veneer check && say check clean
 veneer verify --all && say verify clean
 say end

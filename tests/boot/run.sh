@@ -43,6 +43,10 @@ units() {
 		unit=${unit#systemd/}
 		chroot "$root" systemd-analyze verify "${unit/@/@x}" 2>&1 | grep -v "Command 'man " && return 1
 	done
+	# From systemd 254 on.
+	if chroot "$root" udevadm verify --version >/dev/null 2>&1; then
+		chroot "$root" udevadm verify --no-summary /lib/udev/rules.d/*veneer.rules || return 1
+	fi
 	for unit in monitor scrub prune; do
 		level=$(chroot "$root" systemd-analyze security --offline=yes "/lib/systemd/system/veneer-$unit.service" | awk '/Overall exposure/ { print $(NF - 2) }')
 		awk -v level="$level" 'BEGIN { exit !(level != "" && level <= 4.0) }' || { echo "exposure of $unit: $level"; return 1; }
@@ -63,7 +67,7 @@ right() {
 		is 'active active active active' "$(said active)" units && is 'active active active' "$(said mounts)" mounts &&
 		is nodev "$(said options)" 'mount options' && is 'from a registry' "$(said origin)" 'the file from the registry' &&
 		is clean "$(said check)" check && is clean "$(said verify)" verify &&
-		is active "$(said device)" 'unit of the device' &&
+		is active "$(said device)" 'unit of the device' && is '' "$(said doctor)" 'what doctor says' &&
 		is 'DEVLINKS=/dev/veneer/web SYSTEMD_READY=1' "$(said ready | sed 's# */dev/mapper/[^ ]*##; s#= #=#')" 'what udev says'
 }
 
@@ -99,12 +103,12 @@ bad() {
 cut_first() {
 	local n
 	for n in 1 3 5; do
-		make_disk && cut_at 'Starting.*veneer-provision@web' "$n" && boot || return 1
+		make_disk && cut_at 'Starting.*plan web' "$n" && boot || return 1
 		is '' "$(said failed)" 'failed units' && is 1 "$(said boots-web)" boots && is clean "$(said check)" check || return 1
 	done
 }
 cut_second() {
-	cut_at 'Starting.*veneer-pool' 1 && boot && right "$used" 2 && cut_at 'Starting.*veneer-provision@web' 1 && boot &&
+	cut_at 'Starting.*veneer-pool' 1 && boot && right "$used" 2 && cut_at 'Starting.*plan web' 1 && boot &&
 		right "$used" 3
 }
 
