@@ -25,7 +25,6 @@
 #define EXT4_IOC_CHECKPOINT_FLAG_DISCARD 0x1u
 #endif
 
-/* The feature set is spelled out: mke2fs.conf and newer versions would vary it. */
 static int make(const char *device, uint64_t size_bytes, struct error *err)
 {
 	const char *const argv[] = {
@@ -34,9 +33,7 @@ static int make(const char *device, uint64_t size_bytes, struct error *err)
 		"-i", "8192",
 		/* Unwritten inode tables and journal: 5 MiB instead of 230 in each pool. */
 		"-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", "-O",
-		"none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,"
-		"flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum",
-		device, NULL
+		FS_EXT4_FEATURES, device, NULL
 	};
 	auto_fd int mount_fd = -1;
 

@@ -18,6 +18,11 @@ enum fs_use {
 	FS_NR_USES
 };
 
+/* Of the ext4 that we make, for `mkfs.ext4 -O`: mke2fs.conf and newer versions would vary it. */
+#define FS_EXT4_FEATURES                                                          \
+	"none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit," \
+	"flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum"
+
 struct fs_option {
 	const char *key;   /* NULL ends a list */
 	const char *value; /* NULL: a flag */

@@ -37,6 +37,7 @@ seeds() {
 		done
 		return
 		;;
+	direct) spec=tar ;;
 	json) spec='docker_manifest image_config manifest manifest_index' ;;
 	*) spec=$1 ;;
 	esac

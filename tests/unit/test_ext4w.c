@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/proc.h"
+#include "fs/fs.h"
 #include "unit.h"
 
 #define PROGRAM_MS 60000
@@ -69,11 +70,7 @@ static bool make_image(struct lab *lab, const char *size, const char *features)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(lab->folder));
 	lab->image = xasprintf("%s/image", lab->folder);
 	{
-		auto_free char *list = xasprintf(
-			"none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,"
-			"flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,"
-			"metadata_csum%s",
-			features);
+		auto_free char *list = xasprintf(FS_EXT4_FEATURES "%s", features);
 		const char *const argv[] = {
 			"mke2fs", "-q",	 "-F",	     "-b", "4096",
 			"-I",	  "256", "-m",	     "0",  "-J",

@@ -25,6 +25,7 @@
 #include "base/cleanup.h"
 #include "base/proc.h"
 #include "ext4w/ext4w.h"
+#include "fs/fs.h"
 #include "layer/tree_fs.h"
 #include "write_ops.h"
 #include "write_tree.h"
@@ -88,8 +89,7 @@ static bool make_template(struct check *check, const char *folder)
 		"-E",
 		"lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0",
 		"-O",
-		"none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,"
-		"flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum",
+		FS_EXT4_FEATURES,
 		check->template,
 		"192M",
 		NULL
