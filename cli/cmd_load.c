@@ -78,8 +78,7 @@ static int run_load(struct cli *cli, const void *values, struct error *err)
 	args.progress = ttyprogress_sink(&tty);
 	if (cli_open_store(cli, &store, err) < 0)
 		return -1;
-	if (opts->writer &&
-	    settings_parse_writer(opts->writer, &store->options.direct_writer, err) < 0)
+	if (opts->writer && settings_parse_writer(opts->writer, &store->options.writer, err) < 0)
 		return -1;
 	return archive_load(store, &args, err);
 }
@@ -88,10 +87,10 @@ static int check_load(const struct cli *cli, const void *values, struct error *e
 {
 	const struct load_opts *opts = values;
 	struct platform platform;
-	bool direct;
+	enum layer_writer writer;
 
 	(void)cli;
-	if (opts->writer && settings_parse_writer(opts->writer, &direct, err) < 0)
+	if (opts->writer && settings_parse_writer(opts->writer, &writer, err) < 0)
 		return err_add(err, "invalid argument \"%s\" for \"--writer\" flag", opts->writer);
 	if (platform_parse(opts->platform, &platform, err) < 0)
 		return -1;
@@ -122,9 +121,10 @@ static const struct opt load_options[] = {
 	OPT_VALUE(OPT_STRING, "platform", 0, load_opts, platform, "string",
 		  "Load this platform of images that have several, and\n"
 		  "nothing made for another, as os[/arch[/variant]]"),
-	OPT_VALUE(OPT_STRING, "writer", 0, load_opts, writer, "direct|mount",
+	OPT_VALUE(OPT_STRING, "writer", 0, load_opts, writer, "auto|direct|mount",
 		  "Write layers as blocks, where the file system is known\n"
-		  "well enough, or by system calls on a mount (default mount)"),
+		  "well enough, or by system calls on a mount (default auto:\n"
+		  "as direct, without a warning where it cannot be)"),
 	OPT_FLAG("quiet", 'q', load_opts, quiet, "Suppress the load output"),
 	{ 0 },
 };

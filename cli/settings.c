@@ -25,7 +25,7 @@ enum key_kind {
 	KEY_KERNEL,  /* enum settings_kernel */
 	KEY_PRUNE,   /* enum pressure_prune */
 	KEY_FS,	     /* char * */
-	KEY_WRITER,  /* bool: "direct" */
+	KEY_WRITER,  /* enum layer_writer */
 	KEY_PATHS,   /* struct strlist of absolute paths */
 	KEY_REGISTRIES,
 	KEY_OBJECT, /* more keys below */
@@ -67,12 +67,13 @@ static const struct key pool_keys[] = {
 
 static const struct key top_keys[] = {
 	{ .name = "appliance", .kind = KEY_OBJECT, .keys = appliance_keys },
+	{ "fsck_layers", KEY_BOOL, AT(fsck_layers) },
 	{ "keep_blobs", KEY_BOOL, AT(keep_blobs) },
 	{ "kernel", KEY_KERNEL, AT(kernel) },
 	{ .name = "pool", .kind = KEY_OBJECT, .keys = pool_keys },
 	{ "registries", KEY_REGISTRIES, AT(registries) },
 	{ "root", KEY_PATH, AT(root) },
-	{ "writer", KEY_WRITER, AT(direct_writer) },
+	{ "writer", KEY_WRITER, AT(writer) },
 	{ 0 },
 };
 
@@ -137,27 +138,34 @@ void settings_defaults(struct settings *ret)
 	};
 }
 
+/* The place of a word, which may be NULL, among three; -1. */
+static int one_of(const char *const names[3], const char *text, struct error *err)
+{
+	for (int i = 0; text && i < 3; i++)
+		if (strcmp(text, names[i]) == 0)
+			return i;
+	return err_set(err, ERR_USAGE, "must be \"%s\", \"%s\" or \"%s\"", names[0], names[1],
+		       names[2]);
+}
+
 static int parse_kernel(const char *text, enum settings_kernel *ret, struct error *err)
 {
 	static const char *const names[] = { "auto", "host", "appliance" };
+	int found = one_of(names, text, err);
 
-	for (size_t i = 0; text && i < sizeof(names) / sizeof(*names); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*ret = (enum settings_kernel)i;
-			return 0;
-		}
-	}
-	return err_set(err, ERR_USAGE, "must be \"auto\", \"host\" or \"appliance\"");
+	if (found >= 0)
+		*ret = (enum settings_kernel)found;
+	return found < 0 ? -1 : 0;
 }
 
-int settings_parse_writer(const char *text, bool *ret_direct, struct error *err)
+int settings_parse_writer(const char *text, enum layer_writer *ret, struct error *err)
 {
-	bool direct = text && strcmp(text, "direct") == 0;
+	static const char *const names[] = { "auto", "direct", "mount" };
+	int found = one_of(names, text, err);
 
-	if (!direct && (!text || strcmp(text, "mount") != 0))
-		return err_set(err, ERR_USAGE, "must be \"direct\" or \"mount\"");
-	*ret_direct = direct;
-	return 0;
+	if (found >= 0)
+		*ret = (enum layer_writer)found;
+	return found < 0 ? -1 : 0;
 }
 
 static int set_size(const struct key *key, const json_t *value, uint64_t *ret, struct error *err)
@@ -409,12 +417,18 @@ int settings_load(const struct global_opts *global, struct settings *ret, struct
 {
 	const char *kernel = global->kernel ? global->kernel : environment("VENEER_KERNEL");
 	const char *root = global->root ? global->root : environment("VENEER_ROOT");
+	const char *writer = environment("VENEER_WRITER");
+	const char *fsck = environment("VENEER_FSCK_LAYERS");
 
 	settings_defaults(ret);
 	if (check_words(global, err) < 0 || read_file(global, ret, err) < 0)
 		return -1;
 	if (kernel && parse_kernel(kernel, &ret->kernel, err) < 0)
 		return err_add(err, "%s", global->kernel ? "--kernel" : "VENEER_KERNEL");
+	if (writer && settings_parse_writer(writer, &ret->writer, err) < 0)
+		return err_add(err, "VENEER_WRITER");
+	if (fsck)
+		ret->fsck_layers = strcmp(fsck, "0") != 0;
 	if (root)
 		replace(&ret->root, xstrdup(root));
 	return make_absolute(&ret->root, err);

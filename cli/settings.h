@@ -10,7 +10,7 @@
  *	  "root": "/var/lib/veneer",
  *	  "kernel": "auto",
  *	  "keep_blobs": true,
- *	  "writer": "mount",
+ *	  "writer": "auto", "fsck_layers": false,
  *	  "pool": { "block_size": "64K", "fs": "ext4", "volume_size": "10G", "files_size": "100G",
  *		    "grow_at": 80, "grow_step": "10%", "grow_max": "500G",
  *		    "prune": "pulled", "prune_at": 90, "prune_to": 80, "metrics": "/…/veneer.prom" },
@@ -19,9 +19,11 @@
  *	  "appliance": { "memory": "1G", "kernel": "/usr/bin/linux.uml", "modules": "/…", "disks": [] }
  *	}
  *
- * "writer": how layers of load, import and pull get into their volumes: "mount", by system calls
- * on a mounted file system, or "direct", as blocks of an unmounted ext4, where that can be done
- * with certainty; else by a mount.
+ * "writer": how layers of load, import and pull get into their volumes: "direct", as blocks of an
+ * unmounted ext4, where that can be done with certainty, else by a mount, with a warning; "mount", by
+ * system calls on a mounted file system; "auto", as "direct" without a word. Also VENEER_WRITER.
+ * "fsck_layers": `e2fsck -fn` looks at each layer that was written as blocks, and one with errors is
+ * refused. Also VENEER_FSCK_LAYERS (1).
  *
  * For `veneer monitor`, in "pool"; percentages are of the data in use:
  *
@@ -44,6 +46,7 @@
 #include "base/err.h"
 #include "monitor/pressure.h"
 #include "registry/transport.h"
+#include "store.h"
 #include "table.h"
 
 #define SETTINGS_PATH	   "/etc/veneer/veneer.json"
@@ -60,7 +63,8 @@ struct settings {
 	char *root; /* absolute */
 	enum settings_kernel kernel;
 	bool keep_blobs;
-	bool direct_writer; /* "writer": "direct" */
+	enum layer_writer writer;
+	bool fsck_layers;
 	/* The pool that the first command makes when there is none. */
 	uint64_t pool_block_bytes;
 	char *pool_fs; /* "ext4" or "xfs" */
@@ -94,8 +98,8 @@ void settings_defaults(struct settings *ret);
  */
 int settings_read(const char *path, struct settings *ret, struct error *err);
 
-/* The tree writer of this name. ERR_USAGE for any but "direct" and "mount". */
-int settings_parse_writer(const char *text, bool *ret_direct, struct error *err);
+/* By its name; text may be NULL. ERR_USAGE for any but "auto", "direct" and "mount". */
+int settings_parse_writer(const char *text, enum layer_writer *ret, struct error *err);
 
 /* The configuration file that settings_load() reads, if it is there; borrowed. */
 const char *settings_file(const struct global_opts *global);

@@ -265,6 +265,8 @@ int volume_tree_open(struct volume *volume, struct tree_writer **ret, struct err
 void volume_tree_free(struct tree_writer *tree);
 /* After end_layer: everything is on the device, for volume_freeze() without a mount. */
 int volume_tree_flush(struct tree_writer *tree, struct error *err);
+/* After a flush: ERR_CORRUPT with what e2fsck says, unless that finds nothing wrong. */
+int volume_tree_check(const struct volume *volume, struct error *err);
 
 struct volume_tree_room {
 	uint64_t nr_bytes;

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/proc.h"
 #include "base/tree_writer.h"
 #include "ext4w/ext4w.h"
 #include "volume_private.h"
+
+#define CHECK_DEADLINE_MS (60 * 60 * 1000)
 
 int volume_tree_open(struct volume *volume, struct tree_writer **ret, struct error *err)
 {
@@ -24,6 +29,17 @@ void volume_tree_free(struct tree_writer *tree)
 int volume_tree_flush(struct tree_writer *tree, struct error *err)
 {
 	return ext4w_flush(tree, err);
+}
+
+int volume_tree_check(const struct volume *volume, struct error *err)
+{
+	const char *const argv[] = { "e2fsck", "-fn", volume->node, NULL };
+	auto_buf struct buf said = { 0 };
+	int status = proc_run(argv, CHECK_DEADLINE_MS, &said, err);
+
+	if (status > 0)
+		err_set(err, ERR_CORRUPT, "e2fsck finds errors: %.800s", said.len ? said.data : "");
+	return status ? err_add(err, "volume %" PRIu32, volume->id) : 0;
 }
 
 struct volume_tree_room volume_tree_room(const struct tree_writer *tree)

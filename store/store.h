@@ -17,11 +17,19 @@
 #include "root.h"
 #include "volume.h"
 
+/* How layers of load, import and pull get into their volumes. */
+enum layer_writer {
+	LAYER_WRITER_AUTO,   /* as blocks where that is possible: see volume_tree_open() */
+	LAYER_WRITER_DIRECT, /* likewise, and where it is not somebody is told */
+	LAYER_WRITER_MOUNT,  /* by system calls on a mount */
+};
+
 struct store_options {
 	const char *root;    /* folder; created when missing */
 	const char *command; /* for the session's row: what runs here */
 	bool drop_blobs;     /* do not keep the layers' blobs */
-	bool direct_writer; /* layers become blocks, where that is possible: see volume_tree_open() */
+	enum layer_writer writer;
+	bool fsck_layers;  /* e2fsck looks at each layer that was written as blocks */
 	bool no_catalogue; /* for store_rebuild(): the catalogue may be lost or damaged */
 	/* The pool that the first command makes when there is none; NULL: defaults. */
 	const struct pool_create_args *pool_defaults;

@@ -90,7 +90,9 @@ void layer_builder_free(struct layer_builder *builder)
 /* Returns 1, 0 when the kernel has to write this file system, -1. */
 static int open_direct(struct layer_builder *builder, struct error *err)
 {
-	if (!builder->store->options.direct_writer)
+	enum layer_writer wanted = builder->store->options.writer;
+
+	if (wanted == LAYER_WRITER_MOUNT)
 		return 0;
 	if (volume_tree_open(builder->work.volume, &builder->tree, err) == 0) {
 		builder->direct = true;
@@ -98,7 +100,10 @@ static int open_direct(struct layer_builder *builder, struct error *err)
 	}
 	if (err->kind != ERR_UNSUPPORTED)
 		return -1;
-	log_warn("layers are written through a mount: %s", err->text);
+	if (wanted == LAYER_WRITER_DIRECT)
+		log_warn("layers are written through a mount: %s", err->text);
+	else
+		log_debug("layers are written through a mount: %s", err->text);
 	return 0;
 }
 
@@ -319,8 +324,12 @@ static int intend_layer(struct store *store, uint32_t work_id, struct layer_row 
 
 static int flush(struct layer_builder *builder, struct error *err)
 {
-	return builder->direct ? volume_tree_flush(builder->tree, err)
-			       : space_flush(builder->work.mount_fd, err);
+	if (!builder->direct)
+		return space_flush(builder->work.mount_fd, err);
+	if (volume_tree_flush(builder->tree, err) < 0)
+		return -1;
+	return builder->store->options.fsck_layers ? volume_tree_check(builder->work.volume, err)
+						   : 0;
 }
 
 /* The boundary: the working volume as it stands becomes the layer of row. */

@@ -40,7 +40,7 @@ static void test_all_keys_are_taken_over(void)
 {
 	static const char text[] =
 		"{ \"root\": \"/srv/v\", \"kernel\": \"appliance\", \"keep_blobs\": false,"
-		"  \"writer\": \"direct\","
+		"  \"writer\": \"direct\", \"fsck_layers\": true,"
 		"  \"registries\": { \"docker.io\": { \"mirrors\": [ \"m.example\" ] } },"
 		"  \"pool\": { \"block_size\": \"128K\", \"fs\": \"xfs\","
 		"    \"volume_size\": \"20G\", \"files_size\": 1073741824,"
@@ -55,7 +55,8 @@ static void test_all_keys_are_taken_over(void)
 	CU_ASSERT_STRING_EQUAL(got.root, "/srv/v");
 	CU_ASSERT_EQUAL(got.kernel, SETTINGS_KERNEL_APPLIANCE);
 	CU_ASSERT_FALSE(got.keep_blobs);
-	CU_ASSERT_TRUE(got.direct_writer);
+	CU_ASSERT_EQUAL(got.writer, LAYER_WRITER_DIRECT);
+	CU_ASSERT_TRUE(got.fsck_layers);
 	CU_ASSERT_EQUAL_FATAL(got.registries.nr, 1);
 	CU_ASSERT_STRING_EQUAL(got.registries.rows[0].mirrors.items[0], "m.example");
 	CU_ASSERT_EQUAL(got.pool_block_bytes, 128 * KIB);
@@ -80,7 +81,8 @@ static void test_an_empty_object_changes_nothing(void)
 	CU_ASSERT_EQUAL_FATAL(settings_read(file_with("{}"), &got, &err), 0);
 	CU_ASSERT_EQUAL(got.kernel, SETTINGS_KERNEL_AUTO);
 	CU_ASSERT_TRUE(got.keep_blobs);
-	CU_ASSERT_FALSE(got.direct_writer);
+	CU_ASSERT_EQUAL(got.writer, LAYER_WRITER_AUTO);
+	CU_ASSERT_FALSE(got.fsck_layers);
 	CU_ASSERT_EQUAL(got.pool_block_bytes, 64 * KIB);
 	CU_ASSERT_STRING_EQUAL(got.pool_fs, "ext4");
 	CU_ASSERT_EQUAL(got.pressure.prune, PRESSURE_PRUNE_PULLED);
@@ -126,7 +128,8 @@ static void test_what_is_wrong_is_named(void)
 		  "key \"pool.prune\": must be \"pulled\", \"all\" or \"none\"" },
 		{ "{ \"kernel\": true }",
 		  "key \"kernel\": must be \"auto\", \"host\" or \"appliance\"" },
-		{ "{ \"writer\": \"fast\" }", "key \"writer\": must be \"direct\" or \"mount\"" },
+		{ "{ \"writer\": \"fast\" }",
+		  "key \"writer\": must be \"auto\", \"direct\" or \"mount\"" },
 		{ "{ \"keep_blobs\": 1 }", "key \"keep_blobs\": must be true or false" },
 		{ "{ \"root\": \"var\" }", "key \"root\": must be an absolute path" },
 		{ "{ \"appliance\": { \"memory\": \"100M\" } }",
@@ -160,17 +163,27 @@ static void test_options_beat_variables_beat_the_file(void)
 	struct error err;
 
 	setenv("VENEER_CONFIG",
-	       file_with("{ \"root\": \"/from/file\", \"kernel\": \"appliance\" }"), 1);
+	       file_with("{ \"root\": \"/from/file\", \"kernel\": \"appliance\","
+			 "  \"writer\": \"mount\", \"fsck_layers\": true }"),
+	       1);
 	setenv("VENEER_KERNEL", "host", 1);
+	setenv("VENEER_WRITER", "direct", 1);
+	setenv("VENEER_FSCK_LAYERS", "0", 1);
 	unsetenv("VENEER_ROOT"); /* the caller's own */
 	CU_ASSERT_EQUAL_FATAL(settings_load(&global, &got, &err), 0);
 	CU_ASSERT_STRING_EQUAL(got.root, "/from/option");
 	CU_ASSERT_EQUAL(got.kernel, SETTINGS_KERNEL_HOST);
+	CU_ASSERT_EQUAL(got.writer, LAYER_WRITER_DIRECT);
+	CU_ASSERT_FALSE(got.fsck_layers);
 	unsetenv("VENEER_KERNEL");
+	unsetenv("VENEER_WRITER");
+	unsetenv("VENEER_FSCK_LAYERS");
 	global = (struct global_opts){ .config = folder };
 	CU_ASSERT_EQUAL_FATAL(settings_load(&global, &again, &err), 0);
 	CU_ASSERT_STRING_EQUAL(again.root, "/from/file");
 	CU_ASSERT_EQUAL(again.kernel, SETTINGS_KERNEL_APPLIANCE);
+	CU_ASSERT_EQUAL(again.writer, LAYER_WRITER_MOUNT);
+	CU_ASSERT_TRUE(again.fsck_layers);
 	CU_ASSERT_STRING_EQUAL(again.docker_dir, folder);
 	unsetenv("VENEER_CONFIG");
 	remove_file();

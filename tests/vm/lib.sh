@@ -17,6 +17,8 @@
 set -uo pipefail
 
 export VENEER_ROOT=$WORK/root
+# e2fsck looks at each layer that is written as blocks.
+export VENEER_FSCK_LAYERS=1
 # The registry is unpacked by `make deps`, not installed.
 PATH=$PATH:$(dirname "$IMAGES")/peers/usr/bin
 
