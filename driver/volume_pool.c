@@ -180,7 +180,7 @@ static int free_bytes(const char *path, uint64_t reserve_bytes, uint64_t *ret, s
 static int disk_room(struct volume_pool *pool, uint64_t *ret, struct error *err)
 {
 	const char *path = pool->config->data_path;
-	uint64_t owned, room, below = UINT64_MAX;
+	uint64_t owned, room = 0, below = UINT64_MAX;
 	struct stat file;
 
 	if (stat(path, &file) < 0)
