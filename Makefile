@@ -17,7 +17,7 @@ UNITDIR  ?= $(PREFIX)/lib/systemd/system
 GENDIR   ?= $(PREFIX)/lib/systemd/system-generators
 PLUGDIR  ?= $(PREFIX)/libexec/docker/cli-plugins
 
-# Debian's packages, the same names in 12 and 13.
+# Debian's packages, of the same names in 12 and 13 but one.
 DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libext2fs-dev libisal-dev \
               libzstd-dev liblzma-dev libbz2-dev libssl-dev libarchive-dev libjansson-dev \
               libsqlite3-dev libkmod-dev libcurl4-openssl-dev
@@ -26,8 +26,9 @@ DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev a
               xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal openssl \
               debhelper lintian
 # Unpacked, not installed: what it comes with would be started as a daemon.
-DEPS_DAEMON := docker-registry docker.io
-DEPS_BENCH := containerd runc pigz curl
+# The client of docker is a package of its own since 13.
+DEPS_DAEMON := docker-registry 'docker-cli|docker.io'
+DEPS_BENCH := docker.io containerd runc pigz curl
 PKGS     := devmapper blkid ext2fs libisal libzstd liblzma libcrypto libarchive jansson sqlite3 \
             libkmod libcurl
 
