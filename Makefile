@@ -192,8 +192,11 @@ print-unit:
 print-out:
 	@echo $(OUT)
 
+# Other versions of clang-format break lines elsewhere: only one can be the judge.
+FORMATTER = $(shell clang-format --version 2>/dev/null | grep -o 'version 14\.')
 format: ## bring every source file into the house's layout
-	$(Q)clang-format -i $$(find driver store cli tests -name '*.[ch]')
+	$(if $(FORMATTER),$(Q)clang-format -i $$(find driver store cli tests -name '*.[ch]'),\
+	@echo 'format: the layout is that of clang-format 14 (Debian 12), which is not here' >&2; exit 1)
 
 clean: ## remove build/
 	rm -rf build compile_commands.json
@@ -210,8 +213,6 @@ $(OUT)/commit: FORCE
 	@echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
 .PHONY: FORCE
 
-# Other versions of clang-format break lines elsewhere: only one can be the judge.
-FORMATTER = $(shell clang-format --version 2>/dev/null | grep -o 'version 14\.')
 format-check: ## does every source file have the house's layout?
 	$(if $(FORMATTER),$(Q)clang-format --dry-run -Werror $$(find driver store cli tests -name '*.[ch]'),\
 	@echo 'skip format-check: the layout is that of clang-format 14 (Debian 12)')
