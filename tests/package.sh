@@ -3,7 +3,8 @@
 #
 # package.sh IMAGES - the Debian package, put into a Debian, upgraded and taken out again
 #
-# Needs root, for a chroot in what IMAGES/layer1.tar holds (tests/images/make.sh).
+# Needs root, for a chroot in a Debian of this machine's release, for which the package was built:
+# IMAGES/layer1.tar has 12 (tests/images/make.sh), any other is kept as IMAGES/package-RELEASE.tar.
 # What the package depends on is not installed there: that is apt's work.
 set -uo pipefail
 
@@ -40,6 +41,18 @@ dpkg_in() {
 files_in() {
 	(cd "$root" && find . -path ./var/lib/dpkg -prune -o -path ./var/log -prune -o -path ./tmp -prune \
 		-o -print | sort)
+}
+
+make_root() {
+	local release tar=$images/layer1.tar
+	release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	mkdir "$root"
+	if [ "$release" != bookworm ]; then
+		tar=$images/package-$release.tar
+		[ -e "$tar" ] || { debootstrap --variant=minbase "$release" "$work/base" &&
+			tar -cf "$tar.part" --one-file-system -C "$work/base" . && mv "$tar.part" "$tar"; } || return 1
+	fi
+	tar -xf "$tar" -C "$root"
 }
 
 # The same package, of an earlier version, with a file that is gone since.
@@ -84,11 +97,12 @@ works_as_plugin() {
 	fi
 	mkdir -p "$work/docker/cli-plugins"
 	ln -s "$root/usr/bin/veneer" "$work/docker/cli-plugins/docker-veneer"
-	ok 'docker lists the plugin' grep -q "veneer.*without a daemon (veneer, $version)" \
+	# Before 24 it says the plugin's maker and version as well.
+	ok 'docker lists the plugin' grep -qE "veneer\* .*without a daemon( \(veneer, $version\))?$" \
 		<(docker_with_plugin --help)
 	same 'docker veneer' "veneer version $version," "$(docker_with_plugin veneer --version | sed 's/ build.*//')"
 	same "docker's options go on" "veneer version $version," \
-		"$(docker_with_plugin --debug -l error veneer --version | sed 's/ build.*//')"
+		"$(docker_with_plugin --debug -l error veneer --version | sed 's/ build.*//' | tail -n 1)"
 	same 'docker help veneer' 'Usage:  veneer [OPTIONS] COMMAND' "$(docker_with_plugin help veneer | head -n 1)"
 	same 'an exit status' 125 "$(docker_with_plugin veneer images --nothing >/dev/null; echo $?)"
 	same 'no daemon' "docker's option --host says where a daemon is, and veneer has none: leave it out" \
@@ -104,8 +118,7 @@ deb=$(ls build/deb/veneer_*.deb)
 version=$(dpkg-deb -f "$deb" Version)
 ok 'lintian' lintian --fail-on error --allow-root "$deb"
 
-mkdir "$root"
-tar -xf "$images/layer1.tar" -C "$root"
+ok 'a Debian to install it in' make_root
 files_in >"$work/before"
 ok 'an older version' make_older
 cp "$deb" "$root/tmp/new.deb"
