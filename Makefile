@@ -22,7 +22,7 @@ DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libex
               libzstd-dev liblzma-dev libbz2-dev libssl-dev libarchive-dev libjansson-dev \
               libsqlite3-dev libkmod-dev libcurl4-openssl-dev
 DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux crun conmon catatonit
-DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev acl attr bzip2 lvm2 \
+DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev acl attr bzip2 lvm2 iproute2 \
               xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal openssl \
               debhelper lintian
 # Unpacked, not installed: what it comes with would be started as a daemon.
