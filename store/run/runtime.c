@@ -62,11 +62,14 @@ static bool has(const char *text, const char *part)
 int runtime_status(const char *text)
 {
 	if (!has(text, "executable") && !has(text, "exec ") && !has(text, "execve") &&
-	    !has(text, "container process"))
+	    !has(text, "container process") && !has(text, "regular file"))
 		return 125;
 	if (has(text, "not found") || has(text, "No such file"))
 		return 127;
-	/* Of a folder crun says "open executable: Operation not permitted". */
+	/*
+	 * Of a folder crun says "open executable: Operation not permitted", and later versions
+	 * "the path `/etc` is not a regular file: Operation not permitted".
+	 */
 	if (has(text, "denied") || has(text, "not permitted") || has(text, "format error") ||
 	    has(text, "is a directory"))
 		return 126;
