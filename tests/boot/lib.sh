@@ -13,14 +13,17 @@ words= # for the kernel's command line
 modules=/usr/lib/uml/modules
 peers=$(dirname "$images")/peers/usr/bin
 
-# What a server needs, but us; each server begins as a copy of it.
+# What a server needs, but us; each server begins as a copy of it. The package runs on the release
+# that it was built on.
 debian() {
-	local base=$folder/base
+	local base=$folder/base release curl=libcurl4
+	release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	[ "$release" = bookworm ] || curl=libcurl4t64 # debootstrap knows no other names of a package
 	[ ! -e "$base" ] || return 0
 	rm -rf --one-file-system "$base.part"
 	debootstrap --variant=minbase \
-		--include=systemd,systemd-sysv,udev,dmsetup,e2fsprogs,thin-provisioning-tools,kmod,libcurl4,libkmod2,libisal2,procps \
-		bookworm "$base.part" >"$folder/debootstrap.log" 2>&1 || { tail -n 20 "$folder/debootstrap.log"; return 1; }
+		--include=systemd,systemd-sysv,udev,dmsetup,e2fsprogs,thin-provisioning-tools,kmod,$curl,libkmod2,libisal2,procps \
+		"$release" "$base.part" >"$folder/debootstrap.log" 2>&1 || { tail -n 20 "$folder/debootstrap.log"; return 1; }
 	rm -rf "$base.part/var/cache/apt/archives/"*.deb "$base.part/var/lib/apt/lists/"*
 	mkdir -p "$base.part/lib/modules"
 	cp -a "$modules"/* "$base.part/lib/modules/"
@@ -132,7 +135,7 @@ boot() {
 	done
 	power_off "$machine"
 	tr -d '\r' <"$folder/raw" >"$folder/console"
-	grep -q 'System halted' "$folder/console" || { tail -n 40 "$folder/console"; echo 'it did not end'; return 1; }
+	grep -qE 'System halted|reboot: Power down' "$folder/console" || { tail -n 40 "$folder/console"; echo 'it did not end'; return 1; }
 }
 
 # Every process of it: each of the machine's own is one of ours.
