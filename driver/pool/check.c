@@ -30,6 +30,7 @@
 #include "pool/devices.h"
 #include "pool/pool.h"
 #include "pool/thinvol.h"
+#include "tmeta/salvage.h"
 #include "tmeta/tmeta.h"
 #include "tmeta/usage.h"
 
@@ -117,6 +118,71 @@ static int run_repair(struct repair *repair, struct error *err)
 	return proc_check(argv, CHECK_DEADLINE_MS, err);
 }
 
+static int open_volumes(const char *path, struct tmeta **ret_tmeta, struct tmeta_volume **ret,
+			size_t *ret_nr, struct error *err)
+{
+	return tmeta_open(path, 0, ret_tmeta, err) < 0 ? -1
+						       : tmeta_list(*ret_tmeta, ret, ret_nr, err);
+}
+
+/* NULL without it. */
+static const struct tmeta_volume *find_volume(const struct tmeta_volume *volumes, size_t nr,
+					      uint32_t id)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (volumes[i].id == id)
+			return &volumes[i];
+	return NULL;
+}
+
+/* Returns 1 when a volume is not as it was, as far as that can be read; 0, -1. */
+static int is_of_another_moment(struct tmeta *damaged, struct tmeta *mended,
+				const struct tmeta_volume *before, const struct tmeta_volume *after,
+				struct error *err)
+{
+	struct tmeta_salvage salvage;
+
+	if (!before || before->creation_time != after->creation_time ||
+	    before->transaction_id != after->transaction_id ||
+	    before->snapshotted_time != after->snapshotted_time ||
+	    before->mapped_blocks < after->mapped_blocks)
+		return 1;
+	if (tmeta_salvage(damaged, mended, after->id, &salvage, err) < 0)
+		return -1;
+	return salvage.other;
+}
+
+/*
+ * Metadata is never written in place, so older trees lie about, and thin_repair 1.0 and later take
+ * them where the newest cannot be read whole. But their data blocks may belong to others since.
+ */
+static int check_moment(const struct repair *repair, struct error *err)
+{
+	auto_tmeta struct tmeta *damaged = NULL;
+	auto_tmeta struct tmeta *mended = NULL;
+	auto_free struct tmeta_volume *before = NULL;
+	auto_free struct tmeta_volume *after = NULL;
+	size_t nr_before, nr_after;
+	struct error why;
+
+	if (open_volumes(repair->damaged, &damaged, &before, &nr_before, &why) < 0)
+		return 0; /* find_losses() says what to do */
+	if (open_volumes(repair->part, &mended, &after, &nr_after, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr_after; i++) {
+		const struct tmeta_volume *was = find_volume(before, nr_before, after[i].id);
+		int other = is_of_another_moment(damaged, mended, was, &after[i], err);
+
+		if (other)
+			return other < 0 ? -1
+					 : err_set(err, ERR_CORRUPT,
+						   "it went back to an earlier moment, of which "
+						   "volume %" PRIu32 " is",
+						   after[i].id);
+	}
+	return 0;
+}
+
 static int make_copy(struct repair *repair, struct error *err)
 {
 	auto_fd int fd = open(repair->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -135,6 +201,8 @@ static int make_copy(struct repair *repair, struct error *err)
 		return -1;
 	if (status > 0)
 		return err_set(err, ERR_CORRUPT, "thin_repair made metadata that is not sound");
+	if (check_moment(repair, err) < 0)
+		return -1;
 	if (fsync(fd) < 0)
 		return err_sys(err, errno, "sync '%s'", repair->part);
 	return config_rename(repair->root, COPY_PART_NAME, POOL_COPY_NAME, err);
@@ -201,34 +269,19 @@ static int install_copy(struct repair *repair, struct error *err)
 	return 0;
 }
 
-static int list_volumes(const char *path, struct tmeta_volume **ret, size_t *ret_nr,
-			struct error *err)
-{
-	auto_tmeta struct tmeta *tmeta = NULL;
-
-	return tmeta_open(path, 0, &tmeta, err) < 0 ? -1 : tmeta_list(tmeta, ret, ret_nr, err);
-}
-
-static uint64_t mapped_blocks(const struct tmeta_volume *volumes, size_t nr, uint32_t id)
-{
-	for (size_t i = 0; i < nr; i++) {
-		if (volumes[i].id == id)
-			return volumes[i].mapped_blocks;
-	}
-	return 0;
-}
-
 /* thin_repair says nothing of the leaves that it leaves out, but counts anew what is left. */
 static int find_losses(struct repair *repair, struct error *err)
 {
+	auto_tmeta struct tmeta *damaged = NULL;
+	auto_tmeta struct tmeta *mended = NULL;
 	auto_free struct tmeta_volume *before = NULL;
 	auto_free struct tmeta_volume *after = NULL;
 	size_t nr_before, nr_after;
 	struct error why;
 
-	if (list_volumes(repair->copy, &after, &nr_after, err) < 0)
+	if (open_volumes(repair->copy, &mended, &after, &nr_after, err) < 0)
 		return -1;
-	if (list_volumes(repair->damaged, &before, &nr_before, &why) < 0) {
+	if (open_volumes(repair->damaged, &damaged, &before, &nr_before, &why) < 0) {
 		buf_printf(repair->report,
 			   "which volumes lost blocks cannot be told (%s): 'veneer verify --all' "
 			   "compares what is there with its digests\n",
@@ -237,14 +290,21 @@ static int find_losses(struct repair *repair, struct error *err)
 	}
 	repair->losses = xcalloc(nr_before + 1, sizeof(*repair->losses));
 	for (size_t i = 0; i < nr_before; i++) {
-		uint64_t left = mapped_blocks(after, nr_after, before[i].id);
+		const struct tmeta_volume *left = find_volume(after, nr_after, before[i].id);
+		struct pool_loss loss = { .id = before[i].id,
+					  .had_blocks = before[i].mapped_blocks,
+					  .lost_blocks = before[i].mapped_blocks };
+		struct tmeta_salvage salvage = { 0 };
 
-		if (left < before[i].mapped_blocks)
-			repair->losses[repair->nr_losses++] = (struct pool_loss){
-				.id = before[i].id,
-				.had_blocks = before[i].mapped_blocks,
-				.lost_blocks = before[i].mapped_blocks - left,
-			};
+		if (left && tmeta_salvage(damaged, mended, left->id, &salvage, err) < 0)
+			return -1;
+		if (left)
+			loss.lost_blocks -= left->mapped_blocks;
+		/* Where nobody can tell what was there, an earlier moment's blocks may be. */
+		if (!loss.lost_blocks)
+			loss.lost_blocks = salvage.unsure_blocks;
+		if (loss.lost_blocks)
+			repair->losses[repair->nr_losses++] = loss;
 	}
 	return 0;
 }
@@ -253,12 +313,13 @@ static int find_losses(struct repair *repair, struct error *err)
 static int no_copy(struct repair *repair, struct error *err)
 {
 	unlink(repair->part);
-	return err_add(err,
-		       "the metadata is damaged, and thin_repair cannot mend it; it was not "
-		       "changed, and '%s' is a copy. With a newer thin_repair installed, run "
-		       "'veneer check --repair' again, or give the images up with 'veneer pool "
-		       "destroy --force'",
-		       repair->damaged);
+	return err_add(
+		err,
+		"the metadata is damaged, and thin_repair cannot mend it; it was not "
+		"changed, and '%s' is a copy. With another version of thin_repair installed, run "
+		"'veneer check --repair' again, or give the images up with 'veneer pool "
+		"destroy --force'",
+		repair->damaged);
 }
 
 static int mend(struct repair *repair, struct error *err)

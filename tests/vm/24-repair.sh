@@ -12,17 +12,19 @@
 prepare() {
 	"$VENEER" pool create --files 256M
 	"$VENEER" load -q -i "$IMAGES/oci.tar" >/dev/null
+	"$VENEER" pool deactivate
+	cp --sparse=always "$VENEER_ROOT/pool/meta" "$WORK/older.meta"
 	mkdir "$WORK/tree"
 	dd if=/dev/urandom of="$WORK/tree/file" bs=1M count=20 status=none
 	tar -C "$WORK/tree" -cf - . | "$VENEER" import - other >/dev/null
 	"$VENEER" pool deactivate
-	cp --sparse=always "$VENEER_ROOT/pool/meta" "$WORK/meta"
+	cp --sparse=always "$VENEER_ROOT/pool/meta" "$WORK/finding.meta"
 }
 
 repair_case() {
 	case_ "$@"
 	"$VENEER" pool deactivate
-	dd if="$WORK/meta" of="$VENEER_ROOT/pool/meta" bs=1M conv=notrunc,fsync status=none
+	dd if="$WORK/finding.meta" of="$VENEER_ROOT/pool/meta" bs=1M conv=notrunc,fsync status=none
 	rm -f "$VENEER_ROOT/pool.damaged"
 }
 
@@ -84,24 +86,24 @@ damaged_space_map() {
 not_mended() {
 	fails 1 "$VENEER" pool repair
 	contains "thin_repair cannot mend it; it was not changed, and '$VENEER_ROOT/pool.damaged' is a copy" "$stderr"
-	contains 'With a newer thin_repair installed' "$stderr"
+	contains 'With another version of thin_repair installed' "$stderr"
 	metadata_of "$VENEER_ROOT/pool/meta" | cmp - "$WORK/damaged"
 	cmp "$WORK/damaged" "$VENEER_ROOT/pool.damaged"
 	is 'pool.damaged pool.json' "$(cd "$VENEER_ROOT" && echo pool.*)" files
 	is '' "$(dmsetup ls | grep veneer-)" devices
 }
 
-# with_tool dying|finding COMMAND... - whether thin_repair finds trees by itself is its version's matter
+# with_tool dying|finding|older COMMAND... - whether thin_repair finds trees by itself is its version's matter
 with_tool() {
 	local tool=$WORK/$1
 	mkdir -p "$tool"
 	case $1 in
 	dying) printf '#!/bin/sh\nkill -SEGV $$\n' ;;
-	finding)
+	finding | older)
 		cat <<-END
 			#!/bin/sh
 			printf '%s\n' "\$*" >"$WORK/asked"
-			tail -c +$(((1 << 20) + 1)) "$WORK/meta" >"\$4"
+			tail -c +$(((1 << 20) + 1)) "$WORK/$1.meta" >"\$4"
 		END
 		;;
 	esac >"$tool/thin_repair"
@@ -143,13 +145,30 @@ damaged_mapping() {
 	with_tool dying not_mended
 }
 
+newest() { # thin id of an image's last layer
+	"$VENEER" layers --format '{{.ThinID}}' "$1" | tail -n 1
+	"$VENEER" pool deactivate
+}
+
+# Older trees lie about in the metadata, and newer versions of the tool take them.
+went_back() {
+	damage leaf "$(newest other)"
+	metadata_of "$VENEER_ROOT/pool/meta" >"$WORK/damaged"
+	with_tool older not_mended
+	contains 'it went back to an earlier moment, of which volume' "$stderr"
+}
+
 # A layer that lost blocks goes, and its image with it; the other one is whole.
 damaged_node() {
 	local id
-	id=$("$VENEER" layers --format '{{.ThinID}}' debian:12 | tail -n 1)
-	"$VENEER" pool deactivate
+	id=$(newest debian:12)
 	damage leaf "$id"
 	check_names "thin device $id is missing mappings" "Thin device $id has 1 errors and is missing"
+	if [ "$(thin_repair --version | grep -o '[0-9]*' | head -n 1)" != 0 ]; then
+		not_mended
+		contains 'it went back to an earlier moment' "$stderr"
+		return 0
+	fi
 	report=$("$VENEER" pool repair)
 	contains "a copy of the metadata as it was is kept in $VENEER_ROOT/pool.damaged" "$report"
 	contains "thin id $id has lost" "$report"
@@ -166,4 +185,5 @@ prepare
 repair_case 'a damaged space map loses nothing' damaged_space_map
 repair_case 'without a superblock, what it said is told to thin_repair' damaged_superblock
 repair_case 'a damaged root of the mappings is named, and nothing made worse' damaged_mapping
+repair_case 'a tool that goes back in time is not believed' went_back
 case_ 'a damaged node takes the images that it belongs to' damaged_node
