@@ -227,6 +227,15 @@ static int run_ls(struct cli *cli, const void *values, struct error *err)
 	return 0;
 }
 
+static int check_ls(const struct cli *cli, const void *values, struct error *err)
+{
+	const struct ls_opts *opts = values;
+	auto_wanted struct wanted wanted = { 0 };
+
+	(void)cli;
+	return read_filters(&opts->filters, &wanted, err);
+}
+
 static const struct opt ls_options[] = {
 	OPT_VALUE(OPT_FILTER, "filter", 'f', ls_opts, filters, "filter",
 		  "Filter output based on conditions provided"),
@@ -246,6 +255,7 @@ const struct command cmd_volume_ls = {
 	.options = ls_options,
 	.options_size = sizeof(struct ls_opts),
 	.needs = NEEDS_POOL,
+	.check = check_ls,
 	.run = run_ls,
 };
 

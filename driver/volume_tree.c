@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "base/buf.h"
+#include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/proc.h"
 #include "base/tree_writer.h"
@@ -37,6 +38,9 @@ int volume_tree_check(const struct volume *volume, struct error *err)
 	auto_buf struct buf said = { 0 };
 	int status = proc_run(argv, CHECK_DEADLINE_MS, &said, err);
 
+	/* A signal to us may have ended it, too. */
+	if (status > 0 && cancel_check(err) < 0)
+		return -1;
 	if (status > 0)
 		err_set(err, ERR_CORRUPT, "e2fsck finds errors: %.800s", said.len ? said.data : "");
 	return status ? err_add(err, "volume %" PRIu32, volume->id) : 0;

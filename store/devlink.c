@@ -16,6 +16,7 @@
 
 #define UDEV_CONTROL	 "/run/udev/control" /* as long as udevd runs */
 #define ANNOUNCEMENT_MAX 256
+#define LINK_TRIES	 3
 
 int devlink_check_name(const char *name, struct error *err)
 {
@@ -34,6 +35,30 @@ int devlink_check_name(const char *name, struct error *err)
 static char *link_path(const char *name)
 {
 	return xasprintf(DEVLINK_DIR "/%s", name);
+}
+
+/* The folder that a link is in; new. */
+static char *folder_of(const char *link)
+{
+	return xasprintf("%.*s", (int)(path_base(link) - link), link);
+}
+
+/* Somebody else's last link may go from its folder, and the folder with it, meanwhile. */
+static int make_link(const char *device, const char *link, struct error *err)
+{
+	auto_free char *folder = folder_of(link);
+
+	for (int i = 0; i < LINK_TRIES; i++) {
+		if (io_make_dirs(folder, 0755, err) < 0)
+			return -1;
+		if (unlink(link) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "replace stale link '%s'", link);
+		if (symlink(device, link) == 0)
+			return 0;
+		if (errno != ENOENT)
+			break;
+	}
+	return err_sys(err, errno, "create link '%s'", link);
 }
 
 /* udevd runs its rules again. */
@@ -105,17 +130,12 @@ static int announce(const char *name, const struct volume *volume, struct error 
 int devlink_make(const char *name, const struct volume *volume, struct error *err)
 {
 	auto_free char *link = link_path(name);
-	auto_free char *folder = xasprintf("%.*s", (int)(path_base(link) - link), link);
 	const char *device = volume_device(volume);
 
 	if (announce(name, volume, err) < 0)
 		return -1;
-	if (io_make_dirs(folder, 0755, err) < 0)
+	if (make_link(device, link, err) < 0)
 		return -1;
-	if (unlink(link) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "replace stale link '%s'", link);
-	if (symlink(device, link) < 0)
-		return err_sys(err, errno, "create link '%s'", link);
 	tell_udev(device);
 	return 0;
 }
@@ -124,8 +144,12 @@ int devlink_remove(const char *name, struct error *err)
 {
 	auto_free char *link = link_path(name);
 
+	auto_free char *folder = folder_of(link);
+
 	withdraw(name, NULL);
 	if (unlink(link) < 0 && errno != ENOENT)
 		return err_sys(err, errno, "remove link '%s'", link);
+	if (strchr(name, '/'))
+		rmdir(folder); /* with the last one */
 	return 0;
 }

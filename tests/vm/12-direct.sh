@@ -110,7 +110,7 @@ falls_back() {
 	"$VENEER" rmi odd:1 >/dev/null
 	healthy
 	fails 1 "$VENEER" load --writer other -i "$WORK/legal/merge.tar"
-	contains 'must be "direct" or "mount"' "$stderr"
+	contains 'must be "auto", "direct" or "mount"' "$stderr"
 }
 
 case_ 'a real image' both_agree debian:12 "$IMAGES/oci.tar"
