@@ -299,7 +299,9 @@ static int find_losses(struct repair *repair, struct error *err)
 		if (left && tmeta_salvage(damaged, mended, left->id, &salvage, err) < 0)
 			return -1;
 		if (left)
-			loss.lost_blocks -= left->mapped_blocks;
+			loss.lost_blocks -= left->mapped_blocks < loss.had_blocks
+						    ? left->mapped_blocks
+						    : loss.had_blocks;
 		/* Where nobody can tell what was there, an earlier moment's blocks may be. */
 		if (!loss.lost_blocks)
 			loss.lost_blocks = salvage.unsure_blocks;
@@ -368,6 +370,23 @@ static int repair_stopped(struct repair *repair, const struct pool_config *confi
 	return mend(repair, err);
 }
 
+/* @status: of a thin_check that minds everything. Returns 0 when it is sound, 1 when not, -1. */
+static int say_verdict(const char *node, int status, struct buf *report, struct error *err)
+{
+	const char *const argv[] = { "thin_check", "-q", "--ignore-non-fatal-errors", node, NULL };
+	int fatal = status ? proc_run(argv, CHECK_DEADLINE_MS, NULL, err) : 0;
+
+	if (fatal > 0)
+		buf_puts(report, "the metadata is damaged, or was not closed: run 'veneer pool "
+				 "repair'\n");
+	else if (fatal == 0)
+		buf_printf(report, "the metadata is sound%s\n",
+			   status ? ", but for blocks that nobody has: 'veneer pool repair' gives "
+				    "them back"
+				  : "");
+	return fatal < 0 ? -1 : fatal > 0;
+}
+
 /* Returns 0 when it is sound, 1 when not. */
 static int look_over(const struct pool_config *config, struct buf *report, struct error *err)
 {
@@ -390,10 +409,7 @@ static int look_over(const struct pool_config *config, struct buf *report, struc
 		buf_append(report, output.data, output.len);
 	if (output.len && output.data[output.len - 1] != '\n')
 		buf_putc(report, '\n');
-	buf_puts(report, status ? "the metadata is damaged, or was not closed: run 'veneer pool "
-				  "repair'\n"
-				: "the metadata is sound\n");
-	return status != 0;
+	return say_verdict(node, status, report, err);
 }
 
 static int start(const struct pool_config *config, struct error *err)

@@ -205,7 +205,7 @@ repairs_metadata() {
 	data=$device
 	part meta 3 "$DISK2"
 	"$VENEER" pool create --data "$data" --metadata "$device"
-	load
+	VENEER_WRITER=mount load # which takes as much metadata as the volumes below leave
 	link=$("$VENEER" attach --rw debian:12)
 	create_thins "$(pool_device pool)" 1000 1410
 	dd if=/dev/zero of="$link" bs=1M seek=1000 count=200 oflag=direct status=none 2>/dev/null && false
@@ -216,12 +216,13 @@ repairs_metadata() {
 	out=$("$VENEER" pool check)
 	contains "is stopped for the check
 thin_check reads the metadata on $device" "$out"
-	contains 'the metadata is sound
-the pool runs again' "$out"
+	# But for a block or two that the failed transaction had taken.
+	contains 'the metadata is sound' "$out"
+	contains 'the pool runs again' "$out"
 	"$VENEER" pool repair >"$WORK/out" 2>"$WORK/err" && false
 	contains "a copy of the metadata as it was is kept in $VENEER_ROOT/pool.damaged" "$(<"$WORK/out")"
 	contains "the metadata is in order, and catalogue and pool are not compared yet: the pool has" "$(<"$WORK/err")"
-	thin_check -q "$VENEER_ROOT/pool.damaged"
+	thin_check -q --ignore-non-fatal-errors "$VENEER_ROOT/pool.damaged"
 	remap meta "0 $((64 * 2048)) linear $DISK2 0"
 	"$VENEER" pool grow
 	"$VENEER" pool repair >"$WORK/out"
