@@ -118,28 +118,41 @@ static int run_repair(struct repair *repair, struct error *err)
 	return proc_check(argv, CHECK_DEADLINE_MS, err);
 }
 
-static int open_volumes(const char *path, struct tmeta **ret_tmeta, struct tmeta_volume **ret,
-			size_t *ret_nr, struct error *err)
+/* Metadata and the volumes that it says. */
+struct side {
+	struct tmeta *tmeta;
+	struct tmeta_volume *volumes;
+	size_t nr;
+};
+
+static void side_done(struct side *side)
 {
-	return tmeta_open(path, 0, ret_tmeta, err) < 0 ? -1
-						       : tmeta_list(*ret_tmeta, ret, ret_nr, err);
+	tmeta_close(side->tmeta);
+	free(side->volumes);
+}
+#define auto_side __attribute__((cleanup(side_done)))
+
+static int side_open(const char *path, struct side *ret, struct error *err)
+{
+	return tmeta_open(path, 0, &ret->tmeta, err) < 0
+		       ? -1
+		       : tmeta_list(ret->tmeta, &ret->volumes, &ret->nr, err);
 }
 
 /* NULL without it. */
-static const struct tmeta_volume *find_volume(const struct tmeta_volume *volumes, size_t nr,
-					      uint32_t id)
+static const struct tmeta_volume *side_find(const struct side *side, uint32_t id)
 {
-	for (size_t i = 0; i < nr; i++)
-		if (volumes[i].id == id)
-			return &volumes[i];
+	for (size_t i = 0; i < side->nr; i++)
+		if (side->volumes[i].id == id)
+			return &side->volumes[i];
 	return NULL;
 }
 
 /* Returns 1 when a volume is not as it was, as far as that can be read; 0, -1. */
-static int is_of_another_moment(struct tmeta *damaged, struct tmeta *mended,
-				const struct tmeta_volume *before, const struct tmeta_volume *after,
-				struct error *err)
+static int is_of_another_moment(const struct side *damaged, const struct side *mended,
+				const struct tmeta_volume *after, struct error *err)
 {
+	const struct tmeta_volume *before = side_find(damaged, after->id);
 	struct tmeta_salvage salvage;
 
 	if (!before || before->creation_time != after->creation_time ||
@@ -147,7 +160,7 @@ static int is_of_another_moment(struct tmeta *damaged, struct tmeta *mended,
 	    before->snapshotted_time != after->snapshotted_time ||
 	    before->mapped_blocks < after->mapped_blocks)
 		return 1;
-	if (tmeta_salvage(damaged, mended, after->id, &salvage, err) < 0)
+	if (tmeta_salvage(damaged->tmeta, mended->tmeta, after->id, &salvage, err) < 0)
 		return -1;
 	return salvage.other;
 }
@@ -158,27 +171,23 @@ static int is_of_another_moment(struct tmeta *damaged, struct tmeta *mended,
  */
 static int check_moment(const struct repair *repair, struct error *err)
 {
-	auto_tmeta struct tmeta *damaged = NULL;
-	auto_tmeta struct tmeta *mended = NULL;
-	auto_free struct tmeta_volume *before = NULL;
-	auto_free struct tmeta_volume *after = NULL;
-	size_t nr_before, nr_after;
+	auto_side struct side damaged = { 0 };
+	auto_side struct side mended = { 0 };
 	struct error why;
 
-	if (open_volumes(repair->damaged, &damaged, &before, &nr_before, &why) < 0)
+	if (side_open(repair->damaged, &damaged, &why) < 0)
 		return 0; /* find_losses() says what to do */
-	if (open_volumes(repair->part, &mended, &after, &nr_after, err) < 0)
+	if (side_open(repair->part, &mended, err) < 0)
 		return -1;
-	for (size_t i = 0; i < nr_after; i++) {
-		const struct tmeta_volume *was = find_volume(before, nr_before, after[i].id);
-		int other = is_of_another_moment(damaged, mended, was, &after[i], err);
+	for (size_t i = 0; i < mended.nr; i++) {
+		int other = is_of_another_moment(&damaged, &mended, &mended.volumes[i], err);
 
 		if (other)
 			return other < 0 ? -1
 					 : err_set(err, ERR_CORRUPT,
 						   "it went back to an earlier moment, of which "
 						   "volume %" PRIu32 " is",
-						   after[i].id);
+						   mended.volumes[i].id);
 	}
 	return 0;
 }
@@ -272,31 +281,29 @@ static int install_copy(struct repair *repair, struct error *err)
 /* thin_repair says nothing of the leaves that it leaves out, but counts anew what is left. */
 static int find_losses(struct repair *repair, struct error *err)
 {
-	auto_tmeta struct tmeta *damaged = NULL;
-	auto_tmeta struct tmeta *mended = NULL;
-	auto_free struct tmeta_volume *before = NULL;
-	auto_free struct tmeta_volume *after = NULL;
-	size_t nr_before, nr_after;
+	auto_side struct side damaged = { 0 };
+	auto_side struct side mended = { 0 };
 	struct error why;
 
-	if (open_volumes(repair->copy, &mended, &after, &nr_after, err) < 0)
+	if (side_open(repair->copy, &mended, err) < 0)
 		return -1;
-	if (open_volumes(repair->damaged, &damaged, &before, &nr_before, &why) < 0) {
+	if (side_open(repair->damaged, &damaged, &why) < 0) {
 		buf_printf(repair->report,
 			   "which volumes lost blocks cannot be told (%s): 'veneer verify --all' "
 			   "compares what is there with its digests\n",
 			   why.text);
 		return 0;
 	}
-	repair->losses = xcalloc(nr_before + 1, sizeof(*repair->losses));
-	for (size_t i = 0; i < nr_before; i++) {
-		const struct tmeta_volume *left = find_volume(after, nr_after, before[i].id);
-		struct pool_loss loss = { .id = before[i].id,
-					  .had_blocks = before[i].mapped_blocks,
-					  .lost_blocks = before[i].mapped_blocks };
+	repair->losses = xcalloc(damaged.nr + 1, sizeof(*repair->losses));
+	for (size_t i = 0; i < damaged.nr; i++) {
+		const struct tmeta_volume *had = &damaged.volumes[i];
+		const struct tmeta_volume *left = side_find(&mended, had->id);
+		struct pool_loss loss = { .id = had->id,
+					  .had_blocks = had->mapped_blocks,
+					  .lost_blocks = had->mapped_blocks };
 		struct tmeta_salvage salvage = { 0 };
 
-		if (left && tmeta_salvage(damaged, mended, left->id, &salvage, err) < 0)
+		if (left && tmeta_salvage(damaged.tmeta, mended.tmeta, left->id, &salvage, err) < 0)
 			return -1;
 		if (left)
 			loss.lost_blocks -= left->mapped_blocks < loss.had_blocks
