@@ -52,8 +52,7 @@ static void put_warning(const struct prune_opts *opts, const struct wishes *wish
 	buf_printf(ret, "WARNING! This will remove:\n  - all stopped containers\n  - %s\n",
 		   opts->all ? PRUNE_ALL_IMAGES : "all dangling images");
 	if (opts->volumes)
-		buf_printf(ret, "  - %s not used by at least one container\n",
-			   prune_which_volumes(false));
+		buf_printf(ret, "  - %s\n", prune_which_volumes(false));
 	if (wishes->cache)
 		buf_printf(ret, "  - %s build cache\n", opts->all ? "all" : "unused");
 	if (wishes->filters.nr)

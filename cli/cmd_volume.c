@@ -266,8 +266,6 @@ struct prune_opts {
 	bool force;
 };
 
-#define PRUNE_WARNING "WARNING! This will remove %s not used by at least one container.\n"
-
 static int prune(struct cli *cli, bool all, struct error *err)
 {
 	auto_store struct store *store = NULL;
@@ -283,7 +281,8 @@ static int prune(struct cli *cli, bool all, struct error *err)
 static int run_prune(struct cli *cli, const void *values, struct error *err)
 {
 	const struct prune_opts *opts = values;
-	auto_free char *warning = xasprintf(PRUNE_WARNING, prune_which_volumes(opts->all));
+	auto_free char *warning =
+		xasprintf("WARNING! This will remove %s.\n", prune_which_volumes(opts->all));
 	bool yes = opts->force;
 
 	if (!yes && prompt_confirm(stdout, STDIN_FILENO, warning, &yes, err) < 0)

@@ -142,7 +142,8 @@ int prune_cache(struct store *store, bool all, int64_t until_ns, int64_t *freed_
 
 const char *prune_which_volumes(bool all)
 {
-	return all ? "all local volumes" : "anonymous local volumes";
+	return all ? "all local volumes not used by at least one container"
+		   : "anonymous local volumes not used by at least one container";
 }
 
 int prune_volumes(struct store *store, bool all, int64_t *freed_bytes, struct error *err)

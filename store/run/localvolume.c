@@ -127,7 +127,20 @@ int local_volume_find(struct store *store, const char *name, struct local_volume
 	return read_volumes(store, stmt, ret, err);
 }
 
-/* Returns 0 when it is there and no container has it. */
+static int check_exists(struct store *store, const char *name, struct error *err)
+{
+	auto_stmt struct db_stmt *stmt = NULL;
+	int got;
+
+	if (db_prepare(store->db, "SELECT 1 FROM local_volume WHERE name = ?1", &stmt, err) < 0)
+		return -1;
+	db_bind_text(stmt, 1, name);
+	got = db_step(stmt, err);
+	if (got == 0)
+		err_set(err, ERR_NOT_FOUND, "no such volume: %s", name);
+	return got > 0 ? 0 : -1;
+}
+
 static int check_unused(struct store *store, const char *name, struct error *err)
 {
 	auto_stmt struct db_stmt *stmt = NULL;
@@ -163,14 +176,10 @@ static int remove_it(struct store *store, const char *name, struct error *err)
 
 int local_volume_remove(struct store *store, const char *name, struct error *err)
 {
-	auto_local_volume_list struct local_volume_list found = { 0 };
 	auto_root_lock struct root *held = NULL;
 
-	if (store_lock_pool(store, &held, err) < 0 ||
-	    local_volume_find(store, name, &found, err) < 0)
+	if (store_lock_pool(store, &held, err) < 0 || check_exists(store, name, err) < 0)
 		return -1;
-	if (!found.nr)
-		return err_set(err, ERR_NOT_FOUND, "no such volume: %s", name);
 	if (check_unused(store, name, err) < 0 || remove_it(store, name, err) < 0)
 		return err_add(err, "remove %s", name);
 	return 0;

@@ -84,7 +84,6 @@ by_hand() {
 }
 
 round() { # FUNCTION FILE
-
 	for _ in $(seq $rounds); do "$1"; done >"/run/$2"
 }
 column() { awk -v n="$2" '{ print $n }' "/run/$1" | median; }
