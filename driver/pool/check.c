@@ -77,7 +77,7 @@ static int check_copy(const char *path, struct error *err)
 	return status < 0 ? -1 : status != 0;
 }
 
-/* Also mends counters that are too high: blocks that nobody has. */
+/* Also gives back what nobody has of the metadata itself. Data blocks are for POOL_REPAIR_REBUILD. */
 static int clear_flag(struct repair *repair, struct error *err)
 {
 	const char *const argv[] = { "thin_check", "-q", "--auto-repair", repair->node, NULL };

@@ -488,9 +488,12 @@ static int compare_torn(struct check *check, const struct journal_state *state, 
 	bool repair = check->repair;
 	uint32_t highest;
 	bool mend;
+	int result;
 
 	check->repair = false;
-	if (compare(check, err) < 0)
+	result = compare(check, err);
+	check->repair = repair;
+	if (result < 0)
 		return -1;
 	mend = repair && !check->nr_open;
 	highest = check->nr_pool_ids ? check->pool_ids[check->nr_pool_ids - 1] : 0;
@@ -597,6 +600,7 @@ static int check_all(struct check *check, struct error *err)
 	struct store *store = check->store;
 	struct journal_state state;
 
+	check->nr_open = 0;
 	if (store_open_as_is(store, err) < 0)
 		return store_has_pool(store) ? -1 : check_without_pool(check, err);
 	if (journal_look(store->db, store->pool, &state, err) < 0)
@@ -607,6 +611,16 @@ static int check_all(struct check *check, struct error *err)
 		return -1;
 	/* Makes the template when it was lost. */
 	return check->repair && store_settle(store, err) < 0 ? -1 : check->nr_open;
+}
+
+/* With `repair`, blocks that belong to nobody: for them the pool is stopped once more. */
+static int check_and_give_back(struct check *check, unsigned how, struct error *err)
+{
+	int got = check_all(check, err);
+
+	if (got < 0 || !check->repair || !check->leak_bytes)
+		return got;
+	return mend_pool(check, POOL_REPAIR_REBUILD | how, err) < 0 ? -1 : check_all(check, err);
 }
 
 static bool may_be_metadata(const struct error *err)
@@ -623,16 +637,12 @@ int store_check(struct store *store, bool repair, struct check_report *report, s
 	if (root_lock(&store->root, err) < 0)
 		return -1;
 	held = &store->root;
-	got = check_all(&check, err);
-	if (got >= 0 && !(repair && check.leak_bytes))
-		return got;
-	if (got < 0 && !may_be_metadata(err))
+	got = check_and_give_back(&check, 0, err);
+	if (got >= 0 || !may_be_metadata(err))
 		return got;
 	if (!repair)
 		return err_add(err, "'veneer check --repair' would mend the pool's metadata first");
-	if (mend_pool(&check, check.leak_bytes ? POOL_REPAIR_REBUILD : 0, err) < 0)
-		return -1;
-	return check_all(&check, err);
+	return mend_pool(&check, 0, err) < 0 ? -1 : check_and_give_back(&check, 0, err);
 }
 
 int store_check_pool(struct store *store, struct check_report *report, struct error *err)
@@ -655,7 +665,6 @@ int store_repair_pool(struct store *store, struct check_report *report, struct e
 {
 	auto_root_lock struct root *held = NULL;
 	auto_check struct check check = { .store = store, .report = report, .repair = true };
-	int got;
 
 	if (root_lock(&store->root, err) < 0)
 		return -1;
@@ -666,10 +675,5 @@ int store_repair_pool(struct store *store, struct check_report *report, struct e
 	if (store_open_as_is(store, err) < 0 || volume_pool_check_reserve(store->pool, err) < 0)
 		return err_add(err, "the metadata is in order, and catalogue and pool are not "
 				    "compared yet");
-	got = check_all(&check, err);
-	if (got < 0 || !check.leak_bytes)
-		return got;
-	if (mend_pool(&check, POOL_REPAIR_REBUILD | POOL_REPAIR_KEPT, err) < 0)
-		return -1;
-	return check_all(&check, err);
+	return check_and_give_back(&check, POOL_REPAIR_KEPT, err);
 }

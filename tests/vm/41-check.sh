@@ -261,8 +261,11 @@ leak() {
 }
 
 needs_check() {
+	local used
 	loaded
+	used=$(pool_used)
 	"$VENEER" pool deactivate
+	leak_block # as what failed had taken it
 	set_needs_check
 	fails 1 "$VENEER" mount debian:12 "$mnt"
 	contains "veneer check --repair" "$stderr"
@@ -271,6 +274,7 @@ needs_check() {
 	is 1 "$("$VENEER" images -q | wc -l)" images
 	"$VENEER" check --repair
 	is '' "$("$VENEER" check)"
+	is "$used" "$(pool_used)" 'used after the repair'
 	"$VENEER" mount debian:12 "$mnt"
 	"$VENEER" unmount "$mnt"
 }
