@@ -77,7 +77,7 @@ static int check_copy(const char *path, struct error *err)
 	return status < 0 ? -1 : status != 0;
 }
 
-/* Also gives back what nobody has of the metadata itself. Data blocks are for POOL_REPAIR_REBUILD. */
+/* Also gives back what nobody has of the metadata itself; for data blocks it takes a rebuild. */
 static int clear_flag(struct repair *repair, struct error *err)
 {
 	const char *const argv[] = { "thin_check", "-q", "--auto-repair", repair->node, NULL };
