@@ -82,6 +82,12 @@ struct tree_writer_ops {
 	int (*discard)(struct tree_writer *tree, const char *path, struct error *err);
 
 	/*
+	 * Between layers: the tree is this folder from now on, which exists, and nothing leaves it;
+	 * "" is all of it again. NULL in a writer of which nobody asks that.
+	 */
+	int (*enter)(struct tree_writer *tree, const char *path, struct error *err);
+
+	/*
 	 * Everything is in the tree with its final attributes. Not synced.
 	 * @ret_removed: something of a lower layer was deleted, so there is
 	 *               space to give back

@@ -161,10 +161,10 @@ static int op_make_dir(struct tree_writer *tree, const char *path, const struct 
 	struct dir *dir;
 
 	if (!*path) {
-		if (dirs_get(writer->dirs, ROOT_INODE, &dir, err) < 0 ||
+		if (dirs_get(writer->dirs, writer->root, &dir, err) < 0 ||
 		    walk_belongs(writer, dir, err) < 0)
 			return -1;
-		return change_dir(writer, path, ROOT_INODE, attr, err);
+		return change_dir(writer, path, writer->root, attr, err);
 	}
 	if (walk_make(writer, path, attr, &at, err) < 0)
 		return -1;
@@ -340,6 +340,22 @@ static int op_begin_layer(struct tree_writer *tree, bool base, struct error *err
 	return 0;
 }
 
+static int op_enter(struct tree_writer *tree, const char *path, struct error *err)
+{
+	struct writer *writer = writer_of(tree);
+	struct dir *dir;
+	int found;
+
+	writer->root = ROOT_INODE;
+	walk_forget(writer);
+	found = walk_find_dir(writer, path, strlen(path), &dir, err);
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no folder '%s'", path);
+	if (found > 0)
+		writer->root = dir->number;
+	return found < 0 ? -1 : 0;
+}
+
 static int op_end_layer(struct tree_writer *tree, bool *ret_removed, struct error *err)
 {
 	struct writer *writer = writer_of(tree);
@@ -370,6 +386,7 @@ static const struct tree_writer_ops ops = {
 	.whiteout = op_whiteout,
 	.opaque = op_opaque,
 	.discard = op_discard,
+	.enter = op_enter,
 	.end_layer = op_end_layer,
 };
 
@@ -385,6 +402,7 @@ int ext4w_open(const char *path, struct tree_writer **ret, struct error *err)
 		return err_add(err, "file system on %s", path);
 	writer = xcalloc(1, sizeof(*writer));
 	writer->tree.ops = &ops;
+	writer->root = ROOT_INODE;
 	writer->dirs = dirs_new(fs);
 	writer->xattrs = xattrs_new(fs);
 	writer->fs = take_ptr(fs);

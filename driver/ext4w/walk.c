@@ -45,7 +45,7 @@ int walk_belongs(struct writer *writer, const struct dir *dir, struct error *err
 	while (writer->belongs) {
 		if (nameset_add(writer->belongs, number, "", 0, err) < 0)
 			return -1;
-		if (number == ROOT_INODE)
+		if (number == writer->root)
 			return 0;
 		if (dirs_get(writer->dirs, parent, &at, err) < 0)
 			return -1;
@@ -136,7 +136,8 @@ static int follow(struct walk *walk, uint32_t link, struct error *err)
 	if (inode_read(walk->writer->fs, link, &inode, err) < 0 ||
 	    walk_read_link(walk->writer, &inode, &text, err) < 0)
 		return -1;
-	if (text.data[0] == '/' && dirs_get(walk->writer->dirs, ROOT_INODE, &walk->dir, err) < 0)
+	if (text.data[0] == '/' &&
+	    dirs_get(walk->writer->dirs, walk->writer->root, &walk->dir, err) < 0)
 		return -1;
 	buf_append(&text, "/", 1);
 	buf_append(&text, walk->text.data + walk->at, walk->text.len - walk->at);
@@ -170,6 +171,16 @@ static int enter(struct walk *walk, const char *name, size_t len, struct error *
 	return dirs_get(writer->dirs, number, &walk->dir, err) < 0 ? -1 : 1;
 }
 
+/* The root's parent is the root. */
+static int leave(struct walk *walk, struct error *err)
+{
+	const struct writer *writer = walk->writer;
+
+	if (walk->dir->number == writer->root)
+		return 1;
+	return dirs_get(writer->dirs, walk->dir->parent, &walk->dir, err) < 0 ? -1 : 1;
+}
+
 static int step(struct walk *walk, struct error *err)
 {
 	size_t start = walk->at;
@@ -181,8 +192,7 @@ static int step(struct walk *walk, struct error *err)
 	if (!len || (len == 1 && name[0] == '.'))
 		return 1;
 	if (len == 2 && memcmp(name, "..", 2) == 0)
-		return dirs_get(walk->writer->dirs, walk->dir->parent, &walk->dir, err) < 0 ? -1
-											    : 1;
+		return leave(walk, err);
 	return enter(walk, name, len, err);
 }
 
@@ -192,7 +202,7 @@ static bool is_last(const struct writer *writer, const char *path, size_t len)
 	       memcmp(writer->last_path.data, path, len) == 0;
 }
 
-/* Returns 1, 0 when it is not there and is not to be made, -1. The root's parent is the root. */
+/* Returns 1, 0 when it is not there and is not to be made, -1. */
 static int walk_to(struct writer *writer, const char *path, size_t len,
 		   const struct timespec *mtime, struct dir **ret, struct error *err)
 {
@@ -202,7 +212,7 @@ static int walk_to(struct writer *writer, const char *path, size_t len,
 	if (is_last(writer, path, len))
 		return dirs_get(writer->dirs, writer->last_dir, ret, err) < 0 ? -1 : 1;
 	buf_append(&walk.text, path, len);
-	if (dirs_get(writer->dirs, ROOT_INODE, &walk.dir, err) < 0)
+	if (dirs_get(writer->dirs, writer->root, &walk.dir, err) < 0)
 		return -1;
 	while (more > 0 && walk.at < walk.text.len)
 		more = step(&walk, err);

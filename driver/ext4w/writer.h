@@ -26,6 +26,7 @@ struct writer {
 	struct xattrs *xattrs;
 	struct nameset *belongs; /* NULL in a base layer */
 	bool removed;
+	uint32_t root; /* the inode that paths begin at */
 	/* The folder of the last entry: most entries follow one of the same folder. */
 	struct buf last_path;
 	uint32_t last_dir; /* 0: none */

@@ -26,6 +26,7 @@
 
 struct builder;
 struct tree_writer;
+struct work_tree;
 
 /* The content of a layer, mounted to be read: of a stage or an image that others take from. */
 struct source_tree {
@@ -170,6 +171,10 @@ int stage_add_layer(struct stage *stage, const struct layer_step *step, struct e
 void stage_add_history(struct stage *stage, const char *created_by);
 /* stage->tree for stage->work. */
 int stage_open_tree(struct stage *stage, struct error *err);
+/* Another writer for it, which takes the mount away where it can do without. */
+int stage_open_blocks(struct stage *stage, struct work_tree *ret, struct error *err);
+/* After end_layer: all is written, and stage->work mounted. */
+int stage_close_blocks(struct stage *stage, struct work_tree *tree, struct error *err);
 
 /* ---- runstep.c, copystep.c, workdirstep.c: one instruction each ---- */
 

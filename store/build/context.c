@@ -263,6 +263,7 @@ struct hash_job {
 	struct hasher *hasher, *seen;
 	const char *prefix; /* of the names, with a '/' when there is one */
 	char *chunk;
+	uint64_t nr_bytes;
 };
 
 /* As many bytes as the record says: a file that grows meanwhile has no end. */
@@ -339,6 +340,7 @@ static int hash_entry(void *data, const struct context_entry *entry, struct erro
 	};
 
 	context_see(job->seen, entry);
+	job->nr_bytes += S_ISREG(entry->stat->st_mode) ? (uint64_t)entry->stat->st_size : 0;
 	return hash_file(job, entry, &record, err);
 }
 
@@ -348,11 +350,18 @@ int context_hash(const struct context *context, struct context_source *source,
 	auto_hasher struct hasher *hasher = hasher_new();
 	auto_hasher struct hasher *seen = hasher_new();
 	auto_free char *chunk = xmalloc(CHUNK_BYTES);
-	struct hash_job job = { context, hasher, seen, parents ? source->name : "", chunk };
+	struct hash_job job = {
+		.context = context,
+		.hasher = hasher,
+		.seen = seen,
+		.prefix = parents ? source->name : "",
+		.chunk = chunk,
+	};
 
 	if (context_walk(context, source, exclude, hash_entry, &job, err) < 0)
 		return -1;
 	hasher_end(hasher, ret);
 	hasher_end(seen, &source->seen);
+	source->nr_bytes = job.nr_bytes;
 	return 0;
 }

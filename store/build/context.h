@@ -29,7 +29,9 @@ struct context_source {
 	char *path; /* in the root, clean, links in it followed; "" is the root itself */
 	char *name; /* below the destination: --parents; else the last component as written */
 	bool is_folder;
-	struct digest seen; /* what context_hash() has seen of it, by context_see(); else unset */
+	/* What context_hash() has seen of it, by context_see(); else unset. */
+	struct digest seen;
+	uint64_t nr_bytes; /* of regular files */
 };
 
 struct context_sources {

@@ -28,11 +28,12 @@
 
 struct copy {
 	const struct copy_args *args;
-	const struct tree_writer_ops *ops;
-	struct follow follow;	 /* the destination */
-	const char *destination; /* its path: clean, without links */
-	size_t there;		 /* bytes of it that are in the tree */
-	bool to_folder;		 /* it is a folder, or will be: things land inside */
+	struct tree_writer *tree;
+	const struct tree_writer_ops *ops; /* its */
+	struct follow follow;		   /* the destination */
+	const char *destination;	   /* its path: clean, without links */
+	size_t there;			   /* bytes of it that are in the tree */
+	bool to_folder;			   /* it is a folder, or will be: things land inside */
 	struct timespec now;
 	struct hardlinks *links;
 	struct xattrs xattrs;
@@ -180,7 +181,7 @@ static int need_folder(struct copy *copy, size_t len, struct error *err)
 		end += strcspn(copy->destination + end, "/");
 		path = xasprintf("%.*s", (int)end, copy->destination);
 		if (take_space(copy, TREE_ENTRY_BYTES, err) < 0 ||
-		    copy->ops->make_dir(copy->args->tree, path, &attr, err) < 0)
+		    copy->ops->make_dir(copy->tree, path, &attr, err) < 0)
 			return -1;
 		copy->there = end;
 	}
@@ -225,7 +226,7 @@ static int copy_range(struct copy *copy, int fd, const char *path, uint64_t offs
 			return -1;
 		if (io_pread(fd, copy->chunk, len, offset, err) < 0)
 			return is_other(err) ? changed(path, err) : err_add(err, "'%s'", path);
-		if (copy->ops->write_file(copy->args->tree, copy->chunk, len, offset, err) < 0)
+		if (copy->ops->write_file(copy->tree, copy->chunk, len, offset, err) < 0)
 			return -1;
 		offset += len;
 	}
@@ -287,13 +288,13 @@ static int copy_content(struct copy *copy, int fd, const struct context_entry *e
 	uint64_t size = (uint64_t)entry->stat->st_size;
 	bool sparse = (uint64_t)entry->stat->st_blocks * 512 < size;
 
-	if (copy->ops->open_file(copy->args->tree, target, &attr, size, err) < 0)
+	if (copy->ops->open_file(copy->tree, target, &attr, size, err) < 0)
 		return -1;
 	if ((sparse ? copy_sparse(copy, fd, entry->path, size, err)
 		    : copy_range(copy, fd, entry->path, 0, size, err)) < 0 ||
 	    check_unchanged(fd, entry, err) < 0)
 		return -1;
-	return copy->ops->close_file(copy->args->tree, err);
+	return copy->ops->close_file(copy->tree, err);
 }
 
 /* ---- archives ---- */
@@ -301,14 +302,14 @@ static int copy_content(struct copy *copy, int fd, const struct context_entry *e
 static int begin(struct copy *copy, struct error *err)
 {
 	/* As a lowest layer: there are no whiteouts, so nothing need be remembered for them. */
-	return copy->ops->begin_layer(copy->args->tree, true, err);
+	return copy->ops->begin_layer(copy->tree, true, err);
 }
 
 static int end(struct copy *copy, struct error *err)
 {
 	bool removed = false;
 
-	if (copy->ops->end_layer(copy->args->tree, &removed, err) < 0)
+	if (copy->ops->end_layer(copy->tree, &removed, err) < 0)
 		return -1;
 	copy->removed |= removed;
 	return 0;
@@ -318,29 +319,25 @@ static int unpack(struct copy *copy, int fd, const struct context_entry *entry, 
 {
 	struct unpack_args args = { .fd = fd,
 				    .size_bytes = (uint64_t)entry->stat->st_size,
+				    .tree = copy->tree,
 				    .adjust = adjust,
 				    .adjust_ctx = copy,
 				    .take_space = copy->args->take_space,
 				    .take_space_ctx = copy->args->take_space_ctx };
-	auto_fd int folder = -1;
 	bool removed = false;
 
 	if (copy->follow.kind == FOLLOW_OTHER)
 		return not_a_folder(copy, err);
 	copy->to_folder = true;
 	hardlinks_clear(copy->links);
-	/* The writer remembers folders, which may give way now: it lets go of them meanwhile. */
-	if (need_place(copy, err) < 0 || end(copy, err) < 0)
+	/* What a link in an archive leads to is below the destination. */
+	if (need_place(copy, err) < 0 || end(copy, err) < 0 ||
+	    copy->ops->enter(copy->tree, copy->destination, err) < 0)
 		return -1;
-	folder = path_open_in_root(copy->args->root_fd, copy->destination,
-				   O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
-	if (folder < 0)
-		return -1;
-	args.folder_fd = folder;
 	if (unpack_into(&args, &removed, err) < 0)
 		return err_add(err, "unpack '%s'", entry->path);
 	copy->removed |= removed;
-	if (check_unchanged(fd, entry, err) < 0)
+	if (check_unchanged(fd, entry, err) < 0 || copy->ops->enter(copy->tree, "", err) < 0)
 		return -1;
 	return begin(copy, err);
 }
@@ -399,7 +396,7 @@ static int need_parents(struct copy *copy, struct error *err)
 		target = join(copy->destination, path);
 		if (take_space(copy, TREE_ENTRY_BYTES, err) < 0 ||
 		    attr_of_parent(copy, end, &attr, err) < 0 ||
-		    copy->ops->make_dir(copy->args->tree, target, &attr, err) < 0)
+		    copy->ops->make_dir(copy->tree, target, &attr, err) < 0)
 			return -1;
 	}
 	parent = xasprintf("%.*s", (int)last, name);
@@ -438,7 +435,7 @@ static int copy_special(struct copy *copy, const struct context_entry *entry, co
 			struct error *err)
 {
 	const struct tree_writer_ops *ops = copy->ops;
-	struct tree_writer *tree = copy->args->tree;
+	struct tree_writer *tree = copy->tree;
 	mode_t type = entry->stat->st_mode & S_IFMT;
 	struct tree_attr attr;
 
@@ -474,7 +471,7 @@ static int copy_link(struct copy *copy, const struct context_entry *entry, const
 	/* It has its attributes already. */
 	copy->xattrs.nr = 0;
 	attr = attr_of(copy, entry->stat);
-	return copy->ops->make_link(copy->args->tree, target, first, &attr, err) < 0 ? -1 : 1;
+	return copy->ops->make_link(copy->tree, target, first, &attr, err) < 0 ? -1 : 1;
 }
 
 static int copy_entry(void *data, const struct context_entry *entry, struct error *err)
@@ -551,8 +548,7 @@ static int write_data(struct copy *copy, const struct copy_file *file, struct er
 {
 	if (take_space(copy, file->len, err) < 0)
 		return -1;
-	return file->len ? copy->ops->write_file(copy->args->tree, file->data, file->len, 0, err)
-			 : 0;
+	return file->len ? copy->ops->write_file(copy->tree, file->data, file->len, 0, err) : 0;
 }
 
 /* What is left to read, where that can be told. */
@@ -578,8 +574,7 @@ static int write_rest(struct copy *copy, const struct copy_file *file, struct er
 		if (len == 0)
 			return 0;
 		if (take_space(copy, (uint64_t)len, err) < 0 ||
-		    copy->ops->write_file(copy->args->tree, copy->chunk, (size_t)len, offset, err) <
-			    0)
+		    copy->ops->write_file(copy->tree, copy->chunk, (size_t)len, offset, err) < 0)
 			return -1;
 		offset += (uint64_t)len;
 	}
@@ -587,7 +582,7 @@ static int write_rest(struct copy *copy, const struct copy_file *file, struct er
 
 static int copy_file(struct copy *copy, const struct copy_file *file, struct error *err)
 {
-	struct tree_writer *tree = copy->args->tree;
+	struct tree_writer *tree = copy->tree;
 	const char *base = path_base(file->name);
 	auto_free char *target = join(copy->destination, copy->to_folder ? base : "");
 	struct tree_attr attr = { .mode = file->mode, .mtime = file->mtime, .atime = file->mtime };
@@ -605,11 +600,13 @@ static int copy_file(struct copy *copy, const struct copy_file *file, struct err
 
 int copy_into(const struct copy_args *args, bool *ret_removed, struct error *err)
 {
-	auto_copy struct copy copy = { .args = args, .ops = args->tree->ops };
+	auto_copy struct copy copy = { .args = args, .tree = args->tree };
 
 	clock_gettime(CLOCK_REALTIME, &copy.now);
-	if (find_destination(&copy, err) < 0)
+	if (find_destination(&copy, err) < 0 ||
+	    (!copy.tree && args->open_tree(args->open_tree_ctx, &copy.tree, err) < 0))
 		return -1;
+	copy.ops = copy.tree->ops;
 	copy.links = hardlinks_new();
 	copy.chunk = xmalloc(CHUNK_BYTES);
 	if (begin(&copy, err) < 0)

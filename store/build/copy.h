@@ -35,6 +35,9 @@ struct copy_file {
 struct copy_args {
 	int root_fd;		  /* root of the tree; nobody else writes to it */
 	struct tree_writer *tree; /* the writer for it; not within a layer */
+	/* Or NULL: then it is asked for here, and root_fd is not used from then on. */
+	int (*open_tree)(void *ctx, struct tree_writer **ret, struct error *err);
+	void *open_tree_ctx;
 	const struct context *context;
 	const struct context_sources *sources; /* of context */
 	const struct copy_file *files;

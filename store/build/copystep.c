@@ -13,9 +13,13 @@
 #include "build/download.h"
 #include "build/history.h"
 #include "layer/space.h"
+#include "layer/work_tree.h"
 #include "oci/glob.h"
 #include "run/account.h"
 #include "store.h"
+
+/* What may be archives of so much is unpacked as blocks. */
+#define BLOCKS_ARCHIVE_BYTES (1024u * 1024)
 
 /* One COPY or ADD, expanded. */
 struct copy {
@@ -348,11 +352,69 @@ static int find_owner(struct stage *stage, const struct copy *copy, struct copy_
 	return 0;
 }
 
+/*
+ * An archive is unpacked as blocks, unless it is so small that to unmount and mount again takes
+ * longer. Files are not: reading them takes most of the time, and what a mount has written is in
+ * memory still when the layer's tar is made of it.
+ */
+static bool is_worth_blocks(const struct copy *copy, enum layer_writer wanted)
+{
+	uint64_t nr_bytes = 0;
+
+	if (wanted != LAYER_WRITER_AUTO)
+		return wanted == LAYER_WRITER_DIRECT;
+	for (size_t i = 0; copy->unpack && i < copy->found.nr; i++)
+		if (!copy->found.items[i].is_folder)
+			nr_bytes += copy->found.items[i].nr_bytes;
+	return nr_bytes >= BLOCKS_ARCHIVE_BYTES;
+}
+
+/* A step's writing. */
+struct writing {
+	struct stage *stage;
+	const struct copy *copy;
+	struct work_tree blocks; /* or, without a tree, stage->tree */
+	struct space space;
+};
+
+static int open_tree(void *ctx, struct tree_writer **ret, struct error *err)
+{
+	struct writing *writing = ctx;
+	struct stage *stage = writing->stage;
+	bool blocks = is_worth_blocks(writing->copy, stage->builder->store->options.writer);
+
+	if ((blocks ? stage_open_blocks(stage, &writing->blocks, err)
+		    : stage_open_tree(stage, err)) < 0)
+		return -1;
+	writing->space.mount_fd = stage->work.mount_fd;
+	*ret = blocks ? writing->blocks.tree : stage->tree;
+	return 0;
+}
+
+static int write_all(struct writing *writing, struct copy_args *args, struct error *err)
+{
+	struct work_tree mounted = { .work = &writing->stage->work };
+	bool removed;
+	int changed;
+
+	args->open_tree = open_tree;
+	args->open_tree_ctx = writing;
+	args->take_space = space_take;
+	args->take_space_ctx = &writing->space;
+	changed = copy_into(args, &removed, err);
+	if (changed < 0)
+		work_tree_explain(writing->blocks.tree ? &writing->blocks : &mounted, err);
+	if (changed < 0 || !writing->blocks.tree)
+		return changed;
+	return stage_close_blocks(writing->stage, &writing->blocks, err) < 0 ? -1 : changed;
+}
+
 static int perform(struct stage *stage, void *ctx, struct error *err)
 {
 	struct copy *copy = ctx;
-	struct space space = { .pool = stage->builder->store->pool,
-			       .mount_fd = stage->work.mount_fd };
+	struct writing writing = { .stage = stage,
+				   .copy = copy,
+				   .space.pool = stage->builder->store->pool };
 	struct copy_args args = {
 		.root_fd = stage->work.mount_fd,
 		.context = &copy->source.context,
@@ -366,21 +428,13 @@ static int perform(struct stage *stage, void *ctx, struct error *err)
 		.chmod = copy->chmod.len ? &copy->mode : NULL,
 		.parents = copy->parents,
 		.unpack = copy->unpack,
-		.take_space = space_take,
-		.take_space_ctx = &space,
 	};
-	bool removed;
 	int result;
 
-	if (search(stage, copy, err) < 0 || find_owner(stage, copy, &args, err) < 0 ||
-	    stage_open_tree(stage, err) < 0)
+	if (search(stage, copy, err) < 0 || find_owner(stage, copy, &args, err) < 0)
 		return -1;
-	args.tree = stage->tree;
-	result = copy_into(&args, &removed, err);
-	if (result < 0 && (err->sys_errno == EIO || err->sys_errno == EROFS))
-		volume_explain(stage->work.volume, err);
-	else if (result < 0 && err->sys_errno == ENOSPC)
-		space_explain(stage->work.mount_fd, err);
+	result = write_all(&writing, &args, err);
+	work_tree_close(&writing.blocks);
 	return result;
 }
 

@@ -19,6 +19,7 @@
 #include "layer/capture.h"
 #include "layer/diff.h"
 #include "layer/tree_fs.h"
+#include "layer/work_tree.h"
 #include "oci/config.h"
 #include "store.h"
 
@@ -137,6 +138,23 @@ static int remember(struct stage *stage, const struct keys *keys, const struct d
 int stage_open_tree(struct stage *stage, struct error *err)
 {
 	return stage->tree ? 0 : tree_fs_new(stage->work.mount_fd, &stage->tree, err);
+}
+
+int stage_open_blocks(struct stage *stage, struct work_tree *ret, struct error *err)
+{
+	tree_fs_free(take_ptr(stage->tree));
+	work_unmount(&stage->work);
+	return work_tree_open(&stage->work, ret, err);
+}
+
+int stage_close_blocks(struct stage *stage, struct work_tree *tree, struct error *err)
+{
+	bool direct = tree->direct;
+
+	if (direct && work_tree_flush(tree, err) < 0)
+		return -1;
+	work_tree_close(tree);
+	return direct ? work_mount(&stage->work, err) : 0;
 }
 
 static int drop_work(struct stage *stage, struct error *err)

@@ -12,7 +12,6 @@
 #include "layer/stream.h"
 #include "layer/tar_apply.h"
 #include "layer/tar_header.h"
-#include "layer/tree_fs.h"
 #include "limits.h"
 
 #define HEAD_BYTES (64 * 1024)
@@ -110,19 +109,18 @@ int unpack_into(const struct unpack_args *args, bool *ret_removed, struct error 
 					  .read_ctx = &range,
 					  .kinds = INFLATE_ALL_KINDS,
 					  .no_digests = true };
-	struct tar_apply_args apply = { .base = true,
+	struct tar_apply_args apply = { .tree = args->tree,
+					.base = true,
 					.plain = true,
 					.adjust = args->adjust,
 					.adjust_ctx = args->adjust_ctx,
 					.take_space = args->take_space,
 					.take_space_ctx = args->take_space_ctx };
-	auto_tree_fs struct tree_writer *tree = NULL;
 	auto_stream struct stream *stream = NULL;
 	struct tar_apply_result result;
 
-	if (tree_fs_new(args->folder_fd, &tree, err) < 0 || stream_open(&options, &stream, err) < 0)
+	if (stream_open(&options, &stream, err) < 0)
 		return -1;
-	apply.tree = tree;
 	apply.stream = stream;
 	if (tar_apply(&apply, &result, err) < 0)
 		return -1;

@@ -26,8 +26,8 @@
 #include "layer/seal.h"
 #include "layer/space.h"
 #include "layer/tar_apply.h"
-#include "layer/tree_fs.h"
 #include "layer/work.h"
+#include "layer/work_tree.h"
 #include "oci/config.h"
 #include "store.h"
 #include "volume.h"
@@ -39,9 +39,8 @@ struct layer_builder {
 	struct store *store;
 	struct volume_pool *pool;
 	struct work work;
-	struct tree_writer *tree; /* of the working volume */
-	bool direct;		  /* it writes blocks; the volume is not mounted */
-	struct seal *seal;	  /* of the last layer, or NULL: read while the next is unpacked */
+	struct work_tree tree;
+	struct seal *seal; /* of the last layer, or NULL: read while the next is unpacked */
 };
 
 int layer_builder_new(struct store *store, struct layer_builder **ret, struct error *err)
@@ -58,11 +57,7 @@ int layer_builder_new(struct store *store, struct layer_builder **ret, struct er
 
 static int drop_work(struct layer_builder *builder, struct error *err)
 {
-	if (builder->direct)
-		volume_tree_free(take_ptr(builder->tree));
-	else
-		tree_fs_free(take_ptr(builder->tree));
-	builder->direct = false;
+	work_tree_close(&builder->tree);
 	return work_drop(&builder->work, err);
 }
 
@@ -87,41 +82,14 @@ void layer_builder_free(struct layer_builder *builder)
 	free(builder);
 }
 
-/* Returns 1, 0 when the kernel has to write this file system, -1. */
-static int open_direct(struct layer_builder *builder, struct error *err)
-{
-	enum layer_writer wanted = builder->store->options.writer;
-
-	if (wanted == LAYER_WRITER_MOUNT)
-		return 0;
-	if (volume_tree_open(builder->work.volume, &builder->tree, err) == 0) {
-		builder->direct = true;
-		return 1;
-	}
-	if (err->kind != ERR_UNSUPPORTED)
-		return -1;
-	if (wanted == LAYER_WRITER_DIRECT)
-		log_warn("layers are written through a mount: %s", err->text);
-	else
-		log_debug("layers are written through a mount: %s", err->text);
-	return 0;
-}
-
 /* A working volume with the content of chain, and its tree writer. */
 static int ensure_work(struct layer_builder *builder, const struct digest *chain, struct error *err)
 {
-	int direct;
-
 	if (builder->work.id && digest_equal(&builder->work.chain, chain))
 		return 0;
 	if (drop_work(builder, err) < 0 || work_open_unmounted(&builder->work, chain, err) < 0)
 		return -1;
-	direct = open_direct(builder, err);
-	if (direct)
-		return direct < 0 ? -1 : 0;
-	if (work_mount(&builder->work, err) < 0)
-		return -1;
-	return tree_fs_new(builder->work.mount_fd, &builder->tree, err);
+	return work_tree_open(&builder->work, &builder->tree, err);
 }
 
 /*
@@ -216,23 +184,6 @@ static int explain_damage(struct stream *stream, const struct layer_source *sour
 	return check_digests(source, &found, err);
 }
 
-/* What writing to the working volume failed with is said better where it is full. */
-static void explain_full(struct layer_builder *builder, struct error *err)
-{
-	if (err->sys_errno == EIO || err->sys_errno == EROFS) {
-		volume_explain(builder->work.volume, err);
-	} else if (err->sys_errno == ENOSPC && builder->direct) {
-		struct volume_tree_room room = volume_tree_room(builder->tree);
-
-		/* The device says so itself when the pool is full. */
-		volume_explain(builder->work.volume, err);
-		space_explain_room(room.nr_bytes, room.free_bytes, room.nr_inodes, room.free_inodes,
-				   err);
-	} else if (err->sys_errno == ENOSPC) {
-		space_explain(builder->work.mount_fd, err);
-	}
-}
-
 static int unpack(struct layer_builder *builder, const struct layer_source *source,
 		  struct keeper *keeper, struct tar_apply_result *ret, struct error *err)
 {
@@ -247,7 +198,7 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 	char item[13];
 	struct space space = { .pool = builder->pool, .mount_fd = builder->work.mount_fd };
 	struct tar_apply_args args = {
-		.tree = builder->tree,
+		.tree = builder->tree.tree,
 		.take_space = space_take,
 		.take_space_ctx = &space,
 		.base = !digest_is_set(&source->parent),
@@ -262,7 +213,7 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 		return -1;
 	args.stream = stream;
 	if (tar_apply(&args, ret, err) < 0) {
-		explain_full(builder, err);
+		work_tree_explain(&builder->tree, err);
 		err_add(err, "failed to register layer %zu", source->index);
 		explain_damage(stream, source, err);
 		return -1;
@@ -322,16 +273,6 @@ static int intend_layer(struct store *store, uint32_t work_id, struct layer_row 
 	return db_commit(&tx, err);
 }
 
-static int flush(struct layer_builder *builder, struct error *err)
-{
-	if (!builder->direct)
-		return space_flush(builder->work.mount_fd, err);
-	if (volume_tree_flush(builder->tree, err) < 0)
-		return -1;
-	return builder->store->options.fsck_layers ? volume_tree_check(builder->work.volume, err)
-						   : 0;
-}
-
 /* The boundary: the working volume as it stands becomes the layer of row. */
 static int commit_layer(struct layer_builder *builder, struct layer_row *row, bool trim,
 			struct keeper *keeper, struct error *err)
@@ -344,7 +285,7 @@ static int commit_layer(struct layer_builder *builder, struct layer_row *row, bo
 	uint64_t txid;
 
 	/* The bulk of the writing, without the lock. */
-	if (flush(builder, err) < 0) {
+	if (work_tree_flush(&builder->tree, err) < 0) {
 		volume_explain(builder->work.volume, err);
 		return err_add(err, "layer %s", row->diff_id.text);
 	}

@@ -36,6 +36,8 @@
 
 struct tree_fs {
 	struct tree_writer tree;
+	int root_fd;   /* borrowed */
+	int folder_fd; /* where the tree begins instead, or -1 */
 	struct dircache *cache;
 	struct nameset *belongs; /* NULL in a base layer */
 	bool removed;
@@ -575,6 +577,28 @@ static int fs_end_layer(struct tree_writer *tree, bool *ret_removed, struct erro
 	return 0;
 }
 
+static int fs_enter(struct tree_writer *tree, const char *path, struct error *err)
+{
+	struct tree_fs *fs = of(tree);
+	struct dircache *cache;
+	auto_fd int fd = -1;
+
+	if (*path) {
+		fd = path_open_in_root(fs->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+				       err);
+		if (fd < 0)
+			return -1;
+	}
+	if (dircache_new(fd >= 0 ? fd : fs->root_fd, &cache, err) < 0)
+		return -1;
+	dircache_free(fs->cache);
+	fs->cache = cache;
+	if (fs->folder_fd >= 0)
+		close(fs->folder_fd);
+	fs->folder_fd = take_fd(fd);
+	return 0;
+}
+
 static const struct tree_writer_ops ops = {
 	.begin_layer = fs_begin_layer,
 	.make_dir = fs_make_dir,
@@ -587,6 +611,7 @@ static const struct tree_writer_ops ops = {
 	.whiteout = fs_whiteout,
 	.opaque = fs_opaque,
 	.discard = fs_discard,
+	.enter = fs_enter,
 	.end_layer = fs_end_layer,
 };
 
@@ -595,7 +620,8 @@ int tree_fs_new(int root_fd, struct tree_writer **ret, struct error *err)
 	struct tree_fs *fs = xcalloc(1, sizeof(*fs));
 
 	fs->tree.ops = &ops;
-	fs->fd = -1;
+	fs->root_fd = root_fd;
+	fs->folder_fd = fs->fd = -1;
 	if (dircache_new(root_fd, &fs->cache, err) < 0) {
 		free(fs);
 		return -1;
@@ -615,6 +641,8 @@ void tree_fs_free(struct tree_writer *tree)
 	if (fs->fd >= 0)
 		close(fs->fd);
 	dircache_free(fs->cache);
+	if (fs->folder_fd >= 0)
+		close(fs->folder_fd);
 	nameset_free(fs->belongs);
 	free(fs->path);
 	free(fs);

@@ -78,6 +78,7 @@ static int create(struct work *work, const struct digest *chain, struct error *e
 		return -1;
 	work->chain = *chain;
 	work->discard = false;
+	work->root = (struct stat){ 0 };
 	crash_point("work-created");
 	return volume_activate(work->store->pool, work->id, VOLUME_READ_WRITE, &work->volume, err);
 }
@@ -91,9 +92,15 @@ int work_mount(struct work *work, struct error *err)
 {
 	if (volume_mount(work->volume, VOLUME_MOUNT_UNPACK, &work->mount_fd, err) < 0)
 		return err_add(err, "working volume");
-	if (fstat(work->mount_fd, &work->root) < 0)
+	if (!work->root.st_mode && fstat(work->mount_fd, &work->root) < 0)
 		return err_sys(err, errno, "look at the root folder");
 	return 0;
+}
+
+void work_unmount(struct work *work)
+{
+	if (work->mount_fd >= 0)
+		close(take_fd(work->mount_fd));
 }
 
 int work_open(struct work *work, const struct digest *chain, struct error *err)
@@ -108,8 +115,7 @@ int work_drop(struct work *work, struct error *err)
 
 	if (work->discard && work->mount_fd >= 0)
 		volume_abandon(work->mount_fd);
-	if (work->mount_fd >= 0)
-		close(take_fd(work->mount_fd));
+	work_unmount(work);
 	volume_free(take_ptr(work->volume));
 	work->id = 0;
 	return id ? work_delete(work->store, id, err) : 0;

@@ -25,7 +25,7 @@ struct work {
 	struct digest chain; /* the layer whose content it has; unset: the template's */
 	struct volume *volume;
 	int mount_fd;	  /* -1: it is not mounted */
-	struct stat root; /* of the root folder, as it was opened */
+	struct stat root; /* of the root folder, as it was mounted first */
 	bool discard;	  /* what it holds is of no use */
 };
 
@@ -41,6 +41,8 @@ int work_open(struct work *work, const struct digest *chain, struct error *err);
 /* The same in two steps: active, and then mounted. */
 int work_open_unmounted(struct work *work, const struct digest *chain, struct error *err);
 int work_mount(struct work *work, struct error *err);
+/* What is dirty is flushed. It may be mounted again. */
+void work_unmount(struct work *work);
 /* Unmounts, deactivates and deletes it. Nothing to do is fine. */
 int work_drop(struct work *work, struct error *err);
 /* Likewise, for a way out that cannot fail: the end of the session tries again. */

@@ -225,6 +225,45 @@ static void test_layers_change_what_is_below(void)
 	CU_ASSERT_PTR_NULL(strstr(said.data, "/gone/"));
 }
 
+/* As the archives of ADD are unpacked: a folder is all there is, whatever links say. */
+static void test_a_folder_can_be_the_root(void)
+{
+	auto_lab struct lab lab = { 0 };
+	auto_buf struct buf said = { 0 };
+	bool removed;
+
+	if (!begin(&lab, "64M"))
+		return;
+	CU_ASSERT_EQUAL(0, ops(&lab)->make_symlink(lab.tree, "in/up", "../..", &plain, &lab.err));
+	CU_ASSERT_EQUAL(0, ops(&lab)->make_symlink(lab.tree, "in/root", "/x", &plain, &lab.err));
+	write_file(&lab, "in/first", "1", 1);
+	CU_ASSERT_EQUAL(0, ops(&lab)->end_layer(lab.tree, &removed, &lab.err));
+	CU_ASSERT_EQUAL(0, ops(&lab)->enter(lab.tree, "in", &lab.err));
+	CU_ASSERT_EQUAL(0, ops(&lab)->begin_layer(lab.tree, true, &lab.err));
+	write_file(&lab, "up/second", "2", 1);
+	write_file(&lab, "root/third", "3", 1);
+	CU_ASSERT_EQUAL(0,
+			ops(&lab)->make_link(lab.tree, "root/again", "up/first", &plain, &lab.err));
+	CU_ASSERT_EQUAL(0, ops(&lab)->make_dir(lab.tree, "", &(struct tree_attr){ .mode = 0711 },
+					       &lab.err));
+	CU_ASSERT_EQUAL(0, ops(&lab)->end_layer(lab.tree, &removed, &lab.err));
+	CU_ASSERT_EQUAL(-1, ops(&lab)->enter(lab.tree, "in/no", &lab.err));
+	CU_ASSERT_EQUAL(ERR_NOT_FOUND, lab.err.kind);
+	CU_ASSERT_EQUAL(-1, ops(&lab)->enter(lab.tree, "in/first", &lab.err));
+	CU_ASSERT_EQUAL(0, ops(&lab)->enter(lab.tree, "", &lab.err));
+	CU_ASSERT_EQUAL(0, ops(&lab)->begin_layer(lab.tree, true, &lab.err));
+	write_file(&lab, "fourth", "4", 1);
+	end_layer(&lab);
+	check_says(&lab, "cat /in/second", "2");
+	check_says(&lab, "cat /in/x/third", "3");
+	check_says(&lab, "stat /in/x/again", "Links: 2");
+	check_says(&lab, "stat /in", "Mode:  0711");
+	check_says(&lab, "cat /fourth", "4");
+	ask(&lab, "ls -p /", &said);
+	CU_ASSERT_PTR_NULL(strstr(said.data, "/x/"));
+	CU_ASSERT_PTR_NULL(strstr(said.data, "/second/"));
+}
+
 /* ---- sizes ---- */
 
 /* A hole after each block: an extent for each, 340 in a node. */
@@ -445,6 +484,7 @@ static void test_damage_is_survived(void)
 
 UNIT_SUITE(ext4w, { "every kind of entry is what debugfs shows", test_every_kind_of_entry },
 	   { "layers change what is below", test_layers_change_what_is_below },
+	   { "a folder can be the root", test_a_folder_can_be_the_root },
 	   { "extents of any depth", test_extents_of_any_depth },
 	   { "directories of any size", test_directories_of_any_size },
 	   { "a terabyte of holes", test_a_terabyte_of_holes },

@@ -40,6 +40,42 @@ application() {
 	nothing_runs
 }
 
+# What writes the files of COPY and ADD is not seen in the layers.
+writers() {
+	local by ids=()
+	context <<-'END'
+		FROM debian:12 AS one
+		COPY --chown=1:2 --chmod=u+x tree /srv/tree
+		ADD files.tar /opt/x/
+		FROM debian:12
+		RUN ln -s /srv/tree /way && echo old >/etc/issue
+		ADD files.tar /etc
+		COPY --from=one /srv /opt /way/
+	END
+	mkdir -p "$ctx/tree/d" "$WORK/files/etc"
+	touch "$ctx"/tree/d/{1..300}
+	echo content >"$ctx/tree/d/1"
+	ln "$ctx/tree/d/1" "$ctx/tree/hard"
+	ln -s ../etc "$ctx/tree/link"
+	mkfifo "$ctx/tree/fifo"
+	setfattr -n user.x -v y "$ctx/tree/d/2"
+	setfacl -m u:12345:rwx "$ctx/tree/d/3"
+	truncate -s 10M "$ctx/tree/sparse"
+	head -c 1500000 /dev/urandom >"$WORK/files/large"
+	echo new >"$WORK/files/issue"
+	ln -s /etc "$WORK/files/absolute"
+	cp -a "$ctx/tree" "$WORK/files/"
+	tar --xattrs --acls -C "$WORK/files" -cf "$ctx/files.tar" .
+	for by in mount direct auto; do
+		VENEER_WRITER=$by v build --no-cache --build-arg SOURCE_DATE_EPOCH=1700000000 -t "by:$by" "$ctx" 2>"$WORK/log"
+		is '' "$(grep -a warning "$WORK/log" || true)" "warnings, $by"
+		ids+=("$(v images -q --no-trunc "by:$by")")
+	done
+	is "${ids[0]}" "${ids[1]}" 'images by a mount and as blocks'
+	is "${ids[0]}" "${ids[2]}" 'images by a mount and as it comes'
+	nothing_runs
+}
+
 # Only what the change reaches is done again.
 cache() {
 	context <<-'END'
@@ -352,6 +388,7 @@ v run --rm debian:12 true # the image has its init volume from now on
 used=$(pool_used)
 
 case_build 'an application of two stages is built, run, and built again from the cache' application
+case_build 'a mount and blocks make the same layers of COPY and ADD' writers
 case_build 'the cache knows contents, modes and arguments, not times' cache
 case_build 'the cache knows names of any bytes' cache_of_odd_names
 case_build 'rmi gives the layers back and drops their keys' cache_and_rmi

@@ -24,8 +24,10 @@ tidy() {
 	no_leftovers
 }
 
+# killed_everywhere [POINT] - which is among them
 killed_everywhere() {
 	local n got where id
+	: >"$WORK/points"
 	fresh
 	passages build -t app:1 "$ctx" >"$WORK/passages"
 	[ -s "$WORK/passages" ] || { echo 'no crash points'; return 1; }
@@ -37,7 +39,9 @@ killed_everywhere() {
 		where="point $n, ${where##*crash point }"
 		is 137 $got "exit status at $where" || return 1
 		tidy || { echo "after $where"; return 1; }
+		echo "$where" >>"$WORK/points"
 	done <"$WORK/passages"
+	grep -q "${1:-}" "$WORK/points" || { echo "$1 was not passed"; return 1; }
 	v build -t app:1 "$ctx" 2>/dev/null
 	id=$(v images -q --no-trunc app:1)
 	v build -t app:1 "$ctx" 2>/dev/null
@@ -85,3 +89,10 @@ fresh
 empty=$(pool_used)
 case_ 'a build killed at every point' killed_everywhere
 case_ 'a build killed while a command runs' killed_in_a_step
+mkdir "$ctx/files"
+cp -r "$ctx/d" "$ctx/files"
+echo 1 >"$ctx/files/1"
+head -c 1200000 /dev/urandom >"$ctx/files/large"
+tar -C "$ctx/files" -cf "$ctx/files.tar" .
+printf 'FROM debian:12\nADD files.tar /\n' >"$ctx/Dockerfile"
+case_ 'an archive that is unpacked as blocks, killed at every point' killed_everywhere blocks-of-
