@@ -87,15 +87,15 @@ unit_of() {
 	make --no-print-directory -s "$@" print-unit
 }
 
-# A kernel has one processor: two of them at a time, which meet in the middle. The second begins when
-# the unit tests have ended.
+# A kernel has one processor: two of them at a time, which meet in the middle. The unit tests, which
+# mostly wait, may end beside the first ones.
 in_kernels() {
 	local name
 	VM_SHARE=$(mktemp -d) || return
 	export VM_SHARE
 	attempt vm-1 tests/vm/run &
-	units_end
 	attempt power tests/crash/power.sh
+	units_end
 	attempt appliance env APPLIANCE_MUST_WORK=1 tests/appliance/run.sh
 	attempt boot env BOOT_SHORT="$short" tests/boot/run.sh build/boot build/images
 	attempt vm-2 env VM_REVERSE=1 tests/vm/run

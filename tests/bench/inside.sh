@@ -67,6 +67,13 @@ run_load() {
 	timed load "$VENEER" load -q -i "$BENCH/oci.tar" && "$VENEER" rmi bench:1 >/dev/null
 }
 
+# What the floor does, and no more: no compressed layers are kept for a push.
+run_load_bare() {
+	rest
+	printf '{ "keep_blobs": false }\n' >"$work/bare.json"
+	timed load-bare "$VENEER" --config "$work/bare.json" load -q -i "$BENCH/oci.tar" && "$VENEER" rmi bench:1 >/dev/null
+}
+
 run_load_mount() {
 	rest
 	timed load-mount "$VENEER" load -q --writer mount -i "$BENCH/oci.tar" && "$VENEER" rmi bench:1 >/dev/null
@@ -84,6 +91,7 @@ part_load() {
 	for ((round = 0; round < BENCH_RUNS; round++)); do # interleaved: all see the same neighbours
 		shown run_floor
 		shown run_load
+		shown run_load_bare
 		shown run_tar
 		shown run_pipeline
 		shown run_unpack
@@ -279,12 +287,14 @@ print_load() {
 	row "veneer's pipeline up to the tree writer" pipeline tar
 	row "veneer's unpacker alone onto a mounted thin volume" unpack tar
 	row 'veneer load (OCI archive, gzip layers)' load tar
+	row 'the same, "keep_blobs": false' load-bare tar
 	row 'the same, --writer mount' load-mount tar
 	row 'veneer load (docker-archive, plain layers)' load-docker tar
 	row 'GNU tar -xzf onto a mounted thin volume' tar tar
 	row 'containerd devmapper: ctr images import' containerd tar
 	row 'dockerd devicemapper: docker load' dockerd tar
 	target 'load / floor' "$(ratio load floor)" 1.2
+	target 'load that keeps no blobs / floor' "$(ratio load-bare floor)" 1.2
 	target 'load / GNU tar' "$(ratio load tar)" 0.222
 	target 'load / containerd' "$(ratio load containerd)" 0.1
 	target 'load by a mount / GNU tar' "$(ratio load-mount tar)" 0.7

@@ -47,6 +47,15 @@ run_present() {
 	timed curl curl -s -H 'Accept: application/vnd.oci.image.manifest.v1+json' "${urls[@]}"
 }
 
+# What any pull of it has to wait for: its layers come, and are thrown away.
+run_transfer() {
+	local urls=()
+	mapfile -t urls < <(curl -s -H 'Accept: application/vnd.oci.image.manifest.v1+json' \
+		"http://$host/v2/bench/manifests/1" | jq -r --arg host "$host" '.layers[] | "http://\($host)/v2/bench/blobs/\(.digest)"')
+	rest
+	timed transfer curl -s "${urls[@]}" >/dev/null
+}
+
 run_registry_load() {
 	rest
 	timed registry-load "$VENEER" load -q -i "$BENCH/oci.tar" && "$VENEER" rmi bench:1 >/dev/null
@@ -98,6 +107,7 @@ part_registry() {
 	for ((round = 0; round < BENCH_RUNS; round++)); do
 		shown run_registry_load
 		shown run_pull
+		shown run_transfer
 		shown times 5 run_present
 		[ "$round" = $((BENCH_RUNS - 1)) ] || "$VENEER" rmi "$host/bench:1" >/dev/null
 	done
@@ -115,6 +125,7 @@ print_registry() {
 	printf '\nFrom a registry on the loopback; ratio to load of the same image as an archive\n'
 	row 'veneer load' registry-load registry-load
 	row 'veneer pull' pull registry-load
+	row 'curl of its layers, thrown away' transfer registry-load
 	row 'skopeo copy to a folder, nothing unpacked' skopeo-pull registry-load
 	row 'containerd devmapper: ctr images pull' containerd-pull registry-load
 	row 'veneer pull, everything is here' present registry-load
