@@ -124,7 +124,7 @@ full_pool() {
 	context <<-'END'
 		FROM debian:12
 		RUN echo small >/small
-		RUN yes | head -c 1200M >/big
+		RUN yes | head -c 600M >/big
 	END
 	refused 'no space left in the pool'
 }
@@ -136,7 +136,7 @@ full_pool_by_copy() {
 		RUN echo small >/small
 		COPY big /big
 	END
-	head -c 1200M < <(yes) >"$ctx/big"
+	head -c 600M < <(yes) >"$ctx/big"
 	refused 'no space left in the pool'
 	rm "$ctx/big"
 }
@@ -190,7 +190,7 @@ killed() {
 	without_last_line 2
 }
 
-fresh_store 1G
+fresh_store 512M
 v load -q -i "$IMAGES/oci.tar" >/dev/null
 base=$(v images -q debian:12)
 v run --rm debian:12 true # the image has its init volume from now on
