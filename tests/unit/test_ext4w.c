@@ -12,63 +12,20 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/proc.h"
+#include "ext4w_lab.h"
 #include "fs/fs.h"
-#include "unit.h"
 
-#define PROGRAM_MS 60000
-#define DAMAGES	   400
+#define DAMAGES 400
 
 static const struct tree_attr plain = { .mode = 0644, .mtime = { 1700000000, 5 } };
-
-/* A file system in a file, and its writer. */
-struct lab {
-	char folder[32];
-	char *image;
-	struct tree_writer *tree;
-	struct error err;
-};
-
-static void lab_done(struct lab *lab)
-{
-	ext4w_free(lab->tree);
-	if (lab->image) {
-		unlink(lab->image);
-		rmdir(lab->folder);
-	}
-	free(lab->image);
-}
-#define auto_lab __attribute__((cleanup(lab_done)))
-
-static const struct tree_writer_ops *ops(const struct lab *lab)
-{
-	return lab->tree->ops;
-}
-
-/* What a program prints; it must end with 0. */
-static void run(const char *const argv[], struct buf *output)
-{
-	struct error err = { 0 };
-	int status = proc_run(argv, PROGRAM_MS, output, &err);
-
-	if (status != 0)
-		printf("\n%s: %s%s\n", argv[0], err.text, output->len ? output->data : "");
-	CU_ASSERT_EQUAL(status, 0);
-}
 
 /* As the pool's template is made, but for what is asked otherwise. */
 static bool make_image(struct lab *lab, const char *size, const char *features)
 {
 	auto_buf struct buf output = { 0 };
 
-	if (access("/sbin/debugfs", X_OK) < 0 && access("/usr/sbin/debugfs", X_OK) < 0) {
-		printf("(skipped: no debugfs) ");
-		CU_ASSERT_PTR_NULL(getenv("EXT4_MUST_WORK"));
+	if (!lab_init(lab, "image"))
 		return false;
-	}
-	snprintf(lab->folder, sizeof(lab->folder), "/tmp/veneer-ext4w-XXXXXX");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(lab->folder));
-	lab->image = xasprintf("%s/image", lab->folder);
 	{
 		auto_free char *list = xasprintf(FS_EXT4_FEATURES "%s", features);
 		const char *const argv[] = {
@@ -92,23 +49,6 @@ static bool begin(struct lab *lab, const char *size)
 	return true;
 }
 
-static void check_clean(struct lab *lab)
-{
-	const char *const argv[] = { "e2fsck", "-fn", lab->image, NULL };
-	auto_buf struct buf output = { 0 };
-
-	run(argv, &output);
-}
-
-static void end_layer(struct lab *lab)
-{
-	bool removed;
-
-	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->end_layer(lab->tree, &removed, &lab->err));
-	CU_ASSERT_EQUAL_FATAL(0, ext4w_flush(lab->tree, &lab->err));
-	check_clean(lab);
-}
-
 static void next_layer(struct lab *lab)
 {
 	end_layer(lab);
@@ -121,16 +61,6 @@ static void write_file(struct lab *lab, const char *path, const void *data, size
 	if (len)
 		CU_ASSERT_EQUAL_FATAL(0, ops(lab)->write_file(lab->tree, data, len, 0, &lab->err));
 	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->close_file(lab->tree, &lab->err));
-}
-
-/* What debugfs says to a request. */
-static void ask(struct lab *lab, const char *request, struct buf *ret)
-{
-	const char *const argv[] = { "debugfs", "-R", request, lab->image, NULL };
-
-	buf_reset(ret);
-	run(argv, ret);
-	buf_puts(ret, "");
 }
 
 static void check_says(struct lab *lab, const char *request, const char *wanted)

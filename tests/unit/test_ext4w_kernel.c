@@ -12,64 +12,18 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/io.h"
-#include "base/proc.h"
-#include "ext4w/ext4w.h"
-#include "unit.h"
-
-#define PROGRAM_MS 60000
+#include "ext4w_lab.h"
 
 /* 2020-02-02 02:02:02.123456789 UTC */
 static const struct timespec then = { 1580608922, 123456789 };
-
-struct lab {
-	char folder[32];
-	char *image;
-	struct tree_writer *tree;
-	struct error err;
-};
-
-static const struct tree_writer_ops *ops(const struct lab *lab)
-{
-	return lab->tree->ops;
-}
-
-static void run(const char *const argv[], struct buf *output)
-{
-	struct error err = { 0 };
-	int status = proc_run(argv, PROGRAM_MS, output, &err);
-
-	if (status != 0)
-		printf("\n%s: %s%s\n", argv[0], err.text, output->len ? output->data : "");
-	CU_ASSERT_EQUAL(status, 0);
-}
-
-static void lab_done(struct lab *lab)
-{
-	ext4w_free(lab->tree);
-	if (lab->image) {
-		const char *const argv[] = { "rm", "-rf", lab->folder, NULL };
-		auto_buf struct buf output = { 0 };
-
-		run(argv, &output);
-	}
-	free(lab->image);
-}
-#define auto_lab __attribute__((cleanup(lab_done)))
 
 static bool begin(struct lab *lab)
 {
 	auto_buf struct buf output = { 0 };
 
-	if (access("/sbin/debugfs", X_OK) < 0 && access("/usr/sbin/debugfs", X_OK) < 0) {
-		printf("(skipped: no debugfs) ");
-		CU_ASSERT_PTR_NULL(getenv("EXT4_MUST_WORK"));
+	if (!lab_init(lab, "kernel.img"))
 		return false;
-	}
-	snprintf(lab->folder, sizeof(lab->folder), "/tmp/veneer-kernel-XXXXXX");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(lab->folder));
-	lab->image = xasprintf("%s/kernel.img", lab->folder);
 	{
 		const char *const argv[] = { "tar", "-xJf",	 "tests/spec/ext4/kernel.tar.xz",
 					     "-C",  lab->folder, NULL };
@@ -79,17 +33,6 @@ static bool begin(struct lab *lab)
 	CU_ASSERT_EQUAL_FATAL(0, ext4w_open(lab->image, &lab->tree, &lab->err));
 	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->begin_layer(lab->tree, false, &lab->err));
 	return true;
-}
-
-static void end(struct lab *lab)
-{
-	const char *const argv[] = { "e2fsck", "-fn", lab->image, NULL };
-	auto_buf struct buf output = { 0 };
-	bool removed;
-
-	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->end_layer(lab->tree, &removed, &lab->err));
-	CU_ASSERT_EQUAL_FATAL(0, ext4w_flush(lab->tree, &lab->err));
-	run(argv, &output);
 }
 
 /* ---- read and removed ---- */
@@ -121,7 +64,7 @@ static void test_all_that_it_wrote_can_be_removed(void)
 			printf("\n%s: %s\n", paths[i], lab.err.text);
 			CU_FAIL("a path cannot be removed");
 		}
-	end(&lab);
+	end_layer(&lab);
 	room = ext4w_room(lab.tree);
 	CU_ASSERT_EQUAL(room.free_bytes, blocks * 4096);
 	CU_ASSERT_EQUAL(room.free_inodes, inodes);
@@ -140,7 +83,7 @@ static void test_its_folders_are_written_anew(void)
 		0, ops(&lab)->make_link(lab.tree, "many/more", "many/file-1", &attr, &lab.err));
 	CU_ASSERT_EQUAL(0,
 			ops(&lab)->make_link(lab.tree, "many/sparse", "sparse", &attr, &lab.err));
-	end(&lab);
+	end_layer(&lab);
 }
 
 /* ---- the same bytes ---- */
@@ -168,7 +111,6 @@ struct found {
 static void find(struct lab *lab, const char *path, struct found *ret)
 {
 	auto_free char *request = xasprintf("imap %s", path);
-	const char *const argv[] = { "debugfs", "-R", request, lab->image, NULL };
 	auto_fd int fd = open(lab->image, O_RDONLY | O_CLOEXEC);
 	auto_buf struct buf said = { 0 };
 	unsigned long block = 0;
@@ -176,8 +118,7 @@ static void find(struct lab *lab, const char *path, struct found *ret)
 	const char *at;
 
 	*ret = (struct found){ 0 };
-	run(argv, &said);
-	buf_puts(&said, "");
+	ask(lab, request, &said);
 	at = strstr(said.data, "located at block");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
 	CU_ASSERT_EQUAL_FATAL(2, sscanf(at, "located at block %lu, offset %x", &block, &offset));
@@ -288,7 +229,7 @@ static void test_inodes_have_the_bytes_that_it_writes(void)
 	add(&lab, "early", &attr);
 	attr.mtime = attr.atime = (struct timespec){ 15032385535, 999999999 };
 	add(&lab, "late", &attr);
-	end(&lab);
+	end_layer(&lab);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		check_same(&lab, names[i]);
 }

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ext4w_lab - a file system in a file, its writer, and the programs of e2fsprogs that judge it
+ */
+#ifndef EXT4W_LAB_H
+#define EXT4W_LAB_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/proc.h"
+#include "ext4w/ext4w.h"
+#include "unit.h"
+
+#define PROGRAM_MS 60000
+
+/* Starts as { 0 }. */
+struct lab {
+	char folder[32]; /* with everything of the lab */
+	char *image;
+	struct tree_writer *tree;
+	struct error err;
+};
+
+static inline const struct tree_writer_ops *ops(const struct lab *lab)
+{
+	return lab->tree->ops;
+}
+
+/* What a program prints; it must end with 0. */
+static inline void run(const char *const argv[], struct buf *output)
+{
+	struct error err = { 0 };
+	int status = proc_run(argv, PROGRAM_MS, output, &err);
+
+	if (status != 0)
+		printf("\n%s: %s%s\n", argv[0], err.text, output->len ? output->data : "");
+	CU_ASSERT_EQUAL(status, 0);
+}
+
+static inline void lab_done(struct lab *lab)
+{
+	const char *const argv[] = { "rm", "-rf", lab->folder, NULL };
+	auto_buf struct buf output = { 0 };
+
+	ext4w_free(lab->tree);
+	if (*lab->folder)
+		run(argv, &output);
+	free(lab->image);
+}
+#define auto_lab __attribute__((cleanup(lab_done)))
+
+/* The folder, and the name of the image in it. False, with the reason printed, without debugfs. */
+static inline bool lab_init(struct lab *lab, const char *name)
+{
+	if (access("/sbin/debugfs", X_OK) < 0 && access("/usr/sbin/debugfs", X_OK) < 0) {
+		printf("(skipped: no debugfs) ");
+		CU_ASSERT_PTR_NULL(getenv("EXT4_MUST_WORK"));
+		return false;
+	}
+	snprintf(lab->folder, sizeof(lab->folder), "/tmp/veneer-ext4w-XXXXXX");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(lab->folder));
+	lab->image = xasprintf("%s/%s", lab->folder, name);
+	return true;
+}
+
+static inline void check_clean(struct lab *lab)
+{
+	const char *const argv[] = { "e2fsck", "-fn", lab->image, NULL };
+	auto_buf struct buf output = { 0 };
+
+	run(argv, &output);
+}
+
+static inline void end_layer(struct lab *lab)
+{
+	bool removed;
+
+	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->end_layer(lab->tree, &removed, &lab->err));
+	CU_ASSERT_EQUAL_FATAL(0, ext4w_flush(lab->tree, &lab->err));
+	check_clean(lab);
+}
+
+/* What debugfs says to a request. */
+static inline void ask(struct lab *lab, const char *request, struct buf *ret)
+{
+	const char *const argv[] = { "debugfs", "-R", request, lab->image, NULL };
+
+	buf_reset(ret);
+	run(argv, ret);
+	buf_puts(ret, "");
+}
+
+#endif
