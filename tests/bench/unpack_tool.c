@@ -82,8 +82,19 @@ static int null_end(struct tree_writer *tree, bool *ret_removed, struct error *e
 }
 
 static const struct tree_writer_ops null_ops = {
-	null_begin, null_attr, null_open, null_write, null_close, null_link,
-	null_link,  null_node, null_path, null_path,  null_path,  null_end,
+	.begin_layer = null_begin,
+	.make_dir = null_attr,
+	.open_file = null_open,
+	.write_file = null_write,
+	.close_file = null_close,
+	.make_link = null_link,
+	.make_symlink = null_link,
+	.make_node = null_node,
+	.whiteout = null_path,
+	.opaque = null_path,
+	.discard = null_path,
+	.enter = null_path,
+	.end_layer = null_end,
 };
 
 static int apply(const char *file, struct tree_writer *tree, bool base,
