@@ -114,7 +114,7 @@ stage usage tests/cli/usage.sh build/plain/veneer
 stage login env REGISTRY_MUST_WORK=1 tests/cli/login.sh build/plain/veneer
 stage search tests/cli/search.sh build/plain/veneer
 unit unit-clang-sanitized CC=clang SANITIZE=address,undefined
-if stage images make --no-print-directory -j"$jobs" images vm-programs &&
+if stage images make --no-print-directory -j"$jobs" images vm-programs bench-tools &&
 	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
 	stage package tests/package.sh build/images
 	in_kernels
