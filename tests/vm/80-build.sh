@@ -150,12 +150,12 @@ failing_step() {
 		RUN echo kept >/kept
 		RUN echo lost >/lost; echo says; exit 3
 	END
-	before=$(v images)
+	before=$(v images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}')
 	fails 1 "$VENEER" build -t f "$ctx"
 	contains 'says' "$stderr"
 	contains '   3 | >>> RUN echo lost' "$stderr"
 	contains 'process "/bin/sh -c echo lost >/lost; echo says; exit 3" did not complete successfully: exit code: 3' "$stderr"
-	is "$before" "$(v images)" 'no image'
+	is "$before" "$(v images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}')" 'no image'
 	nothing_runs
 	sed -i '$d' "$ctx/Dockerfile"
 	v build -t f "$ctx" 2>"$WORK/log"
