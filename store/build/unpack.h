@@ -30,7 +30,7 @@ bool unpack_is_header(const void *block);
 struct unpack_args {
 	int fd; /* of the archive, read by pread(2) */
 	uint64_t size_bytes;
-	struct tree_writer *tree; /* of which nothing is left; not within a layer */
+	struct tree_writer *tree; /* nothing leaves its root; not within a layer */
 	/* As tar_apply_args has them; each may be NULL. */
 	void (*adjust)(void *ctx, mode_t type, struct tree_attr *attr);
 	void *adjust_ctx;

@@ -285,10 +285,8 @@ static int commit_layer(struct layer_builder *builder, struct layer_row *row, bo
 	uint64_t txid;
 
 	/* The bulk of the writing, without the lock. */
-	if (work_tree_flush(&builder->tree, err) < 0) {
-		volume_explain(builder->work.volume, err);
+	if (work_tree_flush(&builder->tree, err) < 0)
 		return err_add(err, "layer %s", row->diff_id.text);
-	}
 	if (keeper->writer && blob_finish(keeper->writer, &row->blob, err) < 0)
 		return -1;
 	if (store_lock_pool(store, &held, err) < 0)

@@ -51,7 +51,7 @@ void work_tree_close(struct work_tree *tree)
 	*tree = (struct work_tree){ 0 };
 }
 
-int work_tree_flush(const struct work_tree *tree, struct error *err)
+static int flush(const struct work_tree *tree, struct error *err)
 {
 	if (!tree->direct)
 		return space_flush(tree->work->mount_fd, err);
@@ -59,6 +59,14 @@ int work_tree_flush(const struct work_tree *tree, struct error *err)
 		return -1;
 	return tree->work->store->options.fsck_layers ? volume_tree_check(tree->work->volume, err)
 						      : 0;
+}
+
+int work_tree_flush(const struct work_tree *tree, struct error *err)
+{
+	if (flush(tree, err) == 0)
+		return 0;
+	volume_explain(tree->work->volume, err);
+	return -1;
 }
 
 void work_tree_explain(const struct work_tree *tree, struct error *err)

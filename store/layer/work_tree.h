@@ -32,7 +32,10 @@ int work_tree_open(struct work *work, struct work_tree *ret, struct error *err);
 void work_tree_close(struct work_tree *tree);
 #define auto_work_tree __attribute__((cleanup(work_tree_close)))
 
-/* After end_layer: everything is on the device, and e2fsck agrees where the options want that. */
+/*
+ * After end_layer: everything is on the device, and e2fsck agrees where the options want that. An
+ * error says so where it is the pool that is full or has failed.
+ */
 int work_tree_flush(const struct work_tree *tree, struct error *err);
 
 /* Says what writing failed with in better words where volume or pool are full. */
