@@ -24,6 +24,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "limits.h"
+#include "registry/pace.h"
 #include "registry/ring.h"
 
 #define AT_ONCE	   3u /* as Docker */
@@ -82,6 +83,7 @@ struct download {
 	size_t turn;
 	uint64_t reserved; /* by all parts */
 	struct ring ring;
+	struct pace pace;
 };
 
 static void tell(const struct part *part, const char *phase, uint64_t done)
@@ -158,6 +160,7 @@ static int put_data(struct part *part, const char *data, size_t len)
 	if (download->turn != part->index)
 		return put_spool(part, data, len) < 0 ? -1 : 1;
 	if (RING_BYTES - download->ring.len < len) {
+		pace_fed(&download->pace, clock_ms());
 		part->paused = true;
 		return 0;
 	}
@@ -438,6 +441,8 @@ static bool may_start(struct download *download, struct part *part, size_t nr_ac
 		return false;
 	if (part->reserved)
 		return true;
+	if (!pace_is_ahead_worth_it(&download->pace, clock_ms()))
+		return false;
 	if (is_twin(download, part->index) || part->size > LIMIT_WAITING_BYTES - download->reserved)
 		return false;
 	part->reserved = part->size;
@@ -593,6 +598,7 @@ int download_new(const struct download_args *args, struct download **ret, struct
 	download->lib = registry_lib(args->registry);
 	download->nr = args->nr_layers;
 	download->turn = NOBODY;
+	pace_fed(&download->pace, clock_ms());
 	download->ring.bytes = xmalloc(RING_BYTES);
 	download->parts = xcalloc(download->nr, sizeof(*download->parts));
 	pthread_mutex_init(&download->lock, NULL);
@@ -651,6 +657,8 @@ void download_begin(struct download *download, size_t layer)
 /* Under the lock. */
 static int take_ring(struct download *download, struct part *part, void *data, size_t len)
 {
+	if (download->ring.len >= RING_BYTES / 2)
+		pace_fed(&download->pace, clock_ms());
 	len = ring_take(&download->ring, data, len);
 	if (part->paused && download->ring.len <= RING_BYTES / 2) {
 		part->paused = false;
@@ -662,6 +670,7 @@ static int take_ring(struct download *download, struct part *part, void *data, s
 
 static int wait_change(struct download *download, struct error *err)
 {
+	int64_t since = clock_ms();
 	struct timespec until;
 
 	if (cancel_check(err) < 0)
@@ -673,6 +682,7 @@ static int wait_change(struct download *download, struct error *err)
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	pthread_cond_timedwait(&download->changed, &download->lock, &until);
+	pace_waited(&download->pace, since, clock_ms());
 	return 0;
 }
 

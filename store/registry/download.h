@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * download - the layers of an image, three at a time, read one after the other
+ * download - the layers of an image, up to three at a time, read one after the other
  *
  * A thread of its own fetches with libcurl's multi interface. The layer whose turn it is
- * streams through memory to its reader; the others wait in nameless files, of which a kill
- * leaves nothing, up to a bound. A transfer that is cut goes on where it ended. Nothing is
- * verified but the length.
+ * streams through memory to its reader; the others are begun when that one does not use the
+ * line up (pace.h), and wait in nameless files, of which a kill leaves nothing, up to a bound.
+ * A transfer that is cut goes on where it ended. Nothing is verified but the length.
  */
 #ifndef REGISTRY_DOWNLOAD_H
 #define REGISTRY_DOWNLOAD_H
