@@ -17,6 +17,7 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "cli.h"
 #include "fetch.h"
 #include "generator.h"
@@ -376,6 +377,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	pages_touch_program();
 	fill_standard_streams();
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error like others: clean up */
 	if (generator_is_called(argv[0]))

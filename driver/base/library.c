@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "base/pages.h"
+
 int library_load(const char *file, const struct library_symbol *symbols, struct error *err)
 {
 	void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
@@ -17,5 +19,6 @@ int library_load(const char *file, const struct library_symbol *symbols, struct 
 	}
 	if (!library || symbols->name)
 		return err_set(err, ERR_UNSUPPORTED, "%s: %s", file, dlerror() ?: "unusable");
+	pages_touch_program();
 	return 0;
 }

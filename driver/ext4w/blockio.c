@@ -18,15 +18,18 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/pages.h"
 
 #define RUN_BLOCKS  256u /* 1 MiB: larger writes are not faster */
 #define NR_RUNS	    8u
 #define READ_BLOCKS CHUNK_BLOCKS
+#define FEW_BLOCKS  16u /* a run that gets more is taken for one that gets full */
 
 struct run {
 	uint8_t *data;
 	uint64_t first;
 	uint32_t nr;
+	bool touched; /* its memory is there */
 };
 
 struct blockio {
@@ -244,6 +247,10 @@ int blockio_room(struct blockio *io, uint64_t block, uint32_t nr, uint8_t **ret,
 	*ret = run->data + (size_t)run->nr * BLOCK_BYTES;
 	nr = nr < RUN_BLOCKS - run->nr ? nr : RUN_BLOCKS - run->nr;
 	run->nr += nr;
+	if (!run->touched && run->nr > FEW_BLOCKS) {
+		run->touched = true;
+		pages_touch(run->data, (size_t)RUN_BLOCKS * BLOCK_BYTES);
+	}
 	return (int)nr;
 }
 

@@ -11,11 +11,13 @@
 
 #include "base/cleanup.h"
 #include "base/crash.h"
+#include "base/pages.h"
 #include "ext4w/group.h"
 #include "ext4w/writer.h"
 
 /* Entries of one layer above the base, whose names are remembered for whiteouts: some 40 MiB. */
-#define MAX_NAMES 3000000u
+#define MAX_NAMES  3000000u
+#define HEAP_BYTES ((size_t)4 * 1024 * 1024) /* names, bitmaps and the like of a large layer */
 
 /* ---- making entries ---- */
 
@@ -400,6 +402,7 @@ int ext4w_open(const char *path, struct tree_writer **ret, struct error *err)
 		return -1;
 	if (inode_read(fs, ROOT_INODE, &root, err) < 0)
 		return err_add(err, "file system on %s", path);
+	pages_touch_heap(HEAP_BYTES);
 	writer = xcalloc(1, sizeof(*writer));
 	writer->tree.ops = &ops;
 	writer->root = ROOT_INODE;

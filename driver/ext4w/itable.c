@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/pages.h"
 
 #define MIN_SECONDS INT64_C(-0x80000000)
 #define MAX_SECONDS INT64_C(0x37fffffff)
@@ -65,8 +66,10 @@ static int take_slot(struct wfs *fs, uint64_t chunk, struct slot **ret, struct e
 		return 0;
 	if (slot->dirty && write_slot(fs, slot, err) < 0)
 		return -1;
-	if (!slot->data)
+	if (!slot->data) {
 		slot->data = xmalloc(CHUNK_BLOCKS * BLOCK_BYTES);
+		pages_touch(slot->data, CHUNK_BLOCKS * BLOCK_BYTES);
+	}
 	slot->chunk = chunk + 1;
 	slot->valid = 0;
 	return 0;

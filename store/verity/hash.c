@@ -13,6 +13,7 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/cpus.h"
+#include "base/pages.h"
 #include "base/size.h"
 
 #define PIECE_BYTES MIB /* read at once */
@@ -153,6 +154,7 @@ static int make_room(uint64_t block_bytes, struct room *ret, struct error *err)
 	if (posix_memalign(&data, VERITY_BLOCK_BYTES,
 			   bytes + nr * (VERITY_SUM_BYTES + sizeof(*ret->unreadable))) != 0)
 		return err_set(err, ERR_LIMIT, "no memory for a piece of %zu bytes", (size_t)bytes);
+	pages_touch(data, bytes < PIECE_BYTES ? bytes : PIECE_BYTES);
 	ret->data = data;
 	ret->sums = (unsigned char *)ret->data + bytes;
 	ret->unreadable = (bool *)(ret->sums + nr * VERITY_SUM_BYTES);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/pages.h"
+
+#include <link.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define STACK_BYTES ((size_t)48 * 1024) /* below main(); a new stack has 128 KiB */
+#define HEAP_BYTES  ((size_t)512 * 1024)
+#define KEEP_BYTES  ((size_t)16 * 1024 * 1024) /* what is freed is used again, not given back */
+
+static bool in_uml;
+static size_t nr_objects; /* that were touched, in the order of dl_iterate_phdr() */
+
+static uintptr_t page_bytes(void)
+{
+	return (uintptr_t)sysconf(_SC_PAGESIZE);
+}
+
+static void touch(uintptr_t start, size_t len, int prot)
+{
+	uintptr_t before = start & (page_bytes() - 1);
+	void *from = (void *)(start - before);
+	/* One right more, and back: nothing that runs meanwhile can miss one. */
+	int more = prot & PROT_WRITE ? PROT_EXEC : PROT_WRITE;
+
+	len += before;
+	if (madvise(from, len, prot & PROT_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) < 0 ||
+	    !in_uml)
+		return;
+	if (mprotect(from, len, prot | more) == 0)
+		(void)mprotect(from, len, prot);
+}
+
+void pages_touch(void *data, size_t len)
+{
+	touch((uintptr_t)data, len, PROT_READ | PROT_WRITE);
+}
+
+static int segment_prot(const ElfW(Phdr) * segment)
+{
+	return (segment->p_flags & PF_R ? PROT_READ : 0) |
+	       (segment->p_flags & PF_W ? PROT_WRITE : 0) |
+	       (segment->p_flags & PF_X ? PROT_EXEC : 0);
+}
+
+/* The start of a segment that can be written is not, after it was relocated. Returns its end. */
+static uintptr_t touch_relro(const struct dl_phdr_info *object, uintptr_t start)
+{
+	for (unsigned int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+
+		if (part->p_type == PT_GNU_RELRO && object->dlpi_addr + part->p_vaddr == start) {
+			uintptr_t end = (start + part->p_memsz) & ~(page_bytes() - 1);
+
+			if (start < end)
+				touch(start, end - start, PROT_READ);
+			return end;
+		}
+	}
+	return start;
+}
+
+static int touch_object(struct dl_phdr_info *object, size_t size, void *nr)
+{
+	(void)size;
+	if ((*(size_t *)nr)++ < nr_objects || strstr(object->dlpi_name, "vdso"))
+		return 0;
+	for (unsigned int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+		uintptr_t end = start + segment->p_memsz;
+
+		if (segment->p_type != PT_LOAD)
+			continue;
+		if (segment->p_flags & PF_W)
+			start = touch_relro(object, start);
+		if (start < end)
+			touch(start, end - start, segment_prot(segment));
+	}
+	return 0;
+}
+
+void pages_touch_heap(size_t len)
+{
+	void *heap = in_uml ? malloc(len) : NULL;
+
+	if (heap)
+		pages_touch(heap, len);
+	free(heap);
+}
+
+/* Once. */
+static void touch_memory(void)
+{
+	char *stack = __builtin_frame_address(0);
+
+	mallopt(M_TRIM_THRESHOLD, (int)KEEP_BYTES);
+	mallopt(M_MMAP_THRESHOLD, (int)KEEP_BYTES);
+	touch((uintptr_t)stack - STACK_BYTES, STACK_BYTES, PROT_READ | PROT_WRITE);
+	pages_touch_heap(HEAP_BYTES);
+}
+
+void pages_touch_program(void)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	size_t nr = 0;
+
+	pthread_mutex_lock(&lock);
+	if (!nr_objects)
+		in_uml = access("/proc/exitcode", F_OK) == 0; /* only there */
+	if (in_uml)
+		dl_iterate_phdr(touch_object, &nr);
+	if (in_uml && !nr_objects)
+		touch_memory();
+	nr_objects = nr;
+	pthread_mutex_unlock(&lock);
+}
