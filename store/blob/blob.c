@@ -7,16 +7,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/pages.h"
 
-#define BLOB_DIR "blobs/sha256"
+#define BLOB_DIR    "blobs/sha256"
+#define PIECE_BYTES ((size_t)1024 * 1024) /* written at once */
+#define MANY_BYTES  ((size_t)128 * 1024)  /* who begins with so many has more */
+#define PIECE_ALIGN 4096u		  /* enough for the block sizes of most disks */
 
+/*
+ * Whole pieces go past the page cache, where the file system takes them so: they need no copy
+ * there, and are on the disk long before blob_finish() waits for it.
+ */
 struct blob_writer {
 	const struct root *root;
 	int fd;
+	bool direct;	/* the descriptor's flag */
+	bool no_direct; /* it was refused */
+	uint64_t written;
+	uint8_t *piece; /* PIECE_BYTES, from the first write on */
+	size_t piece_len;
 	char *temporary; /* below the root; NULL once published */
 	struct digest digest;
 };
@@ -42,15 +56,63 @@ int blob_begin(const struct root *root, int64_t session, struct blob_writer **re
 	return 0;
 }
 
+static void set_direct(struct blob_writer *writer, bool direct)
+{
+	if (writer->direct == direct || writer->no_direct)
+		return;
+	if (fcntl(writer->fd, F_SETFL, direct ? O_DIRECT : 0) < 0)
+		writer->no_direct = true;
+	else
+		writer->direct = direct;
+}
+
+static int write_piece(struct blob_writer *writer, struct error *err)
+{
+	int result;
+
+	set_direct(writer, writer->piece_len == PIECE_BYTES);
+	result = io_pwrite(writer->fd, writer->piece, writer->piece_len, writer->written, err);
+	if (result < 0 && err->sys_errno == EINVAL && writer->direct) {
+		set_direct(writer, false);
+		writer->no_direct = true;
+		result = io_pwrite(writer->fd, writer->piece, writer->piece_len, writer->written,
+				   err);
+	}
+	if (result < 0)
+		return err_add(err, "keep blob in '%s'", writer->root->path);
+	writer->written += writer->piece_len;
+	writer->piece_len = 0;
+	return 0;
+}
+
 int blob_write(struct blob_writer *writer, const void *data, size_t len, struct error *err)
 {
-	if (io_write(writer->fd, data, len, err) < 0)
-		return err_add(err, "keep blob in '%s'", writer->root->path);
+	void *piece;
+
+	if (!writer->piece) {
+		if (posix_memalign(&piece, PIECE_ALIGN, PIECE_BYTES) != 0)
+			return err_set(err, ERR_LIMIT, "no memory to keep a blob");
+		writer->piece = piece;
+		if (len >= MANY_BYTES)
+			pages_touch(piece, PIECE_BYTES);
+	}
+	while (len) {
+		size_t room = PIECE_BYTES - writer->piece_len, part = len < room ? len : room;
+
+		memcpy(writer->piece + writer->piece_len, data, part);
+		writer->piece_len += part;
+		data = (const uint8_t *)data + part;
+		len -= part;
+		if (writer->piece_len == PIECE_BYTES && write_piece(writer, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
 int blob_finish(struct blob_writer *writer, const struct digest *digest, struct error *err)
 {
+	if (writer->piece_len && write_piece(writer, err) < 0)
+		return -1;
 	if (fsync(writer->fd) < 0)
 		return err_sys(err, errno, "sync blob in '%s'", writer->root->path);
 	writer->digest = *digest;
@@ -85,6 +147,7 @@ void blob_writer_free(struct blob_writer *writer)
 	if (writer->fd >= 0)
 		close(writer->fd);
 	free(writer->temporary);
+	free(writer->piece);
 	free(writer);
 }
 
