@@ -22,6 +22,7 @@
 
 #define RUN_BLOCKS  256u /* 1 MiB: larger writes are not faster */
 #define NR_RUNS	    8u
+#define HALF_RUNS   (NR_RUNS / 2) /* who waited goes on with so many: fewer thread switches */
 #define READ_BLOCKS CHUNK_BLOCKS
 #define FEW_BLOCKS  16u /* a run that gets more is taken for one that gets full */
 
@@ -41,6 +42,7 @@ struct blockio {
 	/* Runs are a ring: nr_full of them from `tail` on wait, the next is being filled. */
 	unsigned int tail;
 	unsigned int nr_full;
+	bool draining; /* somebody waits until all are written */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	pthread_t thread;
@@ -79,13 +81,16 @@ static void write_run(struct blockio *io, const struct run *run)
 static void *write_runs(void *arg)
 {
 	struct blockio *io = arg;
+	bool busy = false;
 
 	pthread_mutex_lock(&io->lock);
 	while (!io->stop) {
-		if (!io->nr_full) {
+		if (!io->nr_full || (!busy && !io->draining && io->nr_full < HALF_RUNS)) {
+			busy = false;
 			pthread_cond_wait(&io->changed, &io->lock);
 			continue;
 		}
+		busy = true;
 		if (!io->failed) {
 			pthread_mutex_unlock(&io->lock);
 			write_run(io, &io->runs[io->tail]);
@@ -94,7 +99,8 @@ static void *write_runs(void *arg)
 		io->runs[io->tail].nr = 0;
 		io->tail = (io->tail + 1) % NR_RUNS;
 		io->nr_full--;
-		pthread_cond_broadcast(&io->changed);
+		if (io->nr_full <= (io->draining ? 0 : HALF_RUNS))
+			pthread_cond_broadcast(&io->changed);
 	}
 	pthread_mutex_unlock(&io->lock);
 	return NULL;
@@ -193,18 +199,20 @@ static struct run *open_run(struct blockio *io)
 	return &io->runs[(io->tail + io->nr_full) % NR_RUNS];
 }
 
-/* Hands over the open run and waits until at most `left` of them are not written. */
-static int submit(struct blockio *io, unsigned int left, struct error *err)
+/* Hands over the open run. Waits for room for another, or until all of them are written. */
+static int submit(struct blockio *io, bool drain, struct error *err)
 {
 	int result = 0;
 
 	pthread_mutex_lock(&io->lock);
-	if (open_run(io)->nr) {
+	if (open_run(io)->nr)
 		io->nr_full++;
+	io->draining = drain;
+	if (drain || io->nr_full >= HALF_RUNS)
 		pthread_cond_broadcast(&io->changed);
-	}
-	while (io->nr_full > left)
-		pthread_cond_wait(&io->changed, &io->lock);
+	if (drain || io->nr_full == NR_RUNS)
+		while (io->nr_full > (drain ? 0 : HALF_RUNS))
+			pthread_cond_wait(&io->changed, &io->lock);
 	if (io->failed) {
 		*err = io->err;
 		result = -1;
@@ -238,7 +246,7 @@ int blockio_room(struct blockio *io, uint64_t block, uint32_t nr, uint8_t **ret,
 	if (check_range(io, block, 1, err) < 0)
 		return -1;
 	if (run->nr && (run->nr == RUN_BLOCKS || run->first + run->nr != block)) {
-		if (submit(io, NR_RUNS - 1, err) < 0)
+		if (submit(io, false, err) < 0)
 			return -1;
 		run = locked_run(io);
 	}
@@ -275,7 +283,7 @@ int blockio_write(struct blockio *io, uint64_t block, uint32_t nr, const void *d
 
 int blockio_drain(struct blockio *io, struct error *err)
 {
-	return submit(io, 0, err);
+	return submit(io, true, err);
 }
 
 int blockio_sync(struct blockio *io, struct error *err)
