@@ -18,9 +18,11 @@ layers=("$BENCH"/layer[123].tar.gz)
 mkdir -p "$work" "$mnt"
 cd "$work" || exit 1
 
-# Every measurement starts with clean caches, and the host has the inputs in its own.
+# Every measurement starts with clean caches, and the host has the inputs in its own. Nor does it
+# still write what the one before left.
 rest() {
 	sync
+	sync "$DISK1" "$DISK2"
 	echo 3 >/proc/sys/vm/drop_caches
 }
 
