@@ -27,11 +27,12 @@
 #include "registry/pace.h"
 #include "registry/ring.h"
 
-#define AT_ONCE	   3u /* as Docker */
-#define POLL_MS	   100
-#define NOBODY	   SIZE_MAX
-#define GAIN_BYTES (1024u * 1024) /* who has got so much since the last cut begins to count anew */
-#define LOGINS_MAX 3u
+#define AT_ONCE	     3u /* as Docker */
+#define POLL_MS	     100
+#define ENOUGH_BYTES (RING_BYTES / 4) /* to wake a reader before POLL_MS are over */
+#define NOBODY	     SIZE_MAX
+#define GAIN_BYTES   (1024u * 1024) /* who has got so much since the last cut begins to count anew */
+#define LOGINS_MAX   3u
 
 enum part_state {
 	PART_WAITING,
@@ -165,7 +166,8 @@ static int put_data(struct part *part, const char *data, size_t len)
 		return 0;
 	}
 	ring_put(&download->ring, data, len);
-	pthread_cond_signal(&download->changed);
+	if (download->ring.len >= ENOUGH_BYTES)
+		pthread_cond_signal(&download->changed);
 	return 1;
 }
 
@@ -599,7 +601,7 @@ int download_new(const struct download_args *args, struct download **ret, struct
 	download->nr = args->nr_layers;
 	download->turn = NOBODY;
 	pace_fed(&download->pace, clock_ms());
-	download->ring.bytes = xmalloc(RING_BYTES);
+	ring_init(&download->ring);
 	download->parts = xcalloc(download->nr, sizeof(*download->parts));
 	pthread_mutex_init(&download->lock, NULL);
 	pthread_cond_init(&download->changed, NULL);
@@ -640,7 +642,7 @@ void download_free(struct download *download)
 	pthread_cond_destroy(&download->changed);
 	pthread_mutex_destroy(&download->lock);
 	free(download->parts);
-	free(download->ring.bytes);
+	ring_done(&download->ring);
 	free(download);
 }
 

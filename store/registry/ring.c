@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/ring.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/buf.h"
+#include "base/pages.h"
+
+void ring_init(struct ring *ring)
+{
+	*ring = (struct ring){ .bytes = xmalloc(RING_BYTES) };
+	pages_touch(ring->bytes, RING_BYTES);
+}
+
+void ring_done(struct ring *ring)
+{
+	free(ring->bytes);
+}
 
 void ring_put(struct ring *ring, const void *data, size_t len)
 {

@@ -11,10 +11,12 @@
 #define RING_BYTES ((size_t)4 * 1024 * 1024)
 
 struct ring {
-	uint8_t *bytes; /* RING_BYTES of the owner's */
+	uint8_t *bytes; /* RING_BYTES */
 	size_t at, len;
 };
 
+void ring_init(struct ring *ring);
+void ring_done(struct ring *ring);
 /* There must be room: RING_BYTES - ring->len. */
 void ring_put(struct ring *ring, const void *data, size_t len);
 /* Returns how many came: at least one when there are any. */
