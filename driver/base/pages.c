@@ -72,10 +72,15 @@ static uintptr_t touch_relro(const struct dl_phdr_info *object, uintptr_t start)
 	return start;
 }
 
+static bool is_kernels(const struct dl_phdr_info *object)
+{
+	return strstr(object->dlpi_name, "vdso") != NULL;
+}
+
 static int touch_object(struct dl_phdr_info *object, size_t size, void *nr)
 {
 	(void)size;
-	if ((*(size_t *)nr)++ < nr_objects || strstr(object->dlpi_name, "vdso"))
+	if ((*(size_t *)nr)++ < nr_objects || is_kernels(object))
 		return 0;
 	for (unsigned int i = 0; i < object->dlpi_phnum; i++) {
 		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
@@ -90,6 +95,31 @@ static int touch_object(struct dl_phdr_info *object, size_t size, void *nr)
 			touch(start, end - start, segment_prot(segment));
 	}
 	return 0;
+}
+
+static int give_back(struct dl_phdr_info *object, size_t size, void *unused)
+{
+	(void)size;
+	(void)unused;
+	if (is_kernels(object))
+		return 0;
+	for (unsigned int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+		uintptr_t before = start & (page_bytes() - 1);
+
+		/* Which none of them has changed: each comes again when it is used. */
+		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+			(void)madvise((void *)(start - before), segment->p_memsz + before,
+				      MADV_DONTNEED);
+	}
+	return 0;
+}
+
+void pages_give_back(void)
+{
+	if (in_uml)
+		dl_iterate_phdr(give_back, NULL);
 }
 
 void pages_touch_heap(size_t len)

@@ -26,4 +26,7 @@ void pages_touch_heap(size_t len);
  */
 void pages_touch_program(void);
 
+/* Of that, what was mapped from files: of a process that will mostly sleep. */
+void pages_give_back(void);
+
 #endif

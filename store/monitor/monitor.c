@@ -18,6 +18,7 @@
 #include "base/journal.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/pages.h"
 #include "store.h"
 
 #define LOCK_WAIT_MS 1000 /* `pool status` holds the lock for a moment to see whether we have it */
@@ -199,5 +200,8 @@ int monitor_run(const struct monitor_options *options, struct error *err)
 		.events_fd = -1,
 	};
 
-	return begin(&monitor, err) < 0 ? -1 : watch(&monitor, err);
+	if (begin(&monitor, err) < 0)
+		return -1;
+	pages_give_back();
+	return watch(&monitor, err);
 }

@@ -51,6 +51,7 @@ static void test_program(void)
 	pages_touch_program();
 	pages_touch_program();
 	pages_touch_heap(1000000);
+	pages_give_back();
 	memset(variable, 1, sizeof(variable));
 	heap = malloc(1000000);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(heap);
