@@ -20,22 +20,21 @@
 #define HEAP_BYTES  ((size_t)512 * 1024)
 #define KEEP_BYTES  ((size_t)16 * 1024 * 1024) /* what is freed is used again, not given back */
 
-static bool in_uml;
+static bool known, in_uml;
 static size_t nr_objects; /* that were touched, in the order of dl_iterate_phdr() */
 
-static uintptr_t page_bytes(void)
+static uintptr_t page_of(uintptr_t at)
 {
-	return (uintptr_t)sysconf(_SC_PAGESIZE);
+	return at & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
 }
 
-static void touch(uintptr_t start, size_t len, int prot)
+static void touch(uintptr_t start, uintptr_t end, int prot)
 {
-	uintptr_t before = start & (page_bytes() - 1);
-	void *from = (void *)(start - before);
+	void *from = (void *)page_of(start);
+	size_t len = end - page_of(start);
 	/* One right more, and back: nothing that runs meanwhile can miss one. */
 	int more = prot & PROT_WRITE ? PROT_EXEC : PROT_WRITE;
 
-	len += before;
 	if (madvise(from, len, prot & PROT_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) < 0 ||
 	    !in_uml)
 		return;
@@ -45,7 +44,7 @@ static void touch(uintptr_t start, size_t len, int prot)
 
 void pages_touch(void *data, size_t len)
 {
-	touch((uintptr_t)data, len, PROT_READ | PROT_WRITE);
+	touch((uintptr_t)data, (uintptr_t)data + len, PROT_READ | PROT_WRITE);
 }
 
 static int segment_prot(const ElfW(Phdr) * segment)
@@ -62,10 +61,10 @@ static uintptr_t touch_relro(const struct dl_phdr_info *object, uintptr_t start)
 		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
 
 		if (part->p_type == PT_GNU_RELRO && object->dlpi_addr + part->p_vaddr == start) {
-			uintptr_t end = (start + part->p_memsz) & ~(page_bytes() - 1);
+			uintptr_t end = page_of(start + part->p_memsz);
 
 			if (start < end)
-				touch(start, end - start, PROT_READ);
+				touch(start, end, PROT_READ);
 			return end;
 		}
 	}
@@ -92,7 +91,7 @@ static int touch_object(struct dl_phdr_info *object, size_t size, void *nr)
 		if (segment->p_flags & PF_W)
 			start = touch_relro(object, start);
 		if (start < end)
-			touch(start, end - start, segment_prot(segment));
+			touch(start, end, segment_prot(segment));
 	}
 	return 0;
 }
@@ -106,12 +105,11 @@ static int give_back(struct dl_phdr_info *object, size_t size, void *unused)
 	for (unsigned int i = 0; i < object->dlpi_phnum; i++) {
 		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
 		uintptr_t start = object->dlpi_addr + segment->p_vaddr;
-		uintptr_t before = start & (page_bytes() - 1);
+		uintptr_t end = start + segment->p_memsz;
 
 		/* Which none of them has changed: each comes again when it is used. */
 		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
-			(void)madvise((void *)(start - before), segment->p_memsz + before,
-				      MADV_DONTNEED);
+			(void)madvise((void *)page_of(start), end - page_of(start), MADV_DONTNEED);
 	}
 	return 0;
 }
@@ -134,11 +132,11 @@ void pages_touch_heap(size_t len)
 /* Once. */
 static void touch_memory(void)
 {
-	char *stack = __builtin_frame_address(0);
+	uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
 
 	mallopt(M_TRIM_THRESHOLD, (int)KEEP_BYTES);
 	mallopt(M_MMAP_THRESHOLD, (int)KEEP_BYTES);
-	touch((uintptr_t)stack - STACK_BYTES, STACK_BYTES, PROT_READ | PROT_WRITE);
+	touch(stack - STACK_BYTES, stack, PROT_READ | PROT_WRITE);
 	pages_touch_heap(HEAP_BYTES);
 }
 
@@ -148,12 +146,13 @@ void pages_touch_program(void)
 	size_t nr = 0;
 
 	pthread_mutex_lock(&lock);
-	if (!nr_objects)
+	if (!known)
 		in_uml = access("/proc/exitcode", F_OK) == 0; /* only there */
 	if (in_uml)
 		dl_iterate_phdr(touch_object, &nr);
-	if (in_uml && !nr_objects)
+	if (in_uml && !known)
 		touch_memory();
+	known = true;
 	nr_objects = nr;
 	pthread_mutex_unlock(&lock);
 }
