@@ -78,6 +78,12 @@ static void write_run(struct blockio *io, const struct run *run)
 	pthread_mutex_unlock(&io->lock);
 }
 
+/* With how many full runs left somebody who waits goes on. */
+static unsigned int wake_level(const struct blockio *io)
+{
+	return io->draining ? 0 : HALF_RUNS;
+}
+
 static void *write_runs(void *arg)
 {
 	struct blockio *io = arg;
@@ -99,7 +105,7 @@ static void *write_runs(void *arg)
 		io->runs[io->tail].nr = 0;
 		io->tail = (io->tail + 1) % NR_RUNS;
 		io->nr_full--;
-		if (io->nr_full <= (io->draining ? 0 : HALF_RUNS))
+		if (io->nr_full <= wake_level(io))
 			pthread_cond_broadcast(&io->changed);
 	}
 	pthread_mutex_unlock(&io->lock);
@@ -211,7 +217,7 @@ static int submit(struct blockio *io, bool drain, struct error *err)
 	if (drain || io->nr_full >= HALF_RUNS)
 		pthread_cond_broadcast(&io->changed);
 	if (drain || io->nr_full == NR_RUNS)
-		while (io->nr_full > (drain ? 0 : HALF_RUNS))
+		while (io->nr_full > wake_level(io))
 			pthread_cond_wait(&io->changed, &io->lock);
 	if (io->failed) {
 		*err = io->err;
