@@ -26,8 +26,7 @@
 struct blob_writer {
 	const struct root *root;
 	int fd;
-	bool direct;	/* the descriptor's flag */
-	bool no_direct; /* it was refused */
+	bool direct; /* the descriptor's flag */
 	uint64_t written;
 	uint8_t *piece; /* PIECE_BYTES, from the first write on */
 	size_t piece_len;
@@ -56,27 +55,31 @@ int blob_begin(const struct root *root, int64_t session, struct blob_writer **re
 	return 0;
 }
 
-static void set_direct(struct blob_writer *writer, bool direct)
+static void leave_direct(struct blob_writer *writer)
 {
-	if (writer->direct == direct || writer->no_direct)
-		return;
-	if (fcntl(writer->fd, F_SETFL, direct ? O_DIRECT : 0) < 0)
-		writer->no_direct = true;
-	else
-		writer->direct = direct;
+	if (writer->direct)
+		fcntl(writer->fd, F_SETFL, 0);
+	writer->direct = false;
+}
+
+static int put_piece(const struct blob_writer *writer, struct error *err)
+{
+	return io_pwrite(writer->fd, writer->piece, writer->piece_len, writer->written, err);
 }
 
 static int write_piece(struct blob_writer *writer, struct error *err)
 {
 	int result;
 
-	set_direct(writer, writer->piece_len == PIECE_BYTES);
-	result = io_pwrite(writer->fd, writer->piece, writer->piece_len, writer->written, err);
+	if (writer->piece_len < PIECE_BYTES)
+		leave_direct(writer);
+	else if (!writer->written)
+		writer->direct = fcntl(writer->fd, F_SETFL, O_DIRECT) == 0;
+	result = put_piece(writer, err);
+	/* Some file systems say only now that they cannot. */
 	if (result < 0 && err->sys_errno == EINVAL && writer->direct) {
-		set_direct(writer, false);
-		writer->no_direct = true;
-		result = io_pwrite(writer->fd, writer->piece, writer->piece_len, writer->written,
-				   err);
+		leave_direct(writer);
+		result = put_piece(writer, err);
 	}
 	if (result < 0)
 		return err_add(err, "keep blob in '%s'", writer->root->path);

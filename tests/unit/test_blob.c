@@ -7,13 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/size.h"
-#include "layer/tree_remove.h"
+#include "layerbox.h"
 #include "unit.h"
 
 #define MAX_BYTES (3 * MIB + 4097)
@@ -52,7 +51,7 @@ static int keep_all(const char *folder)
 	static const size_t lens[] = { 0,	1,	 4096,		 MIB - 1,  MIB,
 				       MIB + 1, 2 * MIB, 2 * MIB + 4096, MAX_BYTES };
 	static const size_t parts[] = { 1000, 256 * KIB, MAX_BYTES };
-	auto_free char *data = malloc(MAX_BYTES);
+	auto_free char *data = xmalloc(MAX_BYTES);
 	struct root root;
 	struct error err;
 	int result = 0;
@@ -68,21 +67,12 @@ static int keep_all(const char *folder)
 	return result;
 }
 
-static void remove_folder(const char *folder)
-{
-	struct error err;
-
-	CU_ASSERT_EQUAL(tree_remove(AT_FDCWD, folder, &err), 0);
-}
-
 static void test_sizes(void)
 {
 	/* Not below /tmp, which may be in memory. */
-	char folder[] = "/var/tmp/veneer-blob.XXXXXX";
+	auto_box struct box box = box_in("/var/tmp");
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
-	CU_ASSERT_EQUAL(keep_all(folder), 0);
-	remove_folder(folder);
+	CU_ASSERT_EQUAL(keep_all(box.path), 0);
 }
 
 /* A ramfs, which takes no direct writes, that only this process sees. */
@@ -102,18 +92,16 @@ static void keep_on_ramfs(const char *folder)
 
 static void test_not_direct(void)
 {
-	char folder[] = "/tmp/veneer-blob.XXXXXX";
+	auto_box struct box box = box_new();
 	int status = -1;
 	pid_t pid;
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		keep_on_ramfs(folder);
+		keep_on_ramfs(box.path);
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);
-	CU_ASSERT_EQUAL(rmdir(folder), 0);
 }
 
 UNIT_SUITE(blob, { "of any size, in parts of any size", test_sizes },
