@@ -10,11 +10,13 @@
 #include "oci/platform.h"
 #include "store.h"
 #include "ttyprogress.h"
+#include "writeropt.h"
 
 struct import_opts {
 	struct strlist changes;
 	const char *message;
 	const char *platform;
+	const char *writer;
 };
 
 static bool is_url(const char *text)
@@ -39,7 +41,8 @@ static int run_import(struct cli *cli, const void *values, struct error *err)
 
 	ttyprogress_open(&tty, stdout);
 	args.progress = ttyprogress_sink(&tty);
-	if (cli_open_store(cli, &store, err) < 0 || archive_import(store, &args, &id, err) < 0)
+	if (cli_open_store(cli, &store, err) < 0 || writeropt_use(opts->writer, store, err) < 0 ||
+	    archive_import(store, &args, &id, err) < 0)
 		return -1;
 	ttyprogress_settle(&tty);
 	printf("%s\n", id.text);
@@ -51,7 +54,8 @@ static int check_import(const struct cli *cli, const void *values, struct error 
 	const struct import_opts *opts = values;
 	struct platform platform;
 
-	if (platform_parse(opts->platform, &platform, err) < 0)
+	if (writeropt_check(opts->writer, err) < 0 ||
+	    platform_parse(opts->platform, &platform, err) < 0)
 		return -1;
 	if (is_url(cli->words[0]))
 		return err_set(err, ERR_UNSUPPORTED,
@@ -78,6 +82,7 @@ static const struct opt import_options[] = {
 		  "Set the commit message of the imported image"),
 	OPT_VALUE(OPT_STRING, "platform", 0, import_opts, platform, "string",
 		  "Set the platform, as os[/arch[/variant]]"),
+	WRITEROPT_ROW(import_opts),
 	{ 0 },
 };
 

@@ -7,9 +7,9 @@
 #include "cli.h"
 #include "cmd.h"
 #include "oci/platform.h"
-#include "settings.h"
 #include "store.h"
 #include "ttyprogress.h"
+#include "writeropt.h"
 
 struct load_opts {
 	const char *input;
@@ -76,9 +76,7 @@ static int run_load(struct cli *cli, const void *values, struct error *err)
 	if (!opts->quiet)
 		ttyprogress_open(&tty, stdout);
 	args.progress = ttyprogress_sink(&tty);
-	if (cli_open_store(cli, &store, err) < 0)
-		return -1;
-	if (opts->writer && settings_parse_writer(opts->writer, &store->options.writer, err) < 0)
+	if (cli_open_store(cli, &store, err) < 0 || writeropt_use(opts->writer, store, err) < 0)
 		return -1;
 	return archive_load(store, &args, err);
 }
@@ -87,12 +85,10 @@ static int check_load(const struct cli *cli, const void *values, struct error *e
 {
 	const struct load_opts *opts = values;
 	struct platform platform;
-	enum layer_writer writer;
 
 	(void)cli;
-	if (opts->writer && settings_parse_writer(opts->writer, &writer, err) < 0)
-		return err_add(err, "invalid argument \"%s\" for \"--writer\" flag", opts->writer);
-	if (platform_parse(opts->platform, &platform, err) < 0)
+	if (writeropt_check(opts->writer, err) < 0 ||
+	    platform_parse(opts->platform, &platform, err) < 0)
 		return -1;
 	if (!from_file(opts) && isatty(STDIN_FILENO))
 		return err_set(err, ERR_USAGE, "requested load from stdin, but stdin is empty");
@@ -121,10 +117,7 @@ static const struct opt load_options[] = {
 	OPT_VALUE(OPT_STRING, "platform", 0, load_opts, platform, "string",
 		  "Load this platform of images that have several, and\n"
 		  "nothing made for another, as os[/arch[/variant]]"),
-	OPT_VALUE(OPT_STRING, "writer", 0, load_opts, writer, "auto|direct|mount",
-		  "Write layers as blocks, where the file system is known\n"
-		  "well enough, or by system calls on a mount (default auto:\n"
-		  "as direct, without a warning where it cannot be)"),
+	WRITEROPT_ROW(load_opts),
 	OPT_FLAG("quiet", 'q', load_opts, quiet, "Suppress the load output"),
 	{ 0 },
 };

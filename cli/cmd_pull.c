@@ -14,9 +14,11 @@
 #include "registry/pull.h"
 #include "registry/resolve.h"
 #include "store.h"
+#include "writeropt.h"
 
 struct pull_opts {
 	const char *platform;
+	const char *writer;
 	bool all_tags, quiet;
 };
 
@@ -75,7 +77,8 @@ static int pull_image(struct cli *cli, struct store *store, const struct referen
 	int status;
 
 	pullprint_init(&printer, stdout, opts->quiet);
-	status = store ? registry_pull(store, &args, ret, err) : pull_through(cli, &args, ret, err);
+	status = store ? registry_pull(store, &args, ret, err)
+		       : pull_through(cli, &args, opts->writer, ret, err);
 	if (!status)
 		pullprint_done(&printer);
 	return status;
@@ -128,12 +131,14 @@ static int pull(struct cli *cli, struct store *store, struct reference *ref,
 
 static int run_pull(struct cli *cli, const void *values, struct error *err)
 {
+	const struct pull_opts *opts = values;
 	auto_reference struct reference ref = { 0 };
 	auto_store struct store *store = NULL;
 
-	if (begin_output(cli, values, &ref, err) < 0 || cli_open_store(cli, &store, err) < 0)
+	if (begin_output(cli, opts, &ref, err) < 0 || cli_open_store(cli, &store, err) < 0 ||
+	    writeropt_use(opts->writer, store, err) < 0)
 		return -1;
-	return pull(cli, store, &ref, values, err);
+	return pull(cli, store, &ref, opts, err);
 }
 
 static int pull_outside(struct cli *cli, const void *values, struct error *err)
@@ -149,7 +154,8 @@ static int check_pull(const struct cli *cli, const void *values, struct error *e
 	const struct pull_opts *opts = values;
 	struct platform platform;
 
-	if (platform_parse(platform_of(opts), &platform, err) < 0 ||
+	if (writeropt_check(opts->writer, err) < 0 ||
+	    platform_parse(platform_of(opts), &platform, err) < 0 ||
 	    parse_name(cli->words[0], &ref, err) < 0)
 		return -1;
 	if (opts->all_tags && (ref.tag || digest_is_set(&ref.digest)))
@@ -163,6 +169,7 @@ static const struct opt pull_options[] = {
 	OPT_VALUE(OPT_STRING, "platform", 0, pull_opts, platform, "string",
 		  "Pull this platform of an image that has several, as\n"
 		  "os[/arch[/variant]] (DOCKER_DEFAULT_PLATFORM)"),
+	WRITEROPT_ROW(pull_opts),
 	OPT_FLAG("quiet", 'q', pull_opts, quiet, "Suppress the output but the image's name"),
 	{ 0 },
 };

@@ -25,7 +25,7 @@ static int open_direct(struct work *work, struct tree_writer **ret, struct error
 	if (wanted == LAYER_WRITER_DIRECT)
 		log_warn("layers are written through a mount: %s", err->text);
 	else
-		log_debug("layers are written through a mount: %s", err->text);
+		log_debug("not as blocks: %s", err->text);
 	return 0;
 }
 
@@ -37,6 +37,7 @@ int work_tree_open(struct work *work, struct work_tree *ret, struct error *err)
 		return -1;
 	ret->work = work;
 	ret->direct = direct > 0;
+	log_debug("layers are written %s", direct ? "as blocks" : "through a mount");
 	if (direct)
 		return 0;
 	return work_mount(work, err) < 0 ? -1 : tree_fs_new(work->mount_fd, &ret->tree, err);

@@ -113,8 +113,23 @@ falls_back() {
 	contains 'must be "auto", "direct" or "mount"' "$stderr"
 }
 
+# Each command that adds layers has the option.
+import_chooses() {
+	fresh_store 2G
+	tar -C /etc -cf "$WORK/layer.tar" .
+	for writer in direct:'as blocks' mount:'through a mount'; do
+		"$VENEER" --debug import --writer "${writer%%:*}" "$WORK/layer.tar" odd:1 >/dev/null 2>"$WORK/err"
+		contains "layers are written ${writer#*:}" "$(cat "$WORK/err")"
+		"$VENEER" rmi odd:1 >/dev/null
+		healthy
+	done
+	fails 1 "$VENEER" import --writer other "$WORK/layer.tar" odd:1
+	contains 'invalid argument "other" for "--writer" flag' "$stderr"
+}
+
 case_ 'a real image' both_agree debian:12 "$IMAGES/oci.tar"
 case_ 'odd archives' both_agree odd:1 "$WORK/legal/"{merge,kinds,sparse}.tar
+case_ 'an import by the writer that is asked for' import_chooses
 case_ 'layers of both writers on each other' on_each_other
 case_ 'a kill between the writes of a layer' killed_anywhere
 case_ 'what the kernel has to write it does' falls_back

@@ -76,6 +76,22 @@ equals_load() {
 	healthy
 }
 
+# The name of the writer that was asked for, in the words of the log.
+chooses_the_writer() {
+	for writer in direct:'as blocks' mount:'through a mount'; do
+		fresh_store 2G
+		"$VENEER" --debug pull -q --writer "${writer%%:*}" "$host/debian:12" >/dev/null 2>"$WORK/err"
+		contains "layers are written ${writer#*:}" "$(cat "$WORK/err")"
+		"$VENEER" mount "$host/debian:12" >"$WORK/mounted"
+		(cd "$(cat "$WORK/mounted")" && find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$WORK/by-$writer"
+		"$VENEER" unmount "$host/debian:12" >/dev/null
+		cmp "$WORK/pulled" "$WORK/by-$writer"
+		healthy
+	done
+	fails 1 "$VENEER" pull --writer other "$host/debian:12"
+	contains 'invalid argument "other" for "--writer" flag: must be "auto", "direct" or "mount"' "$stderr"
+}
+
 # The path of a blob in the registry's folder.
 blob_path() {
 	printf '%s/registry/docker/registry/v2/blobs/sha256/%.2s/%s/data' "$WORK" "${1#sha256:}" "${1#sha256:}"
@@ -203,6 +219,7 @@ fresh_store 2G
 case_ 'an image is pulled, with its digest' pulls
 case_ 'what is there is not fetched' pulls_what_is_missing
 case_ 'a pull and a load make the same files and share layers' equals_load
+case_ 'a writer can be forced' chooses_the_writer
 case_ 'a layer of other bytes tags nothing, and what was finished stays' refuses_other_bytes
 case_ 'what is not there is said in Docker'"'"'s words' says_what_is_missing
 case_ 'an end in the midst leaves nothing half made' ends_early
