@@ -5,16 +5,12 @@
 #ifndef BASE_CPUS_H
 #define BASE_CPUS_H
 
-#include <unistd.h>
-
 #define CPUS_MAX 64u /* so that memory for each stays bounded */
 
-/* CPUs that are on, 1 to CPUS_MAX. */
-static inline unsigned int cpus_online(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return cpus < 1 ? 1 : cpus < (long)CPUS_MAX ? (unsigned int)cpus : CPUS_MAX;
-}
+/*
+ * CPUs that this process may run on, 1 to CPUS_MAX; VENEER_CPUS=N says another number, for tests
+ * of what only several do.
+ */
+unsigned int cpus_usable(void);
 
 #endif

@@ -128,7 +128,7 @@ int gzip_new(int (*write)(void *ctx, const void *data, size_t len, struct error 
 	auto_gzip struct gzip *gzip = xcalloc(1, sizeof(*gzip));
 
 	if (!threads)
-		threads = cpus_online();
+		threads = cpus_usable();
 	gzip->write = write;
 	gzip->ctx = ctx;
 	gzip->hasher = hasher_new();

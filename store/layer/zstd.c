@@ -37,7 +37,7 @@ struct zstd *zstd_new(int (*write)(void *ctx, const void *data, size_t len, stru
 	ZSTD_CCtx_setParameter(zstd->stream, ZSTD_c_checksumFlag, 1);
 	/* Without any the result is another one than with any number of them. */
 	ZSTD_CCtx_setParameter(zstd->stream, ZSTD_c_nbWorkers,
-			       (int)(threads ? threads : cpus_online()));
+			       (int)(threads ? threads : cpus_usable()));
 	return zstd;
 }
 

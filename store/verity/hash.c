@@ -219,7 +219,7 @@ static void watch(struct work *work)
 static int run_threads(struct work *work, struct error *err)
 {
 	pthread_t threads[THREADS_MAX];
-	unsigned int nr = 0, wanted = cpus_online();
+	unsigned int nr = 0, wanted = cpus_usable();
 
 	if (wanted < THREADS_MIN)
 		wanted = THREADS_MIN;
