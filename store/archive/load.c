@@ -48,49 +48,70 @@ static void loaded_list_done(struct loaded_list *list)
 }
 #define auto_loaded_list __attribute__((cleanup(loaded_list_done)))
 
-static int load_layer(struct layer_builder *builder, struct bundle *bundle, struct loaded *image,
-		      size_t at, struct progress *progress, struct error *err)
+/* The layers of one image as they come. */
+struct incoming {
+	struct layer_source *sources;
+	struct stream_range *ranges;
+	struct progress *progress;
+};
+
+static void incoming_done(struct incoming *incoming)
+{
+	free(incoming->sources);
+	free(incoming->ranges);
+}
+#define auto_incoming __attribute__((cleanup(incoming_done)))
+
+static int find_layer(struct bundle *bundle, const struct loaded *image, size_t at,
+		      struct incoming *ret, struct error *err)
 {
 	const struct archive_layer *layer = &image->archive->layers[at];
 	const struct image_history *history = image_config_layer_history(&image->config, at);
-	auto_layer_row struct layer_row row = { 0 };
 	struct bundle_member member;
-	struct stream_range range;
-	struct layer_source source = {
+
+	if (bundle_find(bundle, layer->member, &member, err) < 0)
+		return err_add(err, "layer %zu", at);
+	ret->ranges[at] = (struct stream_range){ member.fd, member.offset, member.size };
+	ret->sources[at] = (struct layer_source){
 		.index = at,
 		.diff_id = image->config.diff_ids[at],
 		.blob = layer->blob,
 		.created_by = history ? history->created_by : NULL,
 		.read = stream_read_range,
-		.read_ctx = &range,
-		.progress = progress,
+		.read_ctx = &ret->ranges[at],
+		.total_bytes = member.size,
+		.progress = ret->progress,
 	};
-
 	if (at > 0)
-		source.parent = image->chain_ids[at - 1];
-	if (bundle_find(bundle, layer->member, &member, err) < 0)
-		return err_add(err, "layer %zu", at);
-	range = (struct stream_range){ member.fd, member.offset, member.size };
-	source.total_bytes = member.size;
-	if (layer_add(builder, &source, &row, err) < 0)
-		return -1;
-	image->chain_ids[at] = row.chain_id;
-	image->size_bytes += row.content_bytes;
+		ret->sources[at].parent = image->chain_ids[at - 1];
+	chain_id_next(&ret->sources[at].parent, &image->config.diff_ids[at], &image->chain_ids[at]);
 	return 0;
 }
 
 static int load_layers(struct store *store, struct bundle *bundle, struct loaded *image,
 		       struct progress *progress, struct error *err)
 {
-	auto_layer_builder struct layer_builder *builder = NULL;
 	size_t nr = image->config.nr_layers;
+	auto_incoming struct incoming incoming = {
+		.sources = xcalloc(nr, sizeof(*incoming.sources)),
+		.ranges = xcalloc(nr, sizeof(*incoming.ranges)),
+		.progress = progress,
+	};
+	auto_layer_builder struct layer_builder *builder = NULL; /* last: it reads the others */
 
 	image->chain_ids = xcalloc(nr, sizeof(*image->chain_ids));
 	if (layer_builder_new(store, &builder, err) < 0)
 		return -1;
-	for (size_t i = 0; i < nr; i++) {
-		if (load_layer(builder, bundle, image, i, progress, err) < 0)
+	for (size_t i = 0; i < nr; i++)
+		if (find_layer(bundle, image, i, &incoming, err) < 0)
 			return -1;
+	layer_plan(builder, incoming.sources, nr);
+	for (size_t i = 0; i < nr; i++) {
+		auto_layer_row struct layer_row row = { 0 };
+
+		if (layer_add(builder, &incoming.sources[i], &row, err) < 0)
+			return -1;
+		image->size_bytes += row.content_bytes;
 	}
 	return layer_builder_end(builder, err);
 }

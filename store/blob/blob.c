@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static char *blob_name(const struct digest *digest)
 int blob_begin(const struct root *root, int64_t session, struct blob_writer **ret,
 	       struct error *err)
 {
-	static unsigned counter;
+	static atomic_uint counter; /* layers are read in threads */
 	auto_blob_writer struct blob_writer *writer = xcalloc(1, sizeof(*writer));
 
 	writer->root = root;

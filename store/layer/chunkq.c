@@ -17,15 +17,24 @@ struct chunkq {
 	bool stopped;
 	bool failed;
 	struct error err; /* when failed */
-	size_t len[CHUNKQ_CHUNKS];
-	uint8_t *data[CHUNKQ_CHUNKS]; /* allocated when first used */
+	unsigned int nr_chunks;
+	struct chunk {
+		uint8_t *data; /* allocated when first used */
+		size_t len;
+	} chunks[];
 };
 
-struct chunkq *chunkq_new(unsigned int nr_consumers)
+static struct chunk *chunk_of(struct chunkq *queue, uint64_t nr)
 {
-	struct chunkq *queue = xcalloc(1, sizeof(*queue));
+	return &queue->chunks[nr % queue->nr_chunks];
+}
+
+struct chunkq *chunkq_new(unsigned int nr_consumers, unsigned int nr_chunks)
+{
+	struct chunkq *queue = xcalloc(1, sizeof(*queue) + nr_chunks * sizeof(*queue->chunks));
 
 	queue->nr_consumers = nr_consumers;
+	queue->nr_chunks = nr_chunks;
 	pthread_mutex_init(&queue->lock, NULL);
 	pthread_cond_init(&queue->filled, NULL);
 	pthread_cond_init(&queue->freed, NULL);
@@ -36,8 +45,8 @@ void chunkq_free(struct chunkq *queue)
 {
 	if (!queue)
 		return;
-	for (size_t i = 0; i < CHUNKQ_CHUNKS; i++)
-		free(queue->data[i]);
+	for (unsigned int i = 0; i < queue->nr_chunks; i++)
+		free(queue->chunks[i].data);
 	pthread_cond_destroy(&queue->freed);
 	pthread_cond_destroy(&queue->filled);
 	pthread_mutex_destroy(&queue->lock);
@@ -55,34 +64,33 @@ static uint64_t slowest(const struct chunkq *queue)
 
 static bool has_freed_batch(const struct chunkq *queue)
 {
-	return queue->put - slowest(queue) <= CHUNKQ_CHUNKS - CHUNKQ_BATCH;
+	return queue->put - slowest(queue) <= queue->nr_chunks - CHUNKQ_BATCH;
 }
 
 uint8_t *chunkq_room(struct chunkq *queue)
 {
-	uint8_t **slot;
+	struct chunk *free_one;
 	bool stopped;
 
 	pthread_mutex_lock(&queue->lock);
-	if (queue->put - slowest(queue) == CHUNKQ_CHUNKS)
+	if (queue->put - slowest(queue) == queue->nr_chunks)
 		while (!queue->stopped && !has_freed_batch(queue))
 			pthread_cond_wait(&queue->freed, &queue->lock);
 	stopped = queue->stopped;
-	slot = &queue->data[queue->put % CHUNKQ_CHUNKS];
+	free_one = chunk_of(queue, queue->put);
 	pthread_mutex_unlock(&queue->lock);
 	if (stopped)
 		return NULL;
-	/* Nobody else touches a free slot. */
-	if (!*slot)
-		*slot = xmalloc(CHUNKQ_CHUNK_BYTES);
-	return *slot;
+	/* Nobody else touches it. */
+	if (!free_one->data)
+		free_one->data = xmalloc(CHUNKQ_CHUNK_BYTES);
+	return free_one->data;
 }
 
 void chunkq_put(struct chunkq *queue, size_t len)
 {
 	pthread_mutex_lock(&queue->lock);
-	queue->len[queue->put % CHUNKQ_CHUNKS] = len;
-	queue->put++;
+	chunk_of(queue, queue->put++)->len = len;
 	/* A consumer that finds less than a batch takes it; only one that found nothing waits. */
 	if (queue->put % CHUNKQ_BATCH == 0)
 		pthread_cond_broadcast(&queue->filled);
@@ -113,8 +121,8 @@ int chunkq_get(struct chunkq *queue, unsigned int consumer, const uint8_t **ret_
 	if (queue->stopped) {
 		ret = err_set(err, ERR_CANCELLED, "stopped");
 	} else if (*done < queue->put) {
-		*ret_data = queue->data[*done % CHUNKQ_CHUNKS];
-		*ret_len = queue->len[*done % CHUNKQ_CHUNKS];
+		*ret_data = chunk_of(queue, *done)->data;
+		*ret_len = chunk_of(queue, *done)->len;
 	} else if (queue->failed) {
 		*err = queue->err;
 		ret = -1;

@@ -3,7 +3,7 @@
  * chunkq - a short queue of byte chunks from one thread to one or two others
  *
  * Every consumer sees every chunk, in order and without a copy. The producer
- * waits when the slowest is CHUNKQ_CHUNKS behind. The producer's error travels
+ * waits when the slowest is as many chunks behind as the queue holds. The producer's error travels
  * behind the chunks before it. Any consumer may stop the whole queue.
  */
 #ifndef LAYER_CHUNKQ_H
@@ -16,14 +16,14 @@
 #include "base/err.h"
 
 #define CHUNKQ_CHUNK_BYTES ((size_t)256 * 1024)
-#define CHUNKQ_CHUNKS	   12u
-#define CHUNKQ_BATCH	   4u /* who waits is woken for so many at once: fewer thread switches */
+#define CHUNKQ_CHUNKS	   12u /* what a queue holds, usually */
+#define CHUNKQ_BATCH	   4u  /* who waits is woken for so many at once: fewer thread switches */
 #define CHUNKQ_CONSUMERS   2u
 
 struct chunkq;
 
-/* The caller owns the result. */
-struct chunkq *chunkq_new(unsigned int nr_consumers);
+/* The caller owns the result, which holds up to nr_chunks, several batches. */
+struct chunkq *chunkq_new(unsigned int nr_consumers, unsigned int nr_chunks);
 /* No thread may be inside any more. */
 void chunkq_free(struct chunkq *queue);
 

@@ -16,12 +16,11 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/cpus.h"
 #include "base/crash.h"
 #include "base/log.h"
-#include "blob/blob.h"
 #include "db/journal.h"
-#include "layer/deflate.h"
-#include "layer/inflate.h"
+#include "layer/intake.h"
 #include "layer/label.h"
 #include "layer/seal.h"
 #include "layer/space.h"
@@ -35,13 +34,92 @@
 /* Another process may be unpacking the very layer: an hour for a large one. */
 #define CHAIN_WAIT_MS (INT64_C(3600) * 1000)
 
+/*
+ * A layer that is read and inflated before its turn holds some 10 MiB, and a load as a whole stays
+ * below 64 (limits.h).
+ */
+#define AHEAD_LAYERS 2
+
 struct layer_builder {
 	struct store *store;
 	struct volume_pool *pool;
 	struct work work;
 	struct work_tree tree;
 	struct seal *seal; /* of the last layer, or NULL: read while the next is unpacked */
+	/* What layer_plan() said; from `next` on nothing was begun. */
+	const struct layer_source *plan;
+	size_t nr_planned, next;
+	struct intake *ahead[AHEAD_LAYERS]; /* in the order of the plan */
+	size_t nr_ahead;
 };
+
+/* ---- ahead of their turn ---- */
+
+void layer_plan(struct layer_builder *builder, const struct layer_source *sources, size_t nr)
+{
+	builder->plan = sources;
+	builder->nr_planned = nr;
+}
+
+static struct intake *take_first(struct layer_builder *builder)
+{
+	struct intake *first = builder->ahead[0];
+
+	builder->nr_ahead--;
+	memmove(builder->ahead, builder->ahead + 1, builder->nr_ahead * sizeof(first));
+	return first;
+}
+
+/* The intake of a layer that was begun before, or NULL. Others have made those before it. */
+static struct intake *take_intake(struct layer_builder *builder, size_t index)
+{
+	while (builder->nr_ahead && intake_index(builder->ahead[0]) < index)
+		intake_free(take_first(builder));
+	return builder->nr_ahead && intake_index(builder->ahead[0]) == index ? take_first(builder)
+									     : NULL;
+}
+
+static int begin_one(struct layer_builder *builder, const struct layer_source *source,
+		     struct error *err)
+{
+	auto_layer_row struct layer_row row = { 0 };
+	struct digest chain_id;
+	struct error why;
+	int got;
+
+	chain_id_next(&source->parent, &source->diff_id, &chain_id);
+	got = rows_layer_get(builder->store->db, &chain_id, &row, err);
+	if (got)
+		return got < 0 ? -1 : 0;
+	if (intake_open(builder->store, source, true, &builder->ahead[builder->nr_ahead], &why) < 0)
+		log_debug("layer %zu is not read ahead: %s", source->index, why.text);
+	else
+		builder->nr_ahead++;
+	return 0;
+}
+
+/* Layers of the plan from this one on, as far as CPUs and memory allow. */
+static int begin_ahead(struct layer_builder *builder, size_t from, struct error *err)
+{
+	size_t max = cpus_usable() - 1;
+
+	if (max > AHEAD_LAYERS)
+		max = AHEAD_LAYERS;
+	if (builder->next < from)
+		builder->next = from;
+	while (builder->next < builder->nr_planned && builder->nr_ahead < max)
+		if (begin_one(builder, &builder->plan[builder->next++], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void drop_ahead(struct layer_builder *builder)
+{
+	while (builder->nr_ahead)
+		intake_free(take_first(builder));
+}
+
+/* ---- the builder ---- */
 
 int layer_builder_new(struct store *store, struct layer_builder **ret, struct error *err)
 {
@@ -74,6 +152,7 @@ void layer_builder_free(struct layer_builder *builder)
 
 	if (!builder)
 		return;
+	drop_ahead(builder);
 	/* What is whole may be kept, although something else failed. */
 	if (layer_builder_end(builder, &err) < 0)
 		log_debug("%s", err.text);
@@ -81,6 +160,8 @@ void layer_builder_free(struct layer_builder *builder)
 		log_debug("working volume: %s", err.text);
 	free(builder);
 }
+
+/* ---- the working volume ---- */
 
 /* A working volume with the content of chain, and its tree writer. */
 static int ensure_work(struct layer_builder *builder, const struct digest *chain, struct error *err)
@@ -92,112 +173,13 @@ static int ensure_work(struct layer_builder *builder, const struct digest *chain
 	return work_tree_open(&builder->work, &builder->tree, err);
 }
 
-/*
- * Keeps the bytes as they came, and those of a plain tar compressed: a volume does not tell in
- * which order and with which headers they were written.
- */
-struct keeper {
-	struct store *store;
-	struct blob_writer *writer;
-	struct deflate *deflate; /* NULL: they came compressed */
-	bool decided;
-};
-
-static void keeper_done(struct keeper *keeper)
-{
-	deflate_free(keeper->deflate);
-	blob_writer_free(keeper->writer);
-}
-#define auto_keeper __attribute__((cleanup(keeper_done)))
-
-static int write_kept(void *ctx, const void *data, size_t len, struct error *err)
-{
-	return blob_write(ctx, data, len, err);
-}
-
-static int begin_keeping(struct keeper *keeper, const void *head, size_t len, struct error *err)
-{
-	struct store *store = keeper->store;
-
-	keeper->decided = true;
-	if (store->options.drop_blobs)
-		return 0;
-	if (blob_begin(&store->root, store->session, &keeper->writer, err) < 0)
-		return -1;
-	if (inflate_detect(head, len) == INFLATE_PLAIN)
-		keeper->deflate = deflate_new(write_kept, keeper->writer);
-	return 0;
-}
-
-static int keep(void *ctx, const void *data, size_t len, struct error *err)
-{
-	struct keeper *keeper = ctx;
-
-	if (!keeper->decided && begin_keeping(keeper, data, len, err) < 0)
-		return -1;
-	if (!keeper->writer)
-		return 0;
-	return keeper->deflate ? deflate_add(keeper->deflate, data, len, err)
-			       : blob_write(keeper->writer, data, len, err);
-}
-
-/* After everything has come. */
-static int end_keeping(struct keeper *keeper, const struct digest *came, struct digest *ret,
-		       struct error *err)
-{
-	if (!keeper->writer)
-		return 0;
-	if (keeper->deflate)
-		return deflate_end(keeper->deflate, ret, err);
-	*ret = *came;
-	return 0;
-}
-
-static int check_digests(const struct layer_source *source, const struct stream_result *found,
-			 struct error *err)
-{
-	if (digest_is_set(&source->blob) && !digest_equal(&source->blob, &found->blob))
-		return err_set(err, ERR_CORRUPT,
-			       "filesystem layer verification failed for digest %s (got %s)",
-			       source->blob.text, found->blob.text);
-	if (digest_is_set(&source->diff_id) && !digest_equal(&source->diff_id, &found->diff_id))
-		return err_set(err, ERR_CORRUPT,
-			       "invalid diffID for layer %zu: expected \"%s\", got \"%s\"",
-			       source->index, source->diff_id.text, found->diff_id.text);
-	return 0;
-}
-
-/*
- * What cannot be unpacked may be something else than was asked for: that is then the error.
- * Downloaded bytes are told from a broken image so.
- */
-static int explain_damage(struct stream *stream, const struct layer_source *source,
-			  struct error *err)
-{
-	struct stream_result found = { 0 };
-	struct error unknown;
-
-	if (err->kind != ERR_CORRUPT || !digest_is_set(&source->blob) ||
-	    stream_verify(stream, &found.blob, &unknown) < 0)
-		return -1;
-	found.diff_id = source->diff_id;
-	return check_digests(source, &found, err);
-}
-
 static int unpack(struct layer_builder *builder, const struct layer_source *source,
-		  struct keeper *keeper, struct tar_apply_result *ret, struct error *err)
+		  struct intake *intake, struct tar_apply_result *ret, struct error *err)
 {
-	auto_stream struct stream *stream = NULL;
-	struct stream_options options = {
-		.read = source->read,
-		.read_ctx = source->read_ctx,
-		.tee = keep,
-		.tee_ctx = keeper,
-		.kinds = INFLATE_ALL_KINDS,
-	};
 	char item[13];
 	struct space space = { .pool = builder->pool, .mount_fd = builder->work.mount_fd };
 	struct tar_apply_args args = {
+		.stream = intake_stream(intake),
 		.tree = builder->tree.tree,
 		.take_space = space_take,
 		.take_space_ctx = &space,
@@ -209,16 +191,13 @@ static int unpack(struct layer_builder *builder, const struct layer_source *sour
 
 	snprintf(item, sizeof(item), "%.12s",
 		 digest_is_set(&source->diff_id) ? digest_hex(&source->diff_id) : "import");
-	if (stream_open(&options, &stream, err) < 0)
-		return -1;
-	args.stream = stream;
 	if (tar_apply(&args, ret, err) < 0) {
 		work_tree_explain(&builder->tree, err);
 		err_add(err, "failed to register layer %zu", source->index);
-		explain_damage(stream, source, err);
+		intake_explain(intake, err);
 		return -1;
 	}
-	if (check_digests(source, &ret->stream, err) < 0)
+	if (intake_check(intake, &ret->stream, err) < 0)
 		return -1;
 	crash_point("layer-unpacked");
 	return 0;
@@ -275,7 +254,7 @@ static int intend_layer(struct store *store, uint32_t work_id, struct layer_row 
 
 /* The boundary: the working volume as it stands becomes the layer of row. */
 static int commit_layer(struct layer_builder *builder, struct layer_row *row, bool trim,
-			struct keeper *keeper, struct error *err)
+			struct intake *intake, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 	struct birth birth = { .builder = builder, .row = row };
@@ -287,14 +266,14 @@ static int commit_layer(struct layer_builder *builder, struct layer_row *row, bo
 	/* The bulk of the writing, without the lock. */
 	if (work_tree_flush(&builder->tree, err) < 0)
 		return err_add(err, "layer %s", row->diff_id.text);
-	if (keeper->writer && blob_finish(keeper->writer, &row->blob, err) < 0)
+	if (intake_finish_blob(intake, &row->blob, err) < 0)
 		return -1;
 	if (store_lock_pool(store, &held, err) < 0)
 		return -1;
 	parent_thin = work_thin_of_chain(store, &row->parent, err);
 	/* The row before the blob: undoing the row finds the blob. */
 	if (parent_thin < 0 || intend_layer(store, builder->work.id, row, &txid, err) < 0 ||
-	    (keeper->writer && blob_publish(keeper->writer, err) < 0))
+	    intake_publish_blob(intake, err) < 0)
 		return -1;
 	birth.parent_thin = (uint32_t)parent_thin;
 	label_encode(row, label);
@@ -326,12 +305,14 @@ static void unlock_chain(struct store *store, const struct digest *chain_id)
 static int unpack_and_commit(struct layer_builder *builder, const struct layer_source *source,
 			     struct layer_row *ret, struct error *err)
 {
-	auto_keeper struct keeper keeper = { .store = builder->store };
+	auto_intake struct intake *intake = take_intake(builder, source->index);
 	auto_layer_row struct layer_row row = { 0 };
 	struct tar_apply_result applied;
 
 	if (ensure_work(builder, &source->parent, err) < 0 ||
-	    unpack(builder, source, &keeper, &applied, err) < 0)
+	    (!intake && intake_open(builder->store, source, false, &intake, err) < 0) ||
+	    begin_ahead(builder, source->index + 1, err) < 0 ||
+	    unpack(builder, source, intake, &applied, err) < 0)
 		return -1;
 	row.parent = source->parent;
 	row.diff_id = applied.stream.diff_id;
@@ -339,7 +320,7 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 	row.tar_bytes = (int64_t)applied.stream.tar_bytes;
 	row.content_bytes = (int64_t)applied.content_bytes;
 	row.own_bytes = ROW_SIZE_UNKNOWN;
-	if (end_keeping(&keeper, &applied.stream.blob, &row.blob, err) < 0)
+	if (intake_end(intake, &applied.stream, &row.blob, err) < 0)
 		return -1;
 	row.created_ns = rows_now_ns();
 	row.created_by = xstrdup(source->created_by ? source->created_by : "");
@@ -353,7 +334,7 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 			return got < 0 ? -1 : drop_work(builder, err);
 	}
 	if (layer_builder_end(builder, err) < 0 ||
-	    commit_layer(builder, &row, applied.removed, &keeper, err) < 0 ||
+	    commit_layer(builder, &row, applied.removed, intake, err) < 0 ||
 	    seal_start(builder->store, &row, &builder->seal, err) < 0)
 		return -1;
 	*ret = row;

@@ -42,6 +42,15 @@ struct layer_source {
 	struct progress *progress;
 };
 
+/*
+ * layer_plan - the layers that layer_add() will be called with, base first, each with its diff id
+ *
+ * While one is unpacked the next are read and inflated, on a machine with several CPUs and within a
+ * bound of memory: their read is called in other threads, at the same time, also for one that is never
+ * added after a failure. Borrowed until the end of the builder; index is the place in the array.
+ */
+void layer_plan(struct layer_builder *builder, const struct layer_source *sources, size_t nr);
+
 /**
  * layer_add - have this layer in the store
  * @ret: filled, whether it was there already or is new; pinned by the session

@@ -19,12 +19,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/cpus.h"
 #include "layer/chunkq.h"
 #include "layer/inflate.h"
 #include "limits.h"
@@ -34,7 +34,8 @@ enum {
 	TAR_HASHER,
 };
 
-#define POLL_MS 100
+#define POLL_MS	     100
+#define AHEAD_CHUNKS (2 * CHUNKQ_CHUNKS) /* of the tar */
 
 struct stream {
 	struct stream_options options;
@@ -60,6 +61,10 @@ struct stream {
 	unsigned int nr_threads;
 	uint8_t *blob_buf;
 	uint8_t *tar_buf;
+	/* Of one opened ahead: has its turn come? */
+	pthread_mutex_t turn_lock;
+	pthread_cond_t turn_changed;
+	bool has_turn; /* the caller's side: no lock is needed to look at it there */
 	/* The caller's side. */
 	bool caller_holds_chunk; /* of the queue `tar` */
 	bool ended;
@@ -144,6 +149,24 @@ static int next_input(struct stream *stream, struct error *err)
 	return 0;
 }
 
+static void take_turn(struct stream *stream)
+{
+	if (stream->has_turn)
+		return;
+	pthread_mutex_lock(&stream->turn_lock);
+	stream->has_turn = true;
+	pthread_cond_signal(&stream->turn_changed);
+	pthread_mutex_unlock(&stream->turn_lock);
+}
+
+static void wait_for_turn(struct stream *stream)
+{
+	pthread_mutex_lock(&stream->turn_lock);
+	while (!stream->has_turn)
+		pthread_cond_wait(&stream->turn_changed, &stream->turn_lock);
+	pthread_mutex_unlock(&stream->turn_lock);
+}
+
 static int choose_decoder(struct stream *stream, struct error *err)
 {
 	unsigned int kinds = stream->options.kinds ?: INFLATE_LAYER_KINDS;
@@ -154,6 +177,8 @@ static int choose_decoder(struct stream *stream, struct error *err)
 	if (!(kinds & 1u << stream->kind))
 		return err_set(err, ERR_UNSUPPORTED, "unsupported compression %s",
 			       inflate_kind_name(stream->kind));
+	if (stream->kind != INFLATE_PLAIN && stream->kind != INFLATE_GZIP)
+		wait_for_turn(stream);
 	stream->inflate =
 		inflate_new(stream->kind, stream->options.no_digests ? LIMIT_ARCHIVE_WINDOW_BYTES
 								     : LIMIT_LAYER_WINDOW_BYTES);
@@ -250,8 +275,9 @@ static int start_thread(struct stream *stream, void *(*main)(void *), struct err
 
 static int start_threads(struct stream *stream, struct error *err)
 {
-	stream->blob = chunkq_new(1);
-	stream->tar = chunkq_new(stream->tar_hasher ? 2 : 1);
+	stream->blob = chunkq_new(1, CHUNKQ_CHUNKS);
+	stream->tar = chunkq_new(stream->tar_hasher ? 2 : 1,
+				 stream->options.ahead ? AHEAD_CHUNKS : CHUNKQ_CHUNKS);
 	if (start_thread(stream, reader_main, err) < 0 ||
 	    start_thread(stream, inflater_main, err) < 0)
 		return -1;
@@ -263,8 +289,11 @@ int stream_open(const struct stream_options *options, struct stream **ret, struc
 	auto_stream struct stream *stream = xcalloc(1, sizeof(*stream));
 
 	stream->options = *options;
+	stream->has_turn = !options->ahead;
+	pthread_mutex_init(&stream->turn_lock, NULL);
+	pthread_cond_init(&stream->turn_changed, NULL);
 	stream->threaded = options->threads == STREAM_THREADS_ALWAYS ||
-			   (options->threads == STREAM_THREADS_AUTO && get_nprocs() > 1);
+			   (options->threads == STREAM_THREADS_AUTO && cpus_usable() > 1);
 	if (!options->no_digests) {
 		stream->blob_hasher = hasher_new();
 		stream->tar_hasher = hasher_new();
@@ -291,6 +320,7 @@ void stream_free(struct stream *stream)
 		return;
 	if (stream->threaded && stream->blob) {
 		atomic_store(&stream->stopping, true);
+		take_turn(stream);
 		chunkq_stop(stream->tar);
 		chunkq_stop(stream->blob);
 		join_threads(stream);
@@ -298,6 +328,8 @@ void stream_free(struct stream *stream)
 	chunkq_free(stream->tar);
 	chunkq_free(stream->blob);
 	inflate_free(stream->inflate);
+	pthread_cond_destroy(&stream->turn_changed);
+	pthread_mutex_destroy(&stream->turn_lock);
 	hasher_free(stream->blob_hasher);
 	hasher_free(stream->tar_hasher);
 	free(stream->blob_buf);
@@ -342,6 +374,7 @@ int stream_next(struct stream *stream, const void **ret_block, size_t *ret_len, 
 		*err = stream->err;
 		return -1;
 	}
+	take_turn(stream);
 	*ret_block = NULL;
 	*ret_len = 0;
 	if (stream->ended)
@@ -397,6 +430,7 @@ int stream_verify(struct stream *stream, struct digest *ret, struct error *err)
 		*ret = stream->result.blob;
 		return 0;
 	}
+	take_turn(stream);
 	if (stream->threaded) {
 		chunkq_stop(stream->tar);
 		chunkq_stop(stream->blob);

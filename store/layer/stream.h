@@ -42,6 +42,11 @@ struct stream_options {
 	unsigned int kinds;	/* bits 1 << enum inflate_kind; 0: INFLATE_LAYER_KINDS */
 	uint64_t max_tar_bytes; /* ERR_LIMIT beyond; 0: no bound */
 	bool no_digests; /* an outer archive: nobody asks for them; larger windows are taken */
+	/*
+	 * Opened before its turn, which comes with the first stream_next(): more of the tar waits for
+	 * that, and a decoder that may need a large window is not made before it.
+	 */
+	bool ahead;
 	enum stream_threads threads;
 };
 

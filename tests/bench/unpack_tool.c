@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/cpus.h"
 #include "ext4w/ext4w.h"
 #include "layer/tar_apply.h"
 #include "layer/tree_fs.h"
@@ -97,20 +98,31 @@ static const struct tree_writer_ops null_ops = {
 	.end_layer = null_end,
 };
 
-static int apply(const char *file, struct tree_writer *tree, bool base,
-		 struct tar_apply_result *ret, struct error *err)
-{
-	auto_stream struct stream *stream = NULL;
-	auto_fd int fd = open(file, O_RDONLY | O_CLOEXEC);
-	struct stream_options options = { .read = stream_read_fd, .read_ctx = &fd };
-	struct tar_apply_args args = { .tree = tree, .base = base };
+/* A layer that is read, maybe before its turn. */
+struct incoming {
+	int fd;
+	struct stream *stream;
+};
 
-	if (fd < 0)
+static void incoming_done(struct incoming *incoming)
+{
+	stream_free(incoming->stream);
+	if (incoming->fd >= 0)
+		close(incoming->fd);
+	*incoming = (struct incoming){ .fd = -1 };
+}
+#define auto_incoming __attribute__((cleanup(incoming_done)))
+
+static int begin(const char *file, bool ahead, struct incoming *ret, struct error *err)
+{
+	struct stream_options options = { .read = stream_read_fd,
+					  .read_ctx = &ret->fd,
+					  .ahead = ahead };
+
+	ret->fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (ret->fd < 0)
 		return err_set(err, ERR_NOT_FOUND, "no file '%s'", file);
-	if (stream_open(&options, &stream, err) < 0)
-		return -1;
-	args.stream = stream;
-	return tar_apply(&args, ret, err);
+	return stream_open(&options, &ret->stream, err);
 }
 
 /* Where the layers go. */
@@ -154,7 +166,31 @@ static int open_target(struct target *target, const char *name, struct error *er
 	return 0;
 }
 
-static int run(int argc, char **argv, struct error *err)
+/* Each as veneer does on two CPUs: while one is written, the next is read. */
+static int apply_all(char *const *files, struct tree_writer *tree, struct error *err)
+{
+	auto_incoming struct incoming even = { .fd = -1 }, odd = { .fd = -1 };
+	bool reads_ahead = cpus_usable() > 1;
+
+	for (int i = 0; files[i]; i++) {
+		struct incoming *now = i % 2 ? &odd : &even, *next = i % 2 ? &even : &odd;
+		struct tar_apply_args args = { .tree = tree, .base = i == 0 };
+		struct tar_apply_result result;
+
+		if ((!now->stream && begin(files[i], false, now, err) < 0) ||
+		    (files[i + 1] && reads_ahead && begin(files[i + 1], true, next, err) < 0))
+			return -1;
+		args.stream = now->stream;
+		if (tar_apply(&args, &result, err) < 0)
+			return err_add(err, "%s", files[i]);
+		printf("%s %s entries %ju bytes %ju\n", files[i], result.stream.diff_id.text,
+		       (uintmax_t)result.entries, (uintmax_t)result.stream.tar_bytes);
+		incoming_done(now);
+	}
+	return 0;
+}
+
+static int run(char **argv, struct error *err)
 {
 	auto_target struct target target = { .root = -1 };
 	struct timespec start, end;
@@ -164,14 +200,8 @@ static int run(int argc, char **argv, struct error *err)
 	if (open_target(&target, argv[1], err) < 0)
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (int i = 2; i < argc; i++) {
-		struct tar_apply_result result;
-
-		if (apply(argv[i], target.tree, i == 2, &result, err) < 0)
-			return err_add(err, "%s", argv[i]);
-		printf("%s %s entries %ju bytes %ju\n", argv[i], result.stream.diff_id.text,
-		       (uintmax_t)result.entries, (uintmax_t)result.stream.tar_bytes);
-	}
+	if (apply_all(argv + 2, target.tree, err) < 0)
+		return -1;
 	if (target.root >= 0)
 		syncfs(target.root);
 	if (target.blocks && ext4w_flush(target.blocks, err) < 0)
@@ -192,7 +222,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: unpack_tool null|DIR|DEVICE LAYER...\n");
 		return 2;
 	}
-	if (run(argc, argv, &err) < 0) {
+	if (run(argv, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layer/stream.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zstd.h>
 
+#include "base/clock.h"
 #include "layer/chunkq.h"
 #include "layerbox.h"
 
@@ -228,6 +230,61 @@ static void test_stop_early(void)
 	pair_done(&pair);
 }
 
+/* Without an end. */
+static int read_zeros(void *ctx UNUSED, void *data, size_t len, struct error *err UNUSED)
+{
+	memset(data, 0, len);
+	return (int)len;
+}
+
+/* At least so much is read although nobody takes the tar. */
+static void wait_for_chunks(const struct stream *stream, size_t nr)
+{
+	int64_t end_ms = clock_ms() + 60000;
+
+	while (stream_blob_bytes(stream) < nr * CHUNKQ_CHUNK_BYTES && clock_ms() < end_ms)
+		sched_yield();
+	CU_ASSERT(stream_blob_bytes(stream) >= nr * CHUNKQ_CHUNK_BYTES);
+}
+
+/* Both queues fill up, the second with twice as much; only a decoder with a window waits. */
+static void test_ahead(void)
+{
+	struct pair pair = big_pair();
+	auto_buf struct buf many = { 0 };
+	struct memory memory;
+	struct stream_options options = { .read = read_memory,
+					  .read_ctx = &memory,
+					  .ahead = true,
+					  .threads = STREAM_THREADS_ALWAYS };
+	struct stream_options zeros = { .read = read_zeros,
+					.ahead = true,
+					.threads = STREAM_THREADS_ALWAYS };
+	auto_stream struct stream *stream = NULL, *other = NULL;
+	struct stream_result result;
+	struct error err;
+
+	for (int i = 0; i < 8; i++)
+		buf_append(&many, pair.zstd.data, pair.zstd.len);
+	CU_ASSERT_FATAL(many.len > CHUNKQ_CHUNKS * 3 * CHUNKQ_CHUNK_BYTES);
+	memory = (struct memory){ many.data, many.len, 0 };
+	CU_ASSERT_EQUAL_FATAL(0, stream_open(&options, &stream, &err));
+	wait_for_chunks(stream, CHUNKQ_CHUNKS);
+	CU_ASSERT_EQUAL_FATAL(0, stream_open(&zeros, &other, &err));
+	wait_for_chunks(other, CHUNKQ_CHUNKS * 3 - CHUNKQ_BATCH); /* whose last ones may be free */
+	/* One in the hands of each of the two stages. */
+	CU_ASSERT(stream_blob_bytes(stream) <= (CHUNKQ_CHUNKS + 2) * CHUNKQ_CHUNK_BYTES);
+	CU_ASSERT(stream_blob_bytes(other) <= (CHUNKQ_CHUNKS * 3 + 2) * CHUNKQ_CHUNK_BYTES);
+	CU_ASSERT_EQUAL(0, stream_finish(stream, &result, &err));
+	CU_ASSERT_EQUAL(result.tar_bytes, 8 * BIG_BYTES);
+	stream_free(take_ptr(stream));
+	/* Dropped before its turn. */
+	memory = (struct memory){ many.data, many.len, 0 };
+	CU_ASSERT_EQUAL_FATAL(0, stream_open(&options, &stream, &err));
+	wait_for_chunks(stream, 1);
+	pair_done(&pair);
+}
+
 static void test_ranges(void)
 {
 	int fd = memfd_create("range", MFD_CLOEXEC);
@@ -255,4 +312,5 @@ UNIT_SUITE(stream, { "bytes, copy and both digests are right", test_digests },
 	   { "finish alone reads everything", test_finish_alone },
 	   { "an error of any stage comes behind the data before it", test_failures },
 	   { "a stream can be dropped at any moment", test_stop_early },
+	   { "before its turn a stream fills its queues", test_ahead },
 	   { "a range of a file ends where it says", test_ranges });

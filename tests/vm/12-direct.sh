@@ -129,7 +129,9 @@ import_chooses() {
 
 case_ 'a real image' both_agree debian:12 "$IMAGES/oci.tar"
 case_ 'odd archives' both_agree odd:1 "$WORK/legal/"{merge,kinds,sparse}.tar
+case_ 'the same, read ahead of their turn' ahead both_agree odd:1 "$WORK/legal/"{merge,oci-platforms}.tar
 case_ 'an import by the writer that is asked for' import_chooses
 case_ 'layers of both writers on each other' on_each_other
 case_ 'a kill between the writes of a layer' killed_anywhere
+case_ 'a kill while the next layers are read' ahead killed_anywhere
 case_ 'what the kernel has to write it does' falls_back

@@ -55,5 +55,8 @@ store_with_images 512M
 for kind in containers members manifests configs layouts layer_tars; do
 	case_ "refused: ${kind/_/ }" refuses_all "$kind"
 done
+for kind in layouts layer_tars; do
+	case_ "refused: ${kind/_/ }, read ahead of their turn" ahead refuses_all "$kind"
+done
 case_ 'refused: from a pipe' refuses_from_pipe
 case_ 'refused: links out of a layout folder, and what is no file' folder_links_stay_inside
