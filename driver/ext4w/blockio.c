@@ -6,7 +6,6 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/pages.h"
+#include "base/thread.h"
 
 #define RUN_BLOCKS  256u /* 1 MiB: larger writes are not faster */
 #define NR_RUNS	    8u
@@ -112,22 +112,6 @@ static void *write_runs(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct blockio *io, struct error *err)
-{
-	sigset_t all, old;
-	int code;
-
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	code = pthread_create(&io->thread, NULL, write_runs, io);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (code)
-		return err_sys(err, code, "start a thread");
-	io->running = true;
-	return 0;
-}
-
 /* ---- opening ---- */
 
 static int measure(struct blockio *io, struct error *err)
@@ -165,8 +149,9 @@ int blockio_open(const char *path, struct blockio **ret, struct error *err)
 	io->bounce = aligned(READ_BLOCKS);
 	for (unsigned int i = 0; i < NR_RUNS; i++)
 		io->runs[i].data = aligned(RUN_BLOCKS);
-	if (start_thread(io, err) < 0)
+	if (thread_start(write_runs, io, &io->thread, err) < 0)
 		return -1;
+	io->running = true;
 	*ret = take_ptr(io);
 	return 0;
 }

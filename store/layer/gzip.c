@@ -6,7 +6,6 @@
 #include "layer/gzip.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "base/cpus.h"
 #include "base/isal.h"
 #include "base/le.h"
+#include "base/thread.h"
 
 #define LEVEL	    1 /* see deflate.c */
 #define BLOCK_BYTES ((size_t)1024 * 1024)
@@ -109,17 +109,11 @@ static void *thread_main(void *arg)
 
 static int start_threads(struct gzip *gzip, unsigned int wanted, struct error *err)
 {
-	sigset_t all, old;
-	int code = 0;
-
 	gzip->threads = xcalloc(wanted, sizeof(*gzip->threads));
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (; !code && gzip->nr_threads < wanted; gzip->nr_threads += !code)
-		code = pthread_create(&gzip->threads[gzip->nr_threads], NULL, thread_main, gzip);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return gzip->nr_threads ? 0 : err_sys(err, code, "start a thread");
+	while (gzip->nr_threads < wanted &&
+	       thread_start(thread_main, gzip, &gzip->threads[gzip->nr_threads], err) == 0)
+		gzip->nr_threads++;
+	return gzip->nr_threads ? 0 : -1;
 }
 
 int gzip_new(int (*write)(void *ctx, const void *data, size_t len, struct error *err), void *ctx,

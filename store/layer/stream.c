@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/cpus.h"
+#include "base/thread.h"
 #include "layer/chunkq.h"
 #include "layer/inflate.h"
 #include "limits.h"
@@ -257,18 +257,10 @@ static void *hasher_main(void *arg)
 
 /* ---- the caller's side ---- */
 
-static int start_thread(struct stream *stream, void *(*main)(void *), struct error *err)
+static int start_one(struct stream *stream, void *(*main)(void *), struct error *err)
 {
-	sigset_t all, old;
-	int code;
-
-	/* Signals are for the main thread, which looks at cancel_check(). */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	code = pthread_create(&stream->threads[stream->nr_threads], NULL, main, stream);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (code)
-		return err_sys(err, code, "start a thread");
+	if (thread_start(main, stream, &stream->threads[stream->nr_threads], err) < 0)
+		return -1;
 	stream->nr_threads++;
 	return 0;
 }
@@ -278,10 +270,9 @@ static int start_threads(struct stream *stream, struct error *err)
 	stream->blob = chunkq_new(1, CHUNKQ_CHUNKS);
 	stream->tar = chunkq_new(stream->tar_hasher ? 2 : 1,
 				 stream->options.ahead ? AHEAD_CHUNKS : CHUNKQ_CHUNKS);
-	if (start_thread(stream, reader_main, err) < 0 ||
-	    start_thread(stream, inflater_main, err) < 0)
+	if (start_one(stream, reader_main, err) < 0 || start_one(stream, inflater_main, err) < 0)
 		return -1;
-	return stream->tar_hasher ? start_thread(stream, hasher_main, err) : 0;
+	return stream->tar_hasher ? start_one(stream, hasher_main, err) : 0;
 }
 
 int stream_open(const struct stream_options *options, struct stream **ret, struct error *err)

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "limits.h"
 #include "registry/pace.h"
 #include "registry/ring.h"
@@ -561,22 +561,6 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct download *download, struct error *err)
-{
-	sigset_t all, old;
-	int code;
-
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	code = pthread_create(&download->thread, NULL, thread_main, download);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (code)
-		return err_sys(err, code, "start a thread");
-	download->has_thread = true;
-	return 0;
-}
-
 /* ---- the caller's side ---- */
 
 /* A file system without nameless files, or a folder that we may not write to. */
@@ -617,8 +601,9 @@ int download_new(const struct download_args *args, struct download **ret, struct
 	download->multi = download->lib->multi_init();
 	if (!download->multi)
 		return err_set(err, ERR_IO, "libcurl cannot begin transfers");
-	if (start_thread(download, err) < 0)
+	if (thread_start(thread_main, download, &download->thread, err) < 0)
 		return -1;
+	download->has_thread = true;
 	*ret = take_ptr(download);
 	return 0;
 }

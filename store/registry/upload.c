@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/upload.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "registry/upload_part.h"
 
 #define AT_ONCE 5u /* as Docker */
@@ -111,22 +111,6 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct upload *upload, struct error *err)
-{
-	sigset_t all, old;
-	int code;
-
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	code = pthread_create(&upload->thread, NULL, thread_main, upload);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (code)
-		return err_sys(err, code, "start a thread");
-	upload->has_thread = true;
-	return 0;
-}
-
 /* ---- the caller's side ---- */
 
 int upload_new(const struct upload_args *args, struct upload **ret, struct error *err)
@@ -152,8 +136,9 @@ int upload_new(const struct upload_args *args, struct upload **ret, struct error
 	upload->multi = upload->lib->multi_init();
 	if (!upload->multi)
 		return err_set(err, ERR_IO, "libcurl cannot begin transfers");
-	if (start_thread(upload, err) < 0)
+	if (thread_start(thread_main, upload, &upload->thread, err) < 0)
 		return -1;
+	upload->has_thread = true;
 	*ret = take_ptr(upload);
 	return 0;
 }
