@@ -58,16 +58,19 @@ $host/debian@$digest" "$out"
 	healthy
 }
 
+# files_of IMAGE - the digest of each
+files_of() {
+	"$VENEER" mount "$1" >"$WORK/mounted"
+	(cd "$(cat "$WORK/mounted")" && find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+	"$VENEER" unmount "$1" >/dev/null
+}
+
 # The same files as a load of the same image.
 equals_load() {
-	"$VENEER" mount "$host/debian:12" >"$WORK/mounted"
-	(cd "$(cat "$WORK/mounted")" && find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$WORK/pulled"
-	"$VENEER" unmount "$host/debian:12" >/dev/null
+	files_of "$host/debian:12" >"$WORK/pulled"
 	fresh_store 2G
 	"$VENEER" load -q -i "$IMAGES/oci.tar" >/dev/null
-	"$VENEER" mount debian:12 >"$WORK/mounted"
-	(cd "$(cat "$WORK/mounted")" && find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$WORK/loaded"
-	"$VENEER" unmount debian:12 >/dev/null
+	files_of debian:12 >"$WORK/loaded"
 	check 'files' test -s "$WORK/loaded"
 	cmp "$WORK/pulled" "$WORK/loaded"
 	before=$("$VENEER" layers -q | wc -l)
@@ -82,10 +85,8 @@ chooses_the_writer() {
 		fresh_store 2G
 		"$VENEER" --debug pull -q --writer "${writer%%:*}" "$host/debian:12" >/dev/null 2>"$WORK/err"
 		contains "layers are written ${writer#*:}" "$(cat "$WORK/err")"
-		"$VENEER" mount "$host/debian:12" >"$WORK/mounted"
-		(cd "$(cat "$WORK/mounted")" && find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$WORK/by-$writer"
-		"$VENEER" unmount "$host/debian:12" >/dev/null
-		cmp "$WORK/pulled" "$WORK/by-$writer"
+		files_of "$host/debian:12" >"$WORK/written"
+		cmp "$WORK/pulled" "$WORK/written"
 		healthy
 	done
 	fails 1 "$VENEER" pull --writer other "$host/debian:12"
