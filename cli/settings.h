@@ -19,7 +19,7 @@
  *	  "appliance": { "memory": "1G", "kernel": "/usr/bin/linux.uml", "modules": "/…", "disks": [] }
  *	}
  *
- * "writer": how layers of load, import and pull get into their volumes: "direct", as blocks of an
+ * "writer": how layers, and files of `cp`, get into their volumes: "direct", as blocks of an
  * unmounted ext4, where that can be done with certainty, else by a mount, with a warning; "mount", by
  * system calls on a mounted file system; "auto", as "direct" without a word. Also VENEER_WRITER.
  * "fsck_layers": `e2fsck -fn` looks at each layer that was written as blocks, and one with errors is

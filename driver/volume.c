@@ -402,6 +402,19 @@ int volume_thaw(struct volume *volume, struct error *err)
 	return 0;
 }
 
+int volume_sync(struct volume *volume, struct error *err)
+{
+	auto_fd int fd = open(volume->node, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", volume->node);
+	if (fdatasync(fd) < 0) {
+		err_sys(err, errno, "write to %s", volume->node);
+		return explain(volume, err);
+	}
+	return 0;
+}
+
 /* Through the page cache, which a mounted file system shares. */
 static int open_label(struct volume *volume, int flags, uint64_t *ret_offset, struct error *err)
 {

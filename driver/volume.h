@@ -295,6 +295,8 @@ int volume_thaw(struct volume *volume, struct error *err);
  * disk below it, is full, err becomes ERR_NO_SPACE and says so, else it stays. Returns -1.
  */
 int volume_explain(struct volume *volume, struct error *err);
+/* What was written to one that is not mounted any more is durable. */
+int volume_sync(struct volume *volume, struct error *err);
 /* The volume will be deleted: the unmount need not write what is not written yet. */
 void volume_abandon(int mount_fd);
 

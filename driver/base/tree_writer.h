@@ -82,6 +82,13 @@ struct tree_writer_ops {
 	int (*discard)(struct tree_writer *tree, const char *path, struct error *err);
 
 	/*
+	 * The type of what is at path, as S_IFMT has it; 0: nothing is. NULL in a writer of which
+	 * nobody asks that.
+	 */
+	int (*look)(struct tree_writer *tree, const char *path, mode_t *ret_type,
+		    struct error *err);
+
+	/*
 	 * Between layers: the tree is this folder from now on, which exists, and nothing leaves it;
 	 * "" is all of it again. NULL in a writer of which nobody asks that.
 	 */

@@ -326,6 +326,25 @@ static int op_discard(struct tree_writer *tree, const char *path, struct error *
 	return found <= 0 ? found : unlink_place(writer, &at, err);
 }
 
+static int op_look(struct tree_writer *tree, const char *path, mode_t *ret_type, struct error *err)
+{
+	struct writer *writer = writer_of(tree);
+	struct dir_entry *entry = NULL;
+	struct inode inode;
+	struct place at;
+	int found = walk_find(writer, path, &at, err);
+
+	*ret_type = 0;
+	if (found > 0)
+		entry = dir_find(writer->dirs, at.dir, at.name, at.len);
+	if (!entry)
+		return found < 0 ? -1 : 0;
+	if (inode_read(writer->fs, entry->inode, &inode, err) < 0)
+		return err_add(err, "look at '%s'", path);
+	*ret_type = inode_mode(&inode) & S_IFMT;
+	return 0;
+}
+
 /* ---- layers ---- */
 
 static int op_begin_layer(struct tree_writer *tree, bool base, struct error *err)
@@ -388,6 +407,7 @@ static const struct tree_writer_ops ops = {
 	.whiteout = op_whiteout,
 	.opaque = op_opaque,
 	.discard = op_discard,
+	.look = op_look,
 	.enter = op_enter,
 	.end_layer = op_end_layer,
 };

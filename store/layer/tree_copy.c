@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layer/tree_copy.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/cleanup.h"
-#include "base/path.h"
 
 static struct tree_copy *of(struct tree_writer *tree)
 {
@@ -27,19 +22,14 @@ static char *below(const struct tree_copy *copy, const char *path)
 static int place(struct tree_copy *copy, const char *path, bool is_dir, const char **ret_path,
 		 struct error *err)
 {
-	auto_free char *parent = NULL;
-	auto_fd int fd = -1;
-	struct error ignored;
-	struct stat st;
-	const char *name;
+	struct tree_writer *under = copy->args.under;
+	mode_t type;
 
 	free(copy->path);
 	*ret_path = copy->path = below(copy, path);
-	name = path_base(copy->path);
-	parent = xasprintf("%.*s", (int)(name - copy->path), copy->path);
-	fd = path_open_in_root(copy->args.root_fd, parent, O_PATH | O_DIRECTORY, 0, &ignored);
-	if (fd < 0 || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    S_ISDIR(st.st_mode) == is_dir)
+	if (under->ops->look(under, copy->path, &type, err) < 0)
+		return -1;
+	if (!type || S_ISDIR(type) == is_dir)
 		return 0;
 	if (is_dir)
 		return err_set(err, ERR_IN_USE,

@@ -15,10 +15,9 @@
 
 /* Borrowed; must outlive the writer. */
 struct tree_copy_args {
-	struct tree_writer *under;
-	int root_fd;	    /* that of the writer under it */
-	const char *folder; /* exists; clean, relative to the root, "" is the root */
-	const char *shown;  /* the folder as messages call it */
+	struct tree_writer *under; /* that can look */
+	const char *folder;	   /* exists; clean, relative to the root, "" is the root */
+	const char *shown;	   /* the folder as messages call it */
 };
 
 struct tree_copy {

@@ -550,6 +550,23 @@ static int fs_discard(struct tree_writer *tree, const char *path, struct error *
 	return found <= 0 ? found : clear_place(fs, &at, err);
 }
 
+static int fs_look(struct tree_writer *tree, const char *path, mode_t *ret_type, struct error *err)
+{
+	struct tree_fs *fs = of(tree);
+	struct place at;
+	struct stat st;
+	int found = look_for(fs, path, &at, err);
+
+	*ret_type = 0;
+	if (found <= 0)
+		return found;
+	if (fstatat(at.dir->fd, at.name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*ret_type = st.st_mode & S_IFMT;
+	else if (errno != ENOENT)
+		return cannot(err, errno, "look at", path);
+	return 0;
+}
+
 /* ---- layers ---- */
 
 static int fs_begin_layer(struct tree_writer *tree, bool base, struct error *err)
@@ -611,6 +628,7 @@ static const struct tree_writer_ops ops = {
 	.whiteout = fs_whiteout,
 	.opaque = fs_opaque,
 	.discard = fs_discard,
+	.look = fs_look,
 	.enter = fs_enter,
 	.end_layer = fs_end_layer,
 };

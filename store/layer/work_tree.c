@@ -23,7 +23,7 @@ static int open_direct(struct work *work, struct tree_writer **ret, struct error
 	if (err->kind != ERR_UNSUPPORTED)
 		return -1;
 	if (wanted == LAYER_WRITER_DIRECT)
-		log_warn("layers are written through a mount: %s", err->text);
+		log_warn("files are written through a mount: %s", err->text);
 	else
 		log_debug("not as blocks: %s", err->text);
 	return 0;
@@ -31,16 +31,19 @@ static int open_direct(struct work *work, struct tree_writer **ret, struct error
 
 int work_tree_open(struct work *work, struct work_tree *ret, struct error *err)
 {
-	int direct = open_direct(work, &ret->tree, err);
+	bool mounted = work->mount_fd >= 0;
+	int direct = mounted ? 0 : open_direct(work, &ret->tree, err);
 
 	if (direct < 0)
 		return -1;
 	ret->work = work;
 	ret->direct = direct > 0;
-	log_debug("layers are written %s", direct ? "as blocks" : "through a mount");
+	log_debug("files are written %s", direct ? "as blocks" : "through a mount");
 	if (direct)
 		return 0;
-	return work_mount(work, err) < 0 ? -1 : tree_fs_new(work->mount_fd, &ret->tree, err);
+	if (!mounted && work_mount(work, err) < 0)
+		return -1;
+	return tree_fs_new(work->mount_fd, &ret->tree, err);
 }
 
 void work_tree_close(struct work_tree *tree)

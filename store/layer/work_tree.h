@@ -23,9 +23,10 @@ struct work_tree {
 };
 
 /**
- * work_tree_open - the writer for a working volume that is not mounted
+ * work_tree_open - the writer for a working volume
  *
- * Where blocks cannot be written it mounts the volume, and warns if "direct" was asked for.
+ * One that is mounted is written through that mount. Where blocks cannot be written it mounts the
+ * volume, and warns if "direct" was asked for.
  */
 int work_tree_open(struct work *work, struct work_tree *ret, struct error *err);
 /* A volume that was mounted stays so. */

@@ -183,8 +183,8 @@ static void *produce(void *ctx)
 /* ---- where it goes ---- */
 
 struct target {
-	int root_fd;  /* of the tree writer */
-	char *folder; /* below it; exists */
+	struct tree_writer *tree; /* to pass everything to */
+	char *folder;		  /* below its root; exists */
 	char *shown;
 	bool set_owner;
 	uid_t uid;
@@ -212,10 +212,9 @@ static int unpack(const struct target *target, int fd, uint64_t *ret_bytes, stru
 		.no_digests = true,
 	};
 	auto_stream struct stream *stream = NULL;
-	auto_tree_fs struct tree_writer *tree = NULL;
 	auto_tree_copy struct tree_copy copy = { 0 };
-	struct tree_copy_args into = {
-		.root_fd = target->root_fd,
+	const struct tree_copy_args into = {
+		.under = target->tree,
 		.folder = target->folder,
 		.shown = target->shown,
 	};
@@ -230,9 +229,8 @@ static int unpack(const struct target *target, int fd, uint64_t *ret_bytes, stru
 	};
 	struct tar_apply_result result;
 
-	if (stream_open(&options, &stream, err) < 0 || tree_fs_new(target->root_fd, &tree, err) < 0)
+	if (stream_open(&options, &stream, err) < 0)
 		return -1;
-	into.under = tree;
 	tree_copy_init(&into, &copy);
 	args.stream = stream;
 	if (tar_apply(&args, &result, err) < 0)
@@ -308,6 +306,7 @@ static int unpack_here(const struct cp_args *args, const struct source *source, 
 	auto_free char *folder = NULL;
 	auto_free char *name = NULL;
 	auto_fd int fd = -1;
+	auto_tree_fs struct tree_writer *tree = NULL;
 	const struct cppath_end from = { source->path, true, source->is_folder };
 	struct cppath_end to;
 	struct target target = { .set_owner = !args->archive, .uid = geteuid(), .gid = getegid() };
@@ -318,7 +317,9 @@ static int unpack_here(const struct cp_args *args, const struct source *source, 
 	if (fd < 0)
 		return errno == ENOTDIR ? err_set(err, ERR_USAGE, "not a directory")
 					: err_sys(err, errno, "open '%s'", folder);
-	target.root_fd = fd;
+	if (tree_fs_new(fd, &tree, err) < 0)
+		return -1;
+	target.tree = tree;
 	target.folder = (char[]){ "" };
 	target.shown = folder;
 	return transfer(source, name, &target, ret_bytes, err);
@@ -396,15 +397,12 @@ static int choose_owner(const struct files *files, const struct cp_args *args,
 	return 0;
 }
 
-static int unpack_inside(const struct files *files, const struct cp_args *args,
-			 const struct source *source, uint64_t *ret_bytes, struct error *err)
+/* Where it goes to: new texts. */
+static int plan_inside(const struct files *files, const struct cp_args *args,
+		       const struct source *source, char **ret_folder, char **ret_name,
+		       struct error *err)
 {
 	auto_free char *path = cppath_absolute("/", args->inside);
-	auto_free char *folder = NULL;
-	auto_free char *name = NULL;
-	auto_buf struct buf clean = { 0 };
-	struct space space = { .pool = files->store->pool, .mount_fd = files->root_fd };
-	struct target target = { .root_fd = files->root_fd, .space = &space };
 	struct cppath_end to;
 
 	if (find_inside(files->root_fd, args, &path, &to, err) < 0)
@@ -412,21 +410,36 @@ static int unpack_inside(const struct files *files, const struct cp_args *args,
 	if (source) {
 		const struct cppath_end from = { source->path, true, source->is_folder };
 
-		if (cppath_plan(&from, &to, &folder, &name, err) < 0)
-			return -1;
-	} else if (!to.is_folder) {
+		return cppath_plan(&from, &to, ret_folder, ret_name, err);
+	}
+	if (!to.is_folder)
 		return err_set(err, ERR_USAGE, "destination \"%s:%s\" must be a directory",
 			       args->container, args->inside);
-	} else {
-		folder = xstrdup(path);
-	}
-	if (check_folder(files, args, folder, err) < 0 || path_clean(folder, &clean, err) < 0 ||
-	    choose_owner(files, args, &target, err) < 0)
+	*ret_folder = xstrdup(path);
+	return 0;
+}
+
+static int unpack_inside(struct files *files, const struct cp_args *args,
+			 const struct source *source, uint64_t *ret_bytes, struct error *err)
+{
+	auto_free char *folder = NULL;
+	auto_free char *name = NULL;
+	auto_buf struct buf clean = { 0 };
+	struct space space = { .pool = files->store->pool };
+	struct target target = { .space = &space };
+
+	if (plan_inside(files, args, source, &folder, &name, err) < 0 ||
+	    check_folder(files, args, folder, err) < 0 || path_clean(folder, &clean, err) < 0 ||
+	    choose_owner(files, args, &target, err) < 0 || files_tree(files, &target.tree, err) < 0)
 		return -1;
+	space.mount_fd = files->work.mount_fd;
 	target.folder = clean.data;
 	target.shown = folder;
-	return source ? transfer(source, name, &target, ret_bytes, err)
-		      : unpack(&target, args->fd, ret_bytes, err);
+	if ((source ? transfer(source, name, &target, ret_bytes, err)
+		    : unpack(&target, args->fd, ret_bytes, err)) == 0)
+		return 0;
+	work_tree_explain(&files->tree, err);
+	return -1;
 }
 
 int cp_in(struct store *store, const struct cp_args *args, uint64_t *ret_bytes, struct error *err)

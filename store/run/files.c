@@ -16,8 +16,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "db/journal.h"
 #include "db/rows.h"
-#include "layer/space.h"
 #include "run/bundle.h"
 #include "run/container.h"
 #include "run/life.h"
@@ -163,84 +163,134 @@ static int hold(struct files *files, struct error *err)
 	return files->lock_fd < 0 ? err_add(err, "container %s", files->still.row.name) : 0;
 }
 
+/* Its own volume while it runs, else a snapshot of that. */
 static int activate(struct files *files, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
 	struct store *store = files->store;
 	struct container_row *row = &files->still.row;
+	struct work *work = &files->work;
+	bool runs;
 
 	if (store_lock_pool(store, &held, err) < 0 || read_row(files, row->id, err) < 0)
 		return -1;
-	files->state_before = row->state;
-	if (row->state == CONTAINER_STARTING)
-		return err_set(err, ERR_IN_USE, "container %s is being started", row->name);
-	if (container_ready(store, row, err) < 0)
+	runs = row->state == CONTAINER_RUNNING;
+	if (!runs && (container_ready(store, row, err) < 0 ||
+		      work_snapshot_of(store, row->thin_id, NULL, NULL, &work->id, err) < 0))
 		return -1;
-	if (row->state != CONTAINER_RUNNING) {
-		row->state = CONTAINER_STARTING;
-		if (rows_container_set(store->db, row, err) < 0)
-			return -1;
-		crash_point("files-marked");
-	}
-	if (volume_activate_sized(store->pool, row->thin_id, row->size_bytes, VOLUME_READ_WRITE,
-				  &files->volume, err) < 0)
+	crash_point("files-snapshot");
+	work->discard = !runs;
+	if (volume_activate_sized(store->pool, runs ? row->thin_id : work->id, row->size_bytes,
+				  VOLUME_READ_WRITE, &work->volume, err) < 0)
 		return -1;
-	/* Its end deactivates that of a running one. */
-	if (files->state_before == CONTAINER_RUNNING)
-		volume_keep(files->volume);
-	return volume_mount(files->volume, VOLUME_MOUNT_WRITE, &files->root_fd, err);
+	if (!runs)
+		return work_mount(work, err);
+	/* Its end deactivates it. */
+	volume_keep(work->volume);
+	return volume_mount(work->volume, VOLUME_MOUNT_WRITE, &work->mount_fd, err);
 }
 
 int files_open_write(struct files *files, const char *operand, struct error *err)
 {
 	if (container_find(files->store, operand, &files->still.row, err) < 0 ||
 	    container_document(&files->still.row, &files->document, err) < 0 ||
-	    hold(files, err) < 0 || activate(files, err) < 0)
+	    store_session(files->store, err) < 0 || hold(files, err) < 0 ||
+	    activate(files, err) < 0)
 		return -1;
+	files->root_fd = files->work.mount_fd;
 	crash_point("files-open");
 	return attach(files, err);
 }
 
+int files_tree(struct files *files, struct tree_writer **ret, struct error *err)
+{
+	if (files->work.id && !files->place) {
+		work_unmount(&files->work);
+		files->root_fd = -1;
+	}
+	if (work_tree_open(&files->work, &files->tree, err) < 0)
+		return -1;
+	*ret = files->tree.tree;
+	return 0;
+}
+
 /* ---- the end ---- */
 
-/* Everything that was mounted is gone; the container is as it was. */
-static int release(struct files *files, struct error *err)
+/* Inside a transaction: the snapshot becomes the container's volume, and that goes away. */
+static int swap(struct files *files, uint64_t txid, struct error *err)
+{
+	struct db *db = files->store->db;
+	const struct container_row *row = &files->still.row;
+
+	/* What goes shares its blocks with the new one. */
+	if (db_exec(db, err,
+		    "UPDATE thin SET kind = 'container', session = NULL, origin = ?2 WHERE id = ?1",
+		    "ii", (int64_t)files->work.id, (int64_t)row->init_id) < 0 ||
+	    db_exec(db, err, "UPDATE thin SET origin = ?2 WHERE id = ?1", "ii",
+		    (int64_t)row->thin_id, (int64_t)files->work.id) < 0 ||
+	    db_exec(db, err, "UPDATE container SET thin_id = ?2 WHERE id = ?1", "si", row->id,
+		    (int64_t)files->work.id) < 0)
+		return -1;
+	return journal_intend_delete(db, txid, row->thin_id, err);
+}
+
+static int take_place(struct files *files, struct error *err)
 {
 	auto_root_lock struct root *held = NULL;
-	struct container_row *row = &files->still.row;
+	struct store *store = files->store;
+	uint64_t txid;
 
-	if (store_lock_pool(files->store, &held, err) < 0)
+	if (store_lock_pool(store, &held, err) < 0 || read_row(files, files->still.row.id, err) < 0)
+		return -1; /* it may have been removed */
+	{
+		auto_tx struct db_tx tx = { 0 };
+
+		if (db_begin(&tx, store->db, err) < 0 ||
+		    journal_next_txid(store->db, &txid, err) < 0 || swap(files, txid, err) < 0 ||
+		    db_commit(&tx, err) < 0)
+			return -1;
+	}
+	files->work.id = 0;
+	return journal_fulfil(store->db, store->pool, txid, NULL, NULL, err);
+}
+
+/* Nothing is mounted any more, and everything durable. */
+static int settle_snapshot(struct files *files, struct error *err)
+{
+	int result;
+
+	work_unmount(&files->work);
+	result = volume_sync(files->work.volume, err);
+	volume_free(take_ptr(files->work.volume));
+	return result;
+}
+
+static int close_written(struct files *files, struct error *err)
+{
+	if (work_tree_flush(&files->tree, err) < 0)
 		return -1;
-	volume_free(take_ptr(files->volume));
-	if (row->state != CONTAINER_STARTING)
-		return 0;
-	row->state = files->state_before;
-	return rows_container_set(files->store->db, row, err);
+	crash_point("files-written");
+	detach(files);
+	work_tree_close(&files->tree);
+	if (!files->work.id) /* it may have ended meanwhile */
+		return work_drop(&files->work, err) < 0 ? -1 : life_settle(files->store, err);
+	return settle_snapshot(files, err) < 0 ? -1 : take_place(files, err);
 }
 
 int files_close(struct files *files, struct error *err)
 {
-	int result = 0;
+	int result = files->work.volume ? close_written(files, err) : 0;
 
-	if (files->volume && files->root_fd >= 0 && space_flush(files->root_fd, err) < 0)
-		result = volume_explain(files->volume, err);
-	crash_point("files-written");
 	files_done(files);
 	return result;
 }
 
 void files_done(struct files *files)
 {
-	bool writes = files->lock_fd >= 0;
-	struct error err;
-
 	detach(files);
-	if (writes && files->root_fd >= 0)
-		close(files->root_fd);
+	work_tree_close(&files->tree);
+	work_done(&files->work);
 	files->root_fd = -1;
-	if (writes && release(files, &err) < 0)
-		log_warn("container %s: %s", files->still.row.name, err.text);
-	volume_free(take_ptr(files->volume));
 	if (files->lock_fd >= 0)
 		close(take_fd(files->lock_fd));
 	still_done(&files->still);

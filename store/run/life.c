@@ -80,7 +80,11 @@ static int make_folder(struct start *start, struct error *err)
 		return -1;
 	start->lock_fd = root_lock_file(&start->store->root, lock, 0, err);
 	if (start->lock_fd < 0)
-		return -1;
+		return err->kind != ERR_IN_USE
+			       ? -1
+			       : err_set(err, ERR_IN_USE,
+					 "container %s is in use by another command: try again",
+					 start->row.name);
 	old_exit = file_in(start, "exit");
 	unlink(old_exit);
 	token = file_in(start, "token");

@@ -61,7 +61,7 @@ static int read_row(struct still *still, const char *id, struct error *err)
 	return 0;
 }
 
-/* Whoever starts it, or copies into it, has its lock. */
+/* Whoever starts it has its lock. */
 static int wait_for_other(struct still *still, struct error *err)
 {
 	auto_free char *name = xasprintf("containers/%s/lock", still->row.id);

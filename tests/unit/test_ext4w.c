@@ -117,6 +117,35 @@ static void test_every_kind_of_entry(void)
 	check_says(&lab, "stat /fifo", "Type: FIFO");
 }
 
+static void check_type(struct lab *lab, const char *path, mode_t wanted)
+{
+	mode_t type;
+
+	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->look(lab->tree, path, &type, &lab->err));
+	CU_ASSERT_EQUAL(wanted, type);
+}
+
+static void test_it_tells_what_is_at_a_path(void)
+{
+	auto_lab struct lab lab = { 0 };
+	mode_t type;
+
+	if (!begin(&lab, "64M"))
+		return;
+	write_file(&lab, "dir/file", "x", 1);
+	CU_ASSERT_EQUAL(0, ops(&lab)->make_symlink(lab.tree, "link", "dir", &plain, &lab.err));
+	CU_ASSERT_EQUAL(0, ops(&lab)->make_node(lab.tree, "fifo", S_IFIFO, 0, &plain, &lab.err));
+	check_type(&lab, "dir", S_IFDIR);
+	check_type(&lab, "link", S_IFLNK);
+	check_type(&lab, "link/file", S_IFREG);
+	check_type(&lab, "fifo", S_IFIFO);
+	check_type(&lab, "none", 0);
+	check_type(&lab, "none/there", 0);
+	CU_ASSERT_EQUAL(-1, ops(&lab)->look(lab.tree, "dir/file/x", &type, &lab.err));
+	CU_ASSERT_EQUAL(ERR_CORRUPT, lab.err.kind);
+	end_layer(&lab);
+}
+
 static void test_layers_change_what_is_below(void)
 {
 	auto_lab struct lab lab = { 0 };
@@ -413,6 +442,7 @@ static void test_damage_is_survived(void)
 }
 
 UNIT_SUITE(ext4w, { "every kind of entry is what debugfs shows", test_every_kind_of_entry },
+	   { "it tells what is at a path", test_it_tells_what_is_at_a_path },
 	   { "layers change what is below", test_layers_change_what_is_below },
 	   { "a folder can be the root", test_a_folder_can_be_the_root },
 	   { "extents of any depth", test_extents_of_any_depth },

@@ -15,7 +15,7 @@ static int copy_into(struct box *box, const char *folder, struct buf *tar, struc
 	struct stream_options options = { .read = read_memory, .read_ctx = &memory };
 	struct tar_apply_args args = { .base = true, .plain = true };
 	struct tar_apply_result result;
-	struct tree_copy_args into = { .root_fd = box->fd, .folder = folder, .shown = "/shown" };
+	struct tree_copy_args into = { .folder = folder, .shown = "/shown" };
 	int status;
 
 	tar_end(tar);

@@ -219,6 +219,86 @@ copied_stopped() {
 	nothing_runs
 }
 
+# What a container that does not run has of src, with all that `cp -a` knows.
+tree_of() {
+	rm -rf "$WORK/back"
+	v cp -a "$1" "$WORK/back"
+	(cd "$WORK/back" && find . -printf '%P %y %m %U %G %n %s %l %T@\n' | LC_ALL=C sort &&
+		find . -type f -exec sha256sum {} + | LC_ALL=C sort &&
+		getfattr -Rdm- --absolute-names . && getfacl -Rp .)
+}
+
+# Both writers say who they are, and make the same; also over what is there, and on a file system
+# that grew, which a process has written to.
+copied_by_both() {
+	local by tree other=
+	make_source
+	touch "$WORK/src/sub/"{1..300}
+	setfattr -n user.x -v y "$WORK/src/sub/1"
+	setfacl -m u:12345:rwx "$WORK/src/sub/2"
+	mkfifo "$WORK/src/fifo"
+	truncate -s 10M "$WORK/src/sparse"
+	for by in direct:'as blocks' mount:'through a mount' auto:'as blocks'; do
+		v run --name one --storage-opt size=20G debian:12 sh -c '[ ! -e /etc/motd ] || { mkdir /srv/src; echo old >/srv/src/same; rm /etc/motd; }'
+		VENEER_WRITER=${by%%:*} v --debug cp -a "$WORK/src" one:/srv 2>"$WORK/err"
+		contains "files are written ${by#*:}" "$(cat "$WORK/err")"
+		tree=$(tree_of one:/srv/src)
+		is "${other:-$tree}" "$tree" "files by ${by%%:*}"
+		other=$tree
+		is $'A /srv/src/sub/1\nC /srv\nD /etc/motd' "$(v diff one | grep -E 'sub/1$|/srv$|motd' | LC_ALL=C sort)" "${by%%:*}"
+		v start -a one
+		v commit one again:1 >/dev/null
+		is one "$(v run --rm again:1 cat /srv/src/link)"
+		v rm one >/dev/null
+		v rmi again:1 >/dev/null
+		nothing_runs
+	done
+}
+
+# A stream that ends in an error leaves a container that does not run as it was.
+copied_all_or_nothing() {
+	local before
+	make_source
+	v run --name one debian:12 true
+	before=$(v diff one)
+	head -c 100000 /dev/urandom >"$WORK/src/random"
+	tar -C "$WORK/src" -cf "$WORK/whole.tar" one sub random
+	head -c 50000 "$WORK/whole.tar" >"$WORK/part.tar"
+	fails 1 sh -c '"$0" cp - one:/srv <"$1"' "$VENEER" "$WORK/part.tar"
+	is "$before" "$(v diff one)" 'after a part of a tar'
+	fails 1 sh -c 'head -c 100000 /dev/urandom | "$0" cp - one:/srv' "$VENEER"
+	mkdir -p "$WORK/src/etc/issue"
+	fails 1 "$VENEER" cp "$WORK/src/." one:/
+	contains 'cannot overwrite non-directory "/etc/issue" with directory' "$stderr"
+	is "$before" "$(v diff one)" 'after a folder for a file'
+	no_leftovers
+	v rm one >/dev/null
+	nothing_runs
+}
+
+# What else is done to the container meanwhile.
+copied_meanwhile() {
+	local pid
+	make_source
+	mkfifo "$WORK/slow"
+	v create --name one debian:12 true >/dev/null
+	v cp - one:/srv <"$WORK/slow" 2>"$WORK/err" &
+	pid=$!
+	exec 5>"$WORK/slow"
+	tar -C "$WORK/src" -cf - one | head -c 1024 >&5
+	until [ -e "$(echo "$VENEER_ROOT"/containers/*/lock)" ]; do sleep 0.1; done
+	is '' "$(v diff one)" 'not there yet'
+	fails 1 "$VENEER" start one
+	contains 'container one is in use by another command: try again' "$stderr"
+	v rm one >/dev/null
+	tar -C "$WORK/src" -cf - one | tail -c +1025 >&5
+	exec 5>&-
+	check 'no container to copy into' eval "! wait $pid"
+	contains 'No such container' "$(cat "$WORK/err")"
+	no_leftovers
+	nothing_runs
+}
+
 copied_running() {
 	v run -d --name one debian:12 sleep 1000 >/dev/null
 	copy_cases one
@@ -328,8 +408,13 @@ killed() {
 		VENEER_CRASH_AT="*:$n" "$VENEER_CRASH" cp "$WORK/src" one:/srv >/dev/null 2>&1 || got=$?
 		is 137 $got "exit status at point $n"
 		is created "$(v ps -a --format '{{.State}}')"
+		healthy
 		only_running 0
 		no_leftovers
+		case $(v diff one | wc -l) in
+		0 | 8) ;;
+		*) echo "point $n left a part:"; v diff one; return 1 ;;
+		esac
 	done
 	v cp "$WORK/src" one:/srv
 	is one "$(v cp one:/srv/src/one - | tar -xO)"
@@ -345,6 +430,9 @@ case_run 'diff of a container of its own size' diff_own_size
 case_run 'export of a container that has ended' exported
 case_run 'export of a container that runs' exported_running
 case_run 'cp with a container that does not run' copied_stopped
+case_run 'cp by a mount and as blocks' copied_by_both
+case_run 'cp is all or nothing where nothing runs' copied_all_or_nothing
+case_run 'cp, and other commands meanwhile' copied_meanwhile
 case_run 'cp with a container that runs' copied_running
 case_run 'cp with volumes and binds' copied_volumes
 case_run 'cp keeps links and tars inside' copied_hostile

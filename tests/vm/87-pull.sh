@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Images come from a real registry on the loopback; a bad line is played by tests/unit.
-# limit: 300
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -84,7 +83,7 @@ chooses_the_writer() {
 	for writer in direct:'as blocks' mount:'through a mount'; do
 		fresh_store 2G
 		"$VENEER" --debug pull -q --writer "${writer%%:*}" "$host/debian:12" >/dev/null 2>"$WORK/err"
-		contains "layers are written ${writer#*:}" "$(cat "$WORK/err")"
+		contains "files are written ${writer#*:}" "$(cat "$WORK/err")"
 		files_of "$host/debian:12" >"$WORK/written"
 		cmp "$WORK/pulled" "$WORK/written"
 		healthy

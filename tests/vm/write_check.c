@@ -164,6 +164,25 @@ static bool compare(struct check *check)
 	return same;
 }
 
+/* Both see the same at the path of the next entry. */
+static bool both_look(struct check *check)
+{
+	const char *path = check->op.path;
+	mode_t types[2] = { 0 };
+	struct error other;
+	int a, b;
+
+	if (!*path)
+		return true;
+	a = check->fs->ops->look(check->fs, path, &types[0], &check->err);
+	b = check->blocks->ops->look(check->blocks, path, &types[1], &other);
+	if (a == b && (a < 0 || types[0] == types[1]))
+		return true;
+	buf_printf(&check->log, "  look: mounted: %s %o\n  direct:  %s %o\n",
+		   a < 0 ? check->err.text : "ok", types[0], b < 0 ? other.text : "ok", types[1]);
+	return false;
+}
+
 /* Returns 1 when both did it, 0 when both refused, -1 when they do not agree. */
 static int both_apply(struct check *check)
 {
@@ -172,6 +191,8 @@ static int both_apply(struct check *check)
 
 	ops_next(&check->ops, &check->op);
 	ops_print(&check->op, &check->log);
+	if (!both_look(check))
+		return -1;
 	a = ops_apply(&check->op, check->fs, &check->err);
 	b = ops_apply(&check->op, check->blocks, &other);
 	/* An entry in an impossible place is left out by both, and what is on the way to it is made. */
