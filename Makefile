@@ -4,7 +4,8 @@
 # V=1                           print the commands
 # CC=clang                      build into its own folder with that compiler
 # SANITIZE=address,undefined    build into its own folder with these sanitizers
-# CRASH=1                       build into its own folder with crash points (base/crash.h)
+# CRASH=1                       build into its own folder with crash points (base/crash.h); the files
+#                               that have none are built once for both
 # VM=PATTERN                    which tests in the real kernel `make test-vm` runs
 NAME     := veneer
 VERSION  := 0.1.0
@@ -40,8 +41,9 @@ CC       := gcc
 endif
 
 comma := ,
-MODE  := $(if $(filter gcc,$(CC)),plain,$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(CRASH),-crash)
-OUT   := build/$(MODE)
+MODE  := $(if $(filter gcc,$(CC)),plain,$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+CALM  := build/$(MODE)
+OUT   := $(CALM)$(if $(CRASH),-crash)
 Q     := $(if $(filter 1,$(V)),,@)
 say    = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
@@ -55,7 +57,7 @@ once      = $(eval $(1) := $(2))$($(1))
 PKG_C     = $(call once,PKG_C,$(shell pkg-config --cflags $(PKGS)))
 ALL_C     = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) -pthread \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer) \
-            $(if $(CRASH),-DCRASH_POINTS) -DVENEER_VERSION='"$(VERSION)"' \
+            -DVENEER_VERSION='"$(VERSION)"' \
             $(PKG_C)
 ALL_LD   := $(CFLAGS) -pthread -no-pie -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # What costs the most at the start of a process is linked in: loading and relocating these
@@ -73,10 +75,13 @@ LIBS      = -Wl,-Bstatic $(PKG_A) -lbz2 -lcom_err -Wl,-Bdynamic -ldl -lm
 INC_driver := -Idriver
 INC_store  := -Idriver -Istore
 INC_cli    := -Idriver -Istore -Icli
-INC_tests  := -Idriver -Istore -Icli -Itests/unit -I$(OUT)
+INC_tests  := -Idriver -Istore -Icli -Itests/unit -I$(CALM)
 
 src  = $(shell find $(1) -name '*.c' | sort)
-objs = $(patsubst %.c,$(OUT)/%.o,$(1))
+# Where crash points make a difference, with CRASH=1.
+CRASHING := $(if $(CRASH),$(shell grep -lrw --include=*.c crash_point driver store cli))
+objs = $(patsubst %.c,$(OUT)/%.o,$(filter $(CRASHING),$(1))) \
+       $(patsubst %.c,$(CALM)/%.o,$(filter-out $(CRASHING),$(1)))
 DRIVER := $(call objs,$(call src,driver))
 STORE  := $(call objs,$(call src,store))
 CLI    := $(call objs,$(filter-out cli/main.c,$(call src,cli)))
@@ -97,7 +102,7 @@ all: $(OUT)/$(NAME) ## build the program
 # and relocated for them: a tenth of the time of a short command.
 LIBM_NAMES := acos acosh asin asinh atan atan2 atanh ceil cos cosh exp floor fmod log log10 log2 \
               pow sin sinh sqrt tan tanh trunc
-SQLITE     := $(OUT)/sqlite3.a
+SQLITE     := $(CALM)/sqlite3.a
 $(SQLITE):
 	$(call say,OBJCOPY,$@)
 	@mkdir -p $(@D)
@@ -118,11 +123,11 @@ $(OUT)/test-tool: $(TOOL) $(CLI) $(STORE) $(DRIVER) $(SQLITE)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
-$(OUT)/driver-check: $(OUT)/tests/vm/driver_check.o $(DRIVER)
+$(OUT)/driver-check: $(CALM)/tests/vm/driver_check.o $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
-$(OUT)/replay-log: $(OUT)/tests/vm/replay_log.o $(DRIVER)
+$(OUT)/replay-log: $(CALM)/tests/vm/replay_log.o $(DRIVER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
@@ -136,41 +141,49 @@ $(OUT)/write-check: $(WRITE_CHECK) $(STORE) $(DRIVER) $(SQLITE)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
-$(OUT)/step-check: $(OUT)/tests/vm/step_check.o $(CLI) $(STORE) $(DRIVER) $(SQLITE)
+$(OUT)/step-check: $(CALM)/tests/vm/step_check.o $(CLI) $(STORE) $(DRIVER) $(SQLITE)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS)
 
-$(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(CLI) $(STORE) $(DRIVER) $(SQLITE)
+$(OUT)/fuzz_%: $(CALM)/tests/fuzz/fuzz_%.o $(CLI) $(STORE) $(DRIVER) $(SQLITE)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LD) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 # Two of them are measured or measure: nothing may be linked that makes them slower.
-BENCH_TOOLS := $(patsubst $(OUT)/tests/bench/%.o,$(OUT)/bench/%,$(BENCH))
+BENCH_TOOLS := $(patsubst $(CALM)/tests/bench/%.o,$(OUT)/bench/%,$(BENCH))
 BENCH_BARE  := $(OUT)/bench/by_hand $(OUT)/bench/stopwatch
 $(filter-out $(BENCH_BARE),$(BENCH_TOOLS)): $(STORE) $(DRIVER) $(SQLITE)
-$(BENCH_TOOLS): $(OUT)/bench/%: $(OUT)/tests/bench/%.o
+$(BENCH_TOOLS): $(OUT)/bench/%: $(CALM)/tests/bench/%.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ $(LIBS) $(PKG_ISAL)
 
 # What a program pays that may use libdevmapper, before its first line.
-$(OUT)/bench/by_hand_dm: $(OUT)/tests/bench/by_hand.o
+$(OUT)/bench/by_hand_dm: $(CALM)/tests/bench/by_hand.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LD) -o $@ $^ -Wl,--no-as-needed -ldevmapper
 
 # The list of suites follows from the files: tests/unit/test_NAME.c holds NAME_suite.
-$(OUT)/suites.inc: $(UNIT_C) Makefile
+$(CALM)/suites.inc: $(UNIT_C) Makefile
 	@mkdir -p $(@D)
 	@printf 'SUITE(%s)\n' $(patsubst tests/unit/test_%.c,%,$(filter-out %/main.c,$(UNIT_C))) >$@
-$(OUT)/tests/unit/main.o: $(OUT)/suites.inc
+$(CALM)/tests/unit/main.o: $(CALM)/suites.inc
 
-$(OBJS): $(OUT)/%.o: %.c Makefile
-	$(call say,CC,$<)
-	@mkdir -p $(@D)
-	@printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$<' \
-	    '$(CC) $(ALL_C) $(INC_$(firstword $(subst /, ,$<))) -c $<' >$(@:.o=.json)
-	$(Q)$(CC) $(ALL_C) $(INC_$(firstword $(subst /, ,$<))) -MMD -MP -c -o $@ $<
+define compile
+$(call say,CC,$<)
+@mkdir -p $(@D)
+@printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$<' \
+    '$(CC) $(ALL_C) $(INC_$(firstword $(subst /, ,$<))) -c $<' >$(@:.o=.json)
+$(Q)$(CC) $(ALL_C) $(INC_$(firstword $(subst /, ,$<))) -MMD -MP -c -o $@ $<
+endef
+$(filter $(CALM)/%,$(OBJS)): $(CALM)/%.o: %.c Makefile
+	$(compile)
+ifdef CRASH
+$(filter $(OUT)/%,$(OBJS)): ALL_C += -DCRASH_POINTS
+$(filter $(OUT)/%,$(OBJS)): $(OUT)/%.o: %.c Makefile
+	$(compile)
+endif
 
 -include $(OBJS:.o=.d)
 
@@ -207,8 +220,8 @@ help: ## this list
 # The name of the commit is compiled in again when it is another one, not each time.
 KNOWS_COMMIT := $(call objs,cli/main.c cli/cmd_version.c cli/cmd_info.c)
 $(KNOWS_COMMIT): ALL_C += -DVENEER_COMMIT='"$(COMMIT)"'
-$(KNOWS_COMMIT): $(OUT)/commit
-$(OUT)/commit: FORCE
+$(KNOWS_COMMIT): $(CALM)/commit
+$(CALM)/commit: FORCE
 	@mkdir -p $(@D)
 	@echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
 .PHONY: FORCE
