@@ -31,9 +31,15 @@ registry_down() {
 # How many requests it has answered
 requests() { grep -c 'http.response.status' "$work/registry.log"; }
 
+# Seconds of the processor that the registry has used, beside which a pull runs here.
+registry_seconds() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$registry/stat"; }
+
 run_pull() {
+	local before
 	rest
-	timed pull "$VENEER" pull -q "$host/bench:1"
+	before=$(registry_seconds)
+	timed pull "$VENEER" pull -q "$host/bench:1" || return 1
+	awk -v from="$before" -v to="$(registry_seconds)" 'BEGIN { print to - from }' >>"$RESULTS/served"
 }
 
 # Everything is here: what is asked, and how long the same questions take curl(1).
@@ -125,6 +131,7 @@ print_registry() {
 	printf '\nFrom a registry on the loopback; ratio to load of the same image as an archive\n'
 	row 'veneer load' registry-load registry-load
 	row 'veneer pull' pull registry-load
+	row 'of that the registry, which has the same processor' served registry-load
 	row 'curl of its layers, thrown away' transfer registry-load
 	row 'skopeo copy to a folder, nothing unpacked' skopeo-pull registry-load
 	row 'containerd devmapper: ctr images pull' containerd-pull registry-load
