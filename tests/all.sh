@@ -16,7 +16,7 @@ jobs=$(nproc)
 short=1
 [ -z "${VM_LONG:-}" ] || short=
 units=()
-unit_pids=()
+declare -A pids
 
 # attempt NAME COMMAND... - one stage; its log and its status are kept
 attempt() {
@@ -63,22 +63,32 @@ count_cases() {
 	failed=$((failed + bad))
 }
 
+# begin NAME COMMAND... - a stage beside the next ones, until ended
+begin() {
+	attempt "$@" &
+	pids[$1]=$!
+}
+
+# ended NAME - waits for a stage that was begun
+ended() {
+	wait "${pids[$1]}"
+	count "$1"
+}
+
 # unit NAME ARGUMENT... - begins the unit tests that make builds with these arguments
 unit() {
 	local name=$1
 	shift
 	stage "build-$name" make --no-print-directory -j"$jobs" "$@" all "$(unit_of "$@")" || return
-	attempt "$name" make --no-print-directory "$@" test-unit &
+	begin "$name" make --no-print-directory "$@" test-unit
 	units+=("$name")
-	unit_pids+=($!)
 }
 
 # Waits for those that were begun.
 units_end() {
 	local name
-	[ ${#unit_pids[@]} = 0 ] || wait "${unit_pids[@]}"
 	for name in ${units[@]+"${units[@]}"}; do
-		count "$name"
+		ended "$name"
 		count_unit "$name"
 	done
 }
@@ -93,13 +103,14 @@ in_kernels() {
 	local name
 	VM_SHARE=$(mktemp -d) || return
 	export VM_SHARE
-	attempt vm-1 tests/vm/run &
+	begin vm-1 tests/vm/run
+	stage package tests/package.sh build/images
 	attempt power tests/crash/power.sh
 	units_end
 	attempt appliance env APPLIANCE_MUST_WORK=1 tests/appliance/run.sh
 	attempt boot env BOOT_SHORT="$short" tests/boot/run.sh build/boot build/images
 	attempt vm-2 env VM_REVERSE=1 tests/vm/run
-	wait
+	wait "${pids[vm-1]}"
 	rm -r "$VM_SHARE"
 	for name in vm-1 vm-2 power appliance boot; do
 		count "$name"
@@ -107,16 +118,19 @@ in_kernels() {
 	done
 }
 
-stage lint make --no-print-directory -j"$jobs" lint
+# What takes one processor, beside the compilers.
+begin lint make --no-print-directory lint
+begin images make --no-print-directory images
 [ -z "${VM_LONG:-}" ] || stage analyze make --no-print-directory -j"$jobs" analyze
 unit unit-gcc
 stage usage tests/cli/usage.sh build/plain/veneer
 stage login env REGISTRY_MUST_WORK=1 tests/cli/login.sh build/plain/veneer
 stage search tests/cli/search.sh build/plain/veneer
 unit unit-clang-sanitized CC=clang SANITIZE=address,undefined
-if stage images make --no-print-directory -j"$jobs" images vm-programs bench-tools &&
-	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all; then
-	stage package tests/package.sh build/images
+stage build-tools make --no-print-directory -j"$jobs" vm-programs bench-tools
+stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all
+ended lint
+if ended images && [ "$(cat "$logs/build-tools.status" "$logs/build-crash.status" | xargs)" = '0 0' ]; then
 	in_kernels
 else
 	units_end

@@ -24,7 +24,8 @@ debian() {
 	debootstrap --variant=minbase \
 		--include=systemd,systemd-sysv,udev,dmsetup,e2fsprogs,thin-provisioning-tools,kmod,$curl,libkmod2,libisal2,procps \
 		"$release" "$base.part" >"$folder/debootstrap.log" 2>&1 || { tail -n 20 "$folder/debootstrap.log"; return 1; }
-	rm -rf "$base.part/var/cache/apt/archives/"*.deb "$base.part/var/lib/apt/lists/"*
+	rm -rf "$base.part/var/cache/apt/archives/"*.deb "$base.part/var/lib/apt/lists/"* \
+		"$base.part/usr/share/"{locale,man,doc,zoneinfo,info}/*
 	mkdir -p "$base.part/lib/modules"
 	cp -a "$modules"/* "$base.part/lib/modules/"
 	echo '/dev/ubda / ext4 errors=remount-ro 0 1' >"$base.part/etc/fstab"
@@ -125,11 +126,12 @@ machine() {
 		$words "uml_dir=$folder/uml" </dev/null 2>&1
 }
 
-# Until it is off, or for two minutes; the console is in $folder/console.
+# Until it is off, or for five minutes, of which a quiet machine takes less than one; the console is in
+# $folder/console.
 boot() {
 	(machine) >"$folder/raw" &
 	local machine=$!
-	for _ in $(seq $((${1:-120} * 10))); do
+	for _ in $(seq $((${1:-300} * 10))); do
 		kill -0 "$machine" 2>/dev/null || break
 		sleep 0.1
 	done
@@ -150,7 +152,7 @@ cut_at() { # PATTERN SECONDS
 	local pid
 	(machine) >"$folder/console" &
 	pid=$!
-	for _ in $(seq 600); do
+	for _ in $(seq 1500); do
 		grep -q "$1" "$folder/console" && break
 		sleep 0.1
 	done

@@ -39,6 +39,8 @@ make_root() {
 	cp "$work/root/var/cache/apt/archives/"figlet_*.deb "$work/debs"
 	chroot "$work/root" dpkg --purge figlet >>"$work/log" 2>&1
 	rm -rf "$work/root/var/cache/apt/archives/"*.deb "$work/root/var/lib/apt/lists/"*
+	# As in the slim images that are made of Debian: half of the files, which no container asks for.
+	rm -rf "$work/root/usr/share/"{locale,man,zoneinfo,info}/*
 	tar --create --numeric-owner --xattrs --xattrs-include='*' --sort=name --format=posix \
 		--one-file-system -C "$work/root" -f "$work/layer1.tar" .
 	rm -rf "$out/debs"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
 # long
 # Random stacks of layers by both tree writers, and the kernel's own work between them; WRITE_CASES
 # and WRITE_SEED say how many and from which on.

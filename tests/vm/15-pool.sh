@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
 # The pool on real devices, through the command line: made, grown, ill, taken away.
 # shellcheck disable=SC2154 # the libraries set stderr, device and mnt
 # shellcheck source=tests/vm/lib.sh

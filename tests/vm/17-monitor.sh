@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
 # The monitor: a pool that grows by itself, images that make room, metadata that does not run out.
 # shellcheck disable=SC2154 # the libraries set stderr, device and mnt
 # shellcheck source=tests/vm/lib.sh

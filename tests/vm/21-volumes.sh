@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Named volumes: made, used as a folder and as a disk, grown, kept, rolled back and removed.
-# limit: 300
 # shellcheck disable=SC2154 # fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"

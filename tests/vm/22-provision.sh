@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A server gets the images and volumes that its files want, once; and goes on after a kill.
-# limit: 300
 # shellcheck disable=SC2154 # fails() sets stderr
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 400
 # Archives that are damaged or hostile: nothing stays of them but one line of error.
 # shellcheck disable=SC2154 # lib-odd.sh sets mnt and odd
 # shellcheck source=tests/vm/lib-odd.sh

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
 # A kill at every crash point and at random moments: the next command finds the old state or
 # the new one, and a repeated command succeeds.
 # shellcheck source=tests/vm/lib.sh

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Commands of volumes are killed at every point of their own: the old state or the new one is there.
-# limit: 300
 # long
 # shellcheck disable=SC2154 # fails() sets stderr
 # shellcheck source=tests/vm/lib.sh

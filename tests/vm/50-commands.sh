@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
 # shellcheck disable=SC2016
 # What a Docker user types: texts to the letter, exit codes, filters, templates, terminals.
 # shellcheck source=tests/vm/lib.sh

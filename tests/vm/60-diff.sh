@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
 # Random sets of changes on thin volumes: found by blocks as by walking, and written as layers.
 #
 # DIFF_SETS   how many for each kind of file system

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# limit: 300
 # What a build shows, and the prunes around it.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
