@@ -184,7 +184,7 @@ static int activate(struct files *files, struct error *err)
 				  VOLUME_READ_WRITE, &work->volume, err) < 0)
 		return -1;
 	if (!runs)
-		return work_mount(work, err);
+		return 0;
 	/* Its end deactivates it. */
 	volume_keep(work->volume);
 	return volume_mount(work->volume, VOLUME_MOUNT_WRITE, &work->mount_fd, err);
@@ -195,7 +195,7 @@ int files_open_write(struct files *files, const char *operand, struct error *err
 	if (container_find(files->store, operand, &files->still.row, err) < 0 ||
 	    container_document(&files->still.row, &files->document, err) < 0 ||
 	    store_session(files->store, err) < 0 || hold(files, err) < 0 ||
-	    activate(files, err) < 0)
+	    activate(files, err) < 0 || (files->work.id && work_mount(&files->work, err) < 0))
 		return -1;
 	files->root_fd = files->work.mount_fd;
 	crash_point("files-open");

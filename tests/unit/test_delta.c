@@ -80,7 +80,7 @@ static void check_random_pool(uint64_t seed, uint32_t max_entries)
 
 static void test_random_pools(void)
 {
-	for (uint64_t seed = 1; seed <= 4; seed++) {
+	for (uint64_t seed = 1; seed <= UNIT_ROUNDS(4); seed++) {
 		check_random_pool(seed, 6);
 		check_random_pool(seed, 9);
 		check_random_pool(seed, 30);

@@ -52,7 +52,7 @@ static void damage(const char *path)
 
 	CU_ASSERT_EQUAL_FATAL(0, io_read_file(AT_FDCWD, path, IMAGE_BYTES, &whole, &err));
 	srandom(1);
-	for (unsigned i = 0; i < DAMAGES; i++) {
+	for (unsigned i = 0; i < UNIT_ROUNDS(DAMAGES); i++) {
 		size_t at = (size_t)random() % (whole.len - 512);
 		struct told told;
 		char bad[512];

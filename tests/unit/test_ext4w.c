@@ -418,7 +418,7 @@ static void test_damage_is_survived(void)
 	CU_ASSERT_EQUAL_FATAL(0, io_read_file(AT_FDCWD, lab.image, 16 << 20, &whole, &err));
 	fd = open(lab.image, O_RDWR | O_CLOEXEC);
 	srandom(1);
-	for (int i = 0; i < DAMAGES; i++) {
+	for (int i = 0; i < UNIT_ROUNDS(DAMAGES); i++) {
 		size_t at = (size_t)random() % (whole.len - 64) % (i % 2 ? 400000 : whole.len);
 		char bad[64];
 		bool removed;

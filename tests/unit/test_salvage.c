@@ -102,7 +102,7 @@ static void check_random(uint64_t seed, uint32_t one_in)
 
 static void test_random_pools(void)
 {
-	for (uint64_t seed = 1; seed <= 120; seed++)
+	for (uint64_t seed = 1; seed <= UNIT_ROUNDS(120); seed++)
 		check_random(seed, seed % 3 ? 40 : 1000000);
 }
 

@@ -14,4 +14,19 @@
 	extern const CU_SuiteInfo name##_suite;                                 \
 	const CU_SuiteInfo name##_suite = { .pName = #name, .pTests = name##_tests }
 
+/*
+ * How often something random is tried, of `nr` times: a part under sanitizers, which take several
+ * times as long and see the same accesses in each.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNIT_ROUNDS(nr) (((nr) + 3) / 4)
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNIT_ROUNDS(nr) (((nr) + 3) / 4)
+#endif
+#endif
+#ifndef UNIT_ROUNDS
+#define UNIT_ROUNDS(nr) (nr)
+#endif
+
 #endif

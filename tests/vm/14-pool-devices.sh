@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # limit: 600
 # What the pool commands refuse, and that refusing changes nothing.
 # shellcheck disable=SC2154 # the libraries set stderr, device and mnt

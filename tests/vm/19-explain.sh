@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # explain, why-busy and doctor with a real pool: what a device is, who holds it, what is left over.
 # shellcheck disable=SC2154 # stderr is set by fails
 # shellcheck source=tests/vm/lib.sh

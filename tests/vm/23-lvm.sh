@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # limit: 240
 # A pool on logical volumes: the monitor takes what is short from the volume group.
 # shellcheck disable=SC2154 # the libraries set stderr, device, link and monitor

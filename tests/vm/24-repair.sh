@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # limit: 180
 # `pool check` and `pool repair` on metadata that is damaged: what they say, what stays, what goes.
 # shellcheck disable=SC2154 # the libraries set stderr and host

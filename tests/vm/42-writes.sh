@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # The pool's disks fail, or lie, in the midst of a command: it says so, nothing half made counts,
 # and what was there before is there again when the disks are well.
 # shellcheck source=tests/vm/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # As 44-replay, with fewer commands, and some of their moments.
 # limit: 180
 # shellcheck source=tests/vm/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # One command in a working volume, as a build's RUN: nothing of it remains.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"

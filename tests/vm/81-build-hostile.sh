@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # limit: 600
 # Builds that mean harm, or come to it: what leaves the context or the root, fills the pool, forks
 # without end, stays behind or is killed. Each fails clearly or does no harm; nothing is tagged,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # limit: 900
 # Builds killed at every crash point: nothing is tagged, mounted or running, what was done before is
 # in the cache, and the next build succeeds.

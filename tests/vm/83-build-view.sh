@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # What a build shows, and the prunes around it.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # limit: 600
 # Builds that are given something odd: links, pipes, files that change meanwhile.
 # shellcheck disable=SC2016,SC2034,SC2154 # for the shell in the container; of lib-build.sh, of fails()

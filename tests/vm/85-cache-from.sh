@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # limit: 600
 # build --cache-from: images that leave the store and come back as if from elsewhere, true and false ones.
 # shellcheck disable=SC2016,SC2154 # for the shell in the container; fails() sets stderr

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # Commands that need an image which the store has not pull it, and those that are told not to do not.
 # limit: 240
 # shellcheck source=tests/vm/lib.sh

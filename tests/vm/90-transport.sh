@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# late
 # Registries over TLS: whose certificates are believed; passwords, mirrors, IPv6.
 #
 # In a mount namespace with an /etc of its own: names that are not the loopback's, and certs.d.
