@@ -148,11 +148,19 @@ learn_layers() {
 	grep -q "^$chain " "$archives/content" || check_layers
 }
 
-# Of a writable view a power cut leaves the writes, and that is all there is to say.
+# Of a writable view a power cut leaves the writes, and that is all there is to say. And at any moment
+# the kernel may have blocks in hand that belong to nobody, as tests/vm/lib-replay.sh tells: nothing is
+# lost, and a repair gives them back.
 check() {
 	local status=0
 	"$VENEER" "$@" check >/run/out 2>/run/errors || status=$?
 	text /run/out
+	if [[ $where = random* && $out =~ ^[0-9]+\ KiB\ of\ the\ pool\ belong\ to\ no\ volume$ ]]; then
+		must "$VENEER" check --repair
+		status=0
+		"$VENEER" "$@" check >/run/out 2>/run/errors || status=$?
+		text /run/out
+	fi
 	[ $status = 1 ] && [[ $out = *"is recorded, but not there: its writes are kept"* && $out != *$'\n'* ]] && return
 	text /run/errors
 	[ $status = 0 ] && [ ! -s /run/out ] || wrong "$where: check: exit status $status
