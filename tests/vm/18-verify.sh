@@ -251,7 +251,7 @@ scrubbing() {
 	VENEER_CRASH_AT=scrub-saved fails 137 "$VENEER_CRASH" scrub --rate 16M
 	place=$(scrub_place)
 	printf '%s\n' "$stderr" >"$WORK/killed"
-	timeout -s INT 2 "$VENEER" scrub --rate 16M >"$WORK/out" 2>&1 || status=$?
+	timeout -s INT 2 "$VENEER" scrub --rate 4M >"$WORK/out" 2>&1 || status=$?
 	check "it was stopped ($status)" test "$status" != 0
 	check 'it went on from there' test "$(scrub_place)" -gt "$place"
 	status=0
