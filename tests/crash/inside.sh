@@ -149,8 +149,8 @@ learn_layers() {
 }
 
 # Of a writable view a power cut leaves the writes, and that is all there is to say. And at any moment
-# the kernel may have blocks in hand that belong to nobody, as tests/vm/lib-replay.sh tells: nothing is
-# lost, and a repair gives them back.
+# the kernel may have blocks in hand that belong to nobody (driver/volume.h): nothing is lost, and a
+# repair gives them back.
 check() {
 	local status=0
 	"$VENEER" "$@" check >/run/out 2>/run/errors || status=$?

@@ -161,8 +161,8 @@ holds() {
 	done
 }
 
-# The kernel takes a metadata snapshot back in two steps. Between them its blocks belong to nobody:
-# nothing is lost, and a repair gives them back. Anything else that check finds is wrong.
+# The kernel takes a metadata snapshot back in two steps, as it does with much else (driver/volume.h).
+# Between them blocks belong to nobody: nothing is lost, and a repair gives them back. Anything else that check finds is wrong.
 sound() {
 	local status=0
 	[ ! -e "$VENEER_ROOT/pool.json" ] || "$VENEER" pool activate || return 1
