@@ -127,6 +127,19 @@ int journal_intend_planned(struct db *db, uint64_t txid, uint32_t id, struct err
 		       "ii", (int64_t)id, (int64_t)txid);
 }
 
+int journal_set_origin(struct db *db, uint32_t id, uint32_t origin, struct error *err)
+{
+	return db_exec(db, err, "UPDATE thin SET origin = ?2 WHERE id = ?1", "ii", (int64_t)id,
+		       (int64_t)origin);
+}
+
+int journal_adopt(struct db *db, uint32_t id, const char *kind, uint32_t origin, struct error *err)
+{
+	return db_exec(db, err,
+		       "UPDATE thin SET kind = ?2, session = NULL, origin = ?3 WHERE id = ?1",
+		       "isi", (int64_t)id, kind, (int64_t)origin);
+}
+
 int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err)
 {
 	if (db_exec(db, err, "DELETE FROM view WHERE thin_id = ?1", "i", (int64_t)id) < 0 ||

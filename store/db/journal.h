@@ -56,6 +56,10 @@ int journal_plan(struct db *db, uint32_t origin, uint32_t *ret_id, struct error 
 int journal_is_planned(struct db *db, uint32_t id, struct error *err);
 /* From now on an intent like others; undone, it is planned as before. */
 int journal_intend_planned(struct db *db, uint64_t txid, uint32_t id, struct error *err);
+/* Inside the caller's transaction: whose blocks it shares, which makes deleting and sizes cheap. */
+int journal_set_origin(struct db *db, uint32_t id, uint32_t origin, struct error *err);
+/* Likewise: what was a session's work is of another kind from now on, and outlives the session. */
+int journal_adopt(struct db *db, uint32_t id, const char *kind, uint32_t origin, struct error *err);
 /* Marks an id as garbage, inside the caller's transaction; its layer, view, container or volume row goes at once. */
 int journal_intend_delete(struct db *db, uint64_t txid, uint32_t id, struct error *err);
 

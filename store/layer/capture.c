@@ -11,6 +11,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "db/journal.h"
 #include "layer/diff.h"
 #include "layer/label.h"
 #include "layer/seal.h"
@@ -179,9 +180,7 @@ static int adopt(struct capture *capture, const struct layer_row *row, struct er
 	auto_tx struct db_tx tx = { 0 };
 
 	if (db_begin(&tx, store->db, err) < 0 ||
-	    db_exec(store->db, err,
-		    "UPDATE thin SET kind = 'layer', session = NULL, origin = ?2 WHERE id = ?1",
-		    "ii", (int64_t)row->thin_id, (int64_t)capture->parent_thin) < 0 ||
+	    journal_adopt(store->db, row->thin_id, "layer", capture->parent_thin, err) < 0 ||
 	    rows_layer_put(store->db, row, err) < 0 ||
 	    rows_pin(store->db, store->session, &row->chain_id, err) < 0 || db_commit(&tx, err) < 0)
 		return -1;

@@ -210,13 +210,6 @@ struct birth {
 	uint32_t parent_thin;
 };
 
-/* Whose blocks it shares from now on. */
-static int set_origin(struct db *db, uint32_t id, uint32_t origin, struct error *err)
-{
-	return db_exec(db, err, "UPDATE thin SET origin = ?2 WHERE id = ?1", "ii", (int64_t)id,
-		       (int64_t)origin);
-}
-
 /* The snapshot exists: the working volume goes on, and the layer's size is known for ever. */
 static int after_snapshot(void *ctx, struct error *err)
 {
@@ -232,8 +225,8 @@ static int after_snapshot(void *ctx, struct error *err)
 	birth->row->own_bytes = (int64_t)delta.own_bytes;
 	if (db_begin(&tx, db, err) < 0 ||
 	    rows_layer_set_own(db, birth->row->thin_id, birth->row->own_bytes, err) < 0 ||
-	    set_origin(db, birth->row->thin_id, birth->parent_thin, err) < 0 ||
-	    set_origin(db, builder->work.id, birth->row->thin_id, err) < 0)
+	    journal_set_origin(db, birth->row->thin_id, birth->parent_thin, err) < 0 ||
+	    journal_set_origin(db, builder->work.id, birth->row->thin_id, err) < 0)
 		return -1;
 	return db_commit(&tx, err);
 }

@@ -174,6 +174,9 @@ static int activate(struct files *files, struct error *err)
 
 	if (store_lock_pool(store, &held, err) < 0 || read_row(files, row->id, err) < 0)
 		return -1;
+	/* Killed since it was found: recovery takes our lock for that of the start, and lets it be. */
+	if (row->state == CONTAINER_STARTING)
+		return err_set(err, ERR_IN_USE, "container %s is being started", row->name);
 	runs = row->state == CONTAINER_RUNNING;
 	if (!runs && (container_ready(store, row, err) < 0 ||
 		      work_snapshot_of(store, row->thin_id, NULL, NULL, &work->id, err) < 0))
@@ -223,11 +226,8 @@ static int swap(struct files *files, uint64_t txid, struct error *err)
 	const struct container_row *row = &files->still.row;
 
 	/* What goes shares its blocks with the new one. */
-	if (db_exec(db, err,
-		    "UPDATE thin SET kind = 'container', session = NULL, origin = ?2 WHERE id = ?1",
-		    "ii", (int64_t)files->work.id, (int64_t)row->init_id) < 0 ||
-	    db_exec(db, err, "UPDATE thin SET origin = ?2 WHERE id = ?1", "ii",
-		    (int64_t)row->thin_id, (int64_t)files->work.id) < 0 ||
+	if (journal_adopt(db, files->work.id, "container", row->init_id, err) < 0 ||
+	    journal_set_origin(db, row->thin_id, files->work.id, err) < 0 ||
 	    db_exec(db, err, "UPDATE container SET thin_id = ?2 WHERE id = ?1", "si", row->id,
 		    (int64_t)files->work.id) < 0)
 		return -1;
@@ -257,10 +257,11 @@ static int take_place(struct files *files, struct error *err)
 /* Nothing is mounted any more, and everything durable. */
 static int settle_snapshot(struct files *files, struct error *err)
 {
+	bool mounted = files->work.mount_fd >= 0; /* blocks were flushed as such */
 	int result;
 
 	work_unmount(&files->work);
-	result = volume_sync(files->work.volume, err);
+	result = mounted ? volume_sync(files->work.volume, err) : 0;
 	volume_free(take_ptr(files->work.volume));
 	return result;
 }

@@ -61,20 +61,24 @@ pool_used() {
 	"$VENEER" pool status --format json | jq -r .DataUsed
 }
 
+none_mounted() {
+	local mounts
+	mapfile -t mounts </proc/mounts
+	[[ ${mounts[*]} = *"/dev/dm-"* || ${mounts[*]} = *"/dev/mapper/veneer"* ]] || return 0
+	printf 'left mounted: %s\n' "${mounts[@]}"
+	return 1
+}
+
 # After any command nothing may be left in the kernel but the pool's own devices. Without a process:
 # it is asked hundreds of times, and starting one is what costs here.
 no_leftovers() {
-	local file name devices='' left had=-u mounts
+	local file name devices='' left had=-u
 	for file in /sys/block/dm-*/dm/name; do
 		[ -e "$file" ] && read -r name <"$file" || continue
 		[[ $name != veneer-* || $name =~ -(pool|data|meta)$ ]] || devices+=" $name"
 	done
 	is '' "$devices" 'active volumes' || return 1
-	mapfile -t mounts </proc/mounts
-	if [[ ${mounts[*]} = *"/dev/dm-"* || ${mounts[*]} = *"/dev/mapper/veneer"* ]]; then
-		printf 'left mounted: %s\n' "${mounts[@]}"
-		return 1
-	fi
+	none_mounted || return 1
 	! shopt -q nullglob || had=-s
 	shopt -s nullglob
 	left=("$VENEER_ROOT"/{sessions,tmp}/*)
@@ -105,17 +109,13 @@ remember() {
 # remember, then nothing_left: a command that fails leaves the pool, the store and the kernel as
 # they were. It is asked some 150 times, and starting a process is what costs here.
 nothing_left() {
-	local blocks mounts
+	local blocks
 	read -r _ _ _ _ _ blocks _ < <(dmsetup status "$pool")
 	is "$blocks_before" "$blocks" 'pool blocks in use' || return 1
 	shopt -s nullglob
 	is '' "$(echo "$VENEER_ROOT"/{sessions,tmp,chains}/*)" 'files left' || return 1
 	is "$devices_before" "$(echo /sys/block/dm-*)" 'devices' || return 1
-	mapfile -t mounts </proc/mounts
-	if [[ ${mounts[*]} = *"/dev/dm-"* || ${mounts[*]} = *"/dev/mapper/veneer"* ]]; then
-		printf 'left mounted: %s\n' "${mounts[@]}"
-		return 1
-	fi
+	none_mounted
 }
 
 # refuse ERROR COMMAND... - it fails with one line that contains ERROR, and leaves nothing
