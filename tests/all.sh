@@ -119,31 +119,32 @@ took() {
 two_processors() { [ $(($(took both) * 10)) -lt $(($(took forks) * 17)) ]; }
 
 # A kernel has one processor: two of them at a time, which meet in the middle, where there are two.
-# The unit tests, which mostly wait, may end beside the first ones.
 in_kernels() {
-	local name runs=(vm-1)
+	local name until runs=(vm-1)
+	until=$(until_after "$seconds")
 	VM_SHARE=$(mktemp -d) || return
 	export VM_SHARE
-	! two_processors || runs+=(vm-2)
-	[ ${#runs[@]} = 1 ] || begin vm-1 env TEST_UNTIL="$(until_after "$seconds")" tests/vm/run
+	if [ -n "$two" ]; then
+		begin vm-1 env TEST_UNTIL="$until" tests/vm/run
+		runs+=(vm-2)
+	fi
 	stage package tests/package.sh build/images
-	[ ${#runs[@]} = 2 ] || units_end
+	units_end
 	attempt power env TEST_UNTIL="$(until_after $((SECONDS + seconds / 8)))" tests/crash/power.sh
-	[ ${#runs[@]} = 1 ] || units_end
 	attempt appliance env APPLIANCE_MUST_WORK=1 tests/appliance/run.sh
 	attempt boot env BOOT_SHORT="$short" tests/boot/run.sh build/boot build/images
-	if [ ${#runs[@]} = 1 ]; then
-		attempt vm-1 env TEST_UNTIL="$(until_after "$seconds")" tests/vm/run
-	else
-		attempt vm-2 env TEST_UNTIL="$(until_after "$seconds")" VM_REVERSE=1 tests/vm/run
-		wait "${pids[vm-1]}"
-	fi
+	attempt "${runs[-1]}" env TEST_UNTIL="$until" VM_REVERSE="$two" tests/vm/run
+	[ -z "$two" ] || wait "${pids[vm-1]}"
 	rm -r "$VM_SHARE"
 	for name in "${runs[@]}" power appliance boot; do
 		count "$name"
 		count_cases "$name"
 	done
 }
+
+# Before anything else runs.
+two=
+! two_processors || two=1
 
 # What takes one processor, beside the compilers.
 begin lint make --no-print-directory lint
@@ -154,10 +155,11 @@ stage usage tests/cli/usage.sh build/plain/veneer
 stage login env REGISTRY_MUST_WORK=1 tests/cli/login.sh build/plain/veneer
 stage search tests/cli/search.sh build/plain/veneer
 unit unit-clang-sanitized CC=clang SANITIZE=address,undefined CFLAGS='-O1 -g1'
-stage build-tools make --no-print-directory -j"$jobs" vm-programs bench-tools
-stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all
+built=
+stage build-tools make --no-print-directory -j"$jobs" vm-programs bench-tools &&
+	stage build-crash make --no-print-directory -j"$jobs" CRASH=1 all && built=1
 ended lint
-if ended images && [ "$(cat "$logs/build-tools.status" "$logs/build-crash.status" | xargs)" = '0 0' ]; then
+if ended images && [ -n "$built" ]; then
 	in_kernels
 else
 	units_end
