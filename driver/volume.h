@@ -254,6 +254,7 @@ int volume_unmount(struct volume_pool *pool, uint32_t id, const char *dir, struc
 bool volume_is_mounted(struct volume_pool *pool, uint32_t id);
 
 struct tree_writer; /* base/tree_writer.h */
+struct blocksums;   /* base/blocksums.h */
 
 /**
  * volume_tree_open - a tree writer that puts blocks on an active volume, which nobody has mounted
@@ -268,6 +269,14 @@ void volume_tree_free(struct tree_writer *tree);
 int volume_tree_flush(struct tree_writer *tree, struct error *err);
 /* After a flush: ERR_CORRUPT with what e2fsck says, unless that finds nothing wrong. */
 int volume_tree_check(const struct volume *volume, struct error *err);
+
+/* Before its first layer: it makes the digests of what it writes, too. */
+void volume_tree_sum(struct tree_writer *tree);
+/*
+ * After a flush: the digests of what was written since the last call, of blocks that only this
+ * writer has written: not that of the label. The caller owns it; NULL without volume_tree_sum().
+ */
+struct blocksums *volume_tree_take_sums(const struct volume *volume, struct tree_writer *tree);
 
 struct volume_tree_room {
 	uint64_t nr_bytes;

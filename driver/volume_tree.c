@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 
+#include "base/blocksums.h"
 #include "base/buf.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
@@ -44,6 +45,21 @@ int volume_tree_check(const struct volume *volume, struct error *err)
 	if (status > 0)
 		err_set(err, ERR_CORRUPT, "e2fsck finds errors: %.800s", said.len ? said.data : "");
 	return status ? err_add(err, "volume %" PRIu32, volume->id) : 0;
+}
+
+void volume_tree_sum(struct tree_writer *tree)
+{
+	ext4w_sum(tree);
+}
+
+struct blocksums *volume_tree_take_sums(const struct volume *volume, struct tree_writer *tree)
+{
+	uint64_t label = volume->pool->fs->label_offset(volume->pool->config->volume_bytes);
+	struct blocksums *sums = ext4w_take_sums(tree);
+
+	if (sums)
+		blocksums_drop(sums, label / BLOCKSUMS_BLOCK_BYTES, 1);
+	return sums;
 }
 
 struct volume_tree_room volume_tree_room(const struct tree_writer *tree)

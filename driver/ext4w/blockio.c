@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/blocksums.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -37,7 +38,8 @@ struct blockio {
 	int fd;
 	bool is_device;
 	uint64_t nr_blocks;
-	uint8_t *bounce; /* READ_BLOCKS, aligned */
+	uint8_t *bounce;	/* READ_BLOCKS, aligned */
+	struct blocksums *sums; /* or NULL; the thread's until all is written */
 	struct run runs[NR_RUNS];
 	/* Runs are a ring: nr_full of them from `tail` on wait, the next is being filled. */
 	unsigned int tail;
@@ -68,6 +70,8 @@ static void write_run(struct blockio *io, const struct run *run)
 {
 	struct error err;
 
+	if (io->sums)
+		blocksums_put(io->sums, run->first, run->nr, run->data);
 	if (io_pwrite(io->fd, run->data, (size_t)run->nr * BLOCK_BYTES, run->first * BLOCK_BYTES,
 		      &err) == 0)
 		return;
@@ -170,6 +174,7 @@ void blockio_free(struct blockio *io)
 	for (unsigned int i = 0; i < NR_RUNS; i++)
 		free(io->runs[i].data);
 	free(io->bounce);
+	blocksums_free(io->sums);
 	if (io->fd >= 0)
 		close(io->fd);
 	pthread_cond_destroy(&io->changed);
@@ -298,6 +303,23 @@ void blockio_discard(struct blockio *io, uint64_t block, uint64_t nr)
 				   (off_t)range[0], (off_t)range[1]);
 	if (result < 0)
 		log_debug("discard: %s", strerror(errno));
+	if (io->sums)
+		blocksums_drop(io->sums, block, nr);
+}
+
+void blockio_sum(struct blockio *io)
+{
+	if (!io->sums)
+		io->sums = blocksums_new(io->nr_blocks);
+}
+
+struct blocksums *blockio_take_sums(struct blockio *io)
+{
+	struct blocksums *sums = io->sums;
+
+	if (sums)
+		io->sums = blocksums_new(io->nr_blocks);
+	return sums;
 }
 
 /* ---- reading ---- */

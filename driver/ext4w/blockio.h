@@ -15,6 +15,8 @@
 
 #include "base/err.h"
 
+struct blocksums; /* base/blocksums.h */
+
 #define BLOCK_BYTES  4096u
 #define CHUNK_BLOCKS 16u /* 64 KiB: the smallest block of a pool, whose whole blocks cost no copy */
 
@@ -51,7 +53,12 @@ int blockio_write(struct blockio *io, uint64_t block, uint32_t nr, const void *d
 int blockio_drain(struct blockio *io, struct error *err);
 /* And now it is durable. */
 int blockio_sync(struct blockio *io, struct error *err);
-/* Tells the device that these hold nothing. Not being able to is no error. */
+/* Tells the device that these hold nothing, when all is written. Not being able to is no error. */
 void blockio_discard(struct blockio *io, uint64_t block, uint64_t nr);
+
+/* Before anything is written: from now on the thread makes the digests of what it writes, too. */
+void blockio_sum(struct blockio *io);
+/* After blockio_drain(): those since the last call, for the caller to own; NULL without the above. */
+struct blocksums *blockio_take_sums(struct blockio *io);
 
 #endif

@@ -454,6 +454,16 @@ int ext4w_flush(struct tree_writer *tree, struct error *err)
 	return blockio_sync(writer_of(tree)->fs->io, err);
 }
 
+void ext4w_sum(struct tree_writer *tree)
+{
+	blockio_sum(writer_of(tree)->fs->io);
+}
+
+struct blocksums *ext4w_take_sums(struct tree_writer *tree)
+{
+	return blockio_take_sums(writer_of(tree)->fs->io);
+}
+
 struct ext4w_room ext4w_room(const struct tree_writer *tree)
 {
 	const struct wfs *fs = writer_of(tree)->fs;

@@ -18,6 +18,8 @@
 #include "base/err.h"
 #include "base/tree_writer.h"
 
+struct blocksums; /* base/blocksums.h */
+
 /**
  * ext4w_open - write to the file system on a device or in a file that nobody has mounted
  *
@@ -30,6 +32,11 @@ void ext4w_free(struct tree_writer *tree);
 
 /* After end_layer: everything is on the device. */
 int ext4w_flush(struct tree_writer *tree, struct error *err);
+
+/* Before the first layer: digests are made of all that is written to the device. */
+void ext4w_sum(struct tree_writer *tree);
+/* After ext4w_flush(): of what was written since the last call. The caller owns it; or NULL. */
+struct blocksums *ext4w_take_sums(struct tree_writer *tree);
 
 struct ext4w_room {
 	uint64_t nr_bytes; /* without its own structures, where the superblock says those */

@@ -144,7 +144,7 @@ static int add_missing(struct verify *verify, const struct layer_row *row, struc
 {
 	auto_seal struct seal *seal = NULL;
 
-	if (seal_start(verify->store, row, &seal, err) < 0 || seal_wait(seal, err) < 0 ||
+	if (seal_start(verify->store, row, NULL, &seal, err) < 0 || seal_wait(seal, err) < 0 ||
 	    seal_publish(seal, err) < 0)
 		return -1;
 	verify->result->nr_added += seal != NULL;

@@ -198,7 +198,7 @@ static int publish(struct capture *capture, struct layer_row *row, struct layer_
 	int got;
 
 	if (write_label(capture, row, err) < 0 || find_size(capture, row, err) < 0 ||
-	    seal_start(store, row, &seal, err) < 0 || seal_wait(seal, err) < 0)
+	    seal_start(store, row, NULL, &seal, err) < 0 || seal_wait(seal, err) < 0)
 		return -1;
 	crash_point("capture-labelled");
 	if (store_lock_pool(store, &held, err) < 0)

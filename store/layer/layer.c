@@ -170,7 +170,10 @@ static int ensure_work(struct layer_builder *builder, const struct digest *chain
 		return 0;
 	if (drop_work(builder, err) < 0 || work_open_unmounted(&builder->work, chain, err) < 0)
 		return -1;
-	return work_tree_open(&builder->work, &builder->tree, err);
+	if (work_tree_open(&builder->work, &builder->tree, err) < 0)
+		return -1;
+	work_tree_sum(&builder->tree);
+	return 0;
 }
 
 static int unpack(struct layer_builder *builder, const struct layer_source *source,
@@ -328,7 +331,8 @@ static int unpack_and_commit(struct layer_builder *builder, const struct layer_s
 	}
 	if (layer_builder_end(builder, err) < 0 ||
 	    commit_layer(builder, &row, applied.removed, intake, err) < 0 ||
-	    seal_start(builder->store, &row, &builder->seal, err) < 0)
+	    seal_start(builder->store, &row, work_tree_take_sums(&builder->tree), &builder->seal,
+		       err) < 0)
 		return -1;
 	*ret = row;
 	row.created_by = NULL;

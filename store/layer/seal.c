@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/blocksums.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/crash.h"
@@ -17,6 +18,7 @@ struct seal {
 	struct verity_run *runs;
 	size_t nr_runs;
 	struct verity_writer *writer;
+	struct blocksums *known;
 	struct hash_args args;
 	pthread_t thread;
 	bool running;
@@ -126,6 +128,7 @@ static int start(struct store *store, const struct layer_row *row, const struct 
 		.runs = seal->runs,
 		.nr_runs = seal->nr_runs,
 		.length = UINT64_MAX,
+		.known = seal->known,
 		.piece = put_piece,
 		.ctx = seal,
 	};
@@ -137,19 +140,19 @@ static int start(struct store *store, const struct layer_row *row, const struct 
 	return 0;
 }
 
-int seal_start(struct store *store, const struct layer_row *row, struct seal **ret,
-	       struct error *err)
+int seal_start(struct store *store, const struct layer_row *row, struct blocksums *known,
+	       struct seal **ret, struct error *err)
 {
-	auto_seal struct seal *seal = NULL;
+	auto_seal struct seal *seal = xcalloc(1, sizeof(*seal));
 	struct verity_of of;
 	struct error why;
 
 	*ret = NULL;
+	seal->known = known;
 	if (seal_of(store, row, &of, &why) < 0) {
 		log_debug("layer %s gets no digests: %s", row->chain_id.text, why.text);
 		return 0;
 	}
-	seal = xcalloc(1, sizeof(*seal));
 	if (start(store, row, &of, seal, err) < 0)
 		return err_add(err, "digests of layer %s", row->chain_id.text);
 	*ret = take_ptr(seal);
@@ -189,6 +192,7 @@ void seal_free(struct seal *seal)
 		pthread_join(seal->thread, NULL);
 	volume_free(seal->volume);
 	verity_writer_free(seal->writer);
+	blocksums_free(seal->known);
 	free(seal->runs);
 	free(seal);
 }

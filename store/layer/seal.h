@@ -3,7 +3,8 @@
  * seal - the digests of a layer's own blocks, made from its volume (verity/list)
  *
  * The volume must not change any more: the frozen snapshot is what is read. A thread does
- * that, without the store's lock, while the next layer is unpacked.
+ * that, without the store's lock, while the next layer is unpacked. What its writer knows the
+ * digests of is not read.
  */
 #ifndef LAYER_SEAL_H
 #define LAYER_SEAL_H
@@ -13,18 +14,20 @@
 #include "db/rows.h"
 #include "verity/list.h"
 
+struct blocksums; /* base/blocksums.h */
 struct seal;
 struct store;
 
 /**
  * seal_start - begin to read
  * @row: chain id, parent and thin id count; its parent must be a live layer
+ * @known: digests of blocks of the volume, all that is known; NULL: none. Taken, also by an error
  * @ret: NULL when the parent has no list: then this layer gets none
  *
  * The store has its pool open and a session.
  */
-int seal_start(struct store *store, const struct layer_row *row, struct seal **ret,
-	       struct error *err);
+int seal_start(struct store *store, const struct layer_row *row, struct blocksums *known,
+	       struct seal **ret, struct error *err);
 /* Waits until it is done and durable, under its temporary name. NULL is fine. */
 int seal_wait(struct seal *seal, struct error *err);
 /* After seal_wait(), and once the layer's row is there. NULL is fine. */

@@ -73,6 +73,17 @@ int work_tree_flush(const struct work_tree *tree, struct error *err)
 	return -1;
 }
 
+void work_tree_sum(const struct work_tree *tree)
+{
+	if (tree->direct)
+		volume_tree_sum(tree->tree);
+}
+
+struct blocksums *work_tree_take_sums(const struct work_tree *tree)
+{
+	return tree->direct ? volume_tree_take_sums(tree->work->volume, tree->tree) : NULL;
+}
+
 void work_tree_explain(const struct work_tree *tree, struct error *err)
 {
 	if (err->sys_errno == EIO || err->sys_errno == EROFS) {

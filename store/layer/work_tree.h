@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 
+struct blocksums; /* base/blocksums.h */
 struct tree_writer;
 struct work;
 
@@ -38,6 +39,11 @@ void work_tree_close(struct work_tree *tree);
  * error says so where it is the pool that is full or has failed.
  */
 int work_tree_flush(const struct work_tree *tree, struct error *err);
+
+/* Before its first layer: the digests of the volume's blocks are made while these are written. */
+void work_tree_sum(const struct work_tree *tree);
+/* After a flush: those since the last call. The caller owns it; NULL where files go by a mount. */
+struct blocksums *work_tree_take_sums(const struct work_tree *tree);
 
 /* Says what writing failed with in better words where volume or pool are full. */
 void work_tree_explain(const struct work_tree *tree, struct error *err);

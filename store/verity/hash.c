@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/blocksums.h"
 #include "base/buf.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
@@ -102,34 +103,54 @@ static bool read_all(int fd, char *data, uint64_t len, uint64_t offset)
 	return true;
 }
 
-static void read_piece(const struct work *work, const struct hash_piece *piece, struct room *room)
+/* Of the chunk that begins with this block. */
+static const uint8_t *known(const struct work *work, uint64_t block)
 {
-	uint64_t bytes = piece->length * work->args->block_bytes;
-	uint64_t offset = piece->start * work->args->block_bytes;
-	uint64_t nr = bytes / VERITY_BLOCK_BYTES;
+	return work->args->known ? blocksums_get(work->args->known, block / BLOCKSUMS_CHUNK) : NULL;
+}
 
-	memset(room->unreadable, 0, nr * sizeof(*room->unreadable));
-	if (read_all(work->fd, room->data, bytes, offset))
-		return;
-	for (uint64_t i = 0; i < nr; i++)
-		room->unreadable[i] =
-			!read_all(work->fd, room->data + i * VERITY_BLOCK_BYTES, VERITY_BLOCK_BYTES,
-				  offset + i * VERITY_BLOCK_BYTES);
+/* Blocks of 4096 bytes, counted from the device's start, into the room from its at-th on. */
+static void hash_blocks(const struct work *work, uint64_t block, uint64_t nr, uint64_t at,
+			struct room *room)
+{
+	uint64_t offset = block * VERITY_BLOCK_BYTES;
+	bool whole = read_all(work->fd, room->data, nr * VERITY_BLOCK_BYTES, offset);
+
+	for (uint64_t i = 0; i < nr; i++) {
+		char *data = room->data + i * VERITY_BLOCK_BYTES;
+		unsigned char *sum = room->sums + (at + i) * VERITY_SUM_BYTES;
+
+		if (whole ||
+		    read_all(work->fd, data, VERITY_BLOCK_BYTES, offset + i * VERITY_BLOCK_BYTES)) {
+			digest_raw_of(data, VERITY_BLOCK_BYTES, sum);
+			continue;
+		}
+		room->unreadable[at + i] = true;
+		memset(sum, 0, VERITY_SUM_BYTES);
+	}
 }
 
 static int hash_piece(struct work *work, struct hash_piece *piece, struct room *room,
 		      struct error *err)
 {
 	uint64_t nr = piece->length * verity_per_block(work->args->block_bytes);
+	uint64_t start = piece->start * verity_per_block(work->args->block_bytes);
+	uint64_t next;
 
-	read_piece(work, piece, room);
-	for (uint64_t i = 0; i < nr; i++) {
-		unsigned char *sum = room->sums + i * VERITY_SUM_BYTES;
+	memset(room->unreadable, 0, nr * sizeof(*room->unreadable));
+	/* A piece is whole pool blocks, and those are whole chunks. */
+	for (uint64_t at = 0; at < nr; at = next) {
+		const uint8_t *sums = known(work, start + at);
 
-		if (room->unreadable[i])
-			memset(sum, 0, VERITY_SUM_BYTES);
-		else
-			digest_raw_of(room->data + i * VERITY_BLOCK_BYTES, VERITY_BLOCK_BYTES, sum);
+		next = at + BLOCKSUMS_CHUNK;
+		if (sums) {
+			memcpy(room->sums + at * VERITY_SUM_BYTES, sums,
+			       (size_t)BLOCKSUMS_CHUNK * VERITY_SUM_BYTES);
+			continue;
+		}
+		while (next < nr && !known(work, start + next))
+			next += BLOCKSUMS_CHUNK;
+		hash_blocks(work, start + at, next - at, at, room);
 	}
 	piece->sums = room->sums;
 	piece->unreadable = room->unreadable;

@@ -4,7 +4,7 @@
  *
  * Past the page cache where the file allows it: what counts is what the disk has. Several
  * threads read and hash, each a piece of its own, so that neither the disk nor a processor
- * waits for the other. What cannot be read is told block by block.
+ * waits for the other. What cannot be read is told block by block. What is known is not read.
  */
 #ifndef VERITY_HASH_H
 #define VERITY_HASH_H
@@ -16,6 +16,8 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "verity/list.h"
+
+struct blocksums; /* base/blocksums.h */
 
 /* Some pool blocks, one after the other, on the device and among the listed ones. */
 struct hash_piece {
@@ -34,6 +36,7 @@ struct hash_args {
 	size_t nr_runs;
 	uint64_t first; /* of the listed blocks; how many */
 	uint64_t length;
+	const struct blocksums *known; /* of the device's blocks; may be NULL */
 	/* Called by the threads, at times by several at once. Returns 0, or -1 with err filled. */
 	int (*piece)(void *ctx, const struct hash_piece *piece, struct error *err);
 	void *ctx;

@@ -5,13 +5,17 @@
 #ifndef EXT4W_LAB_H
 #define EXT4W_LAB_H
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/blocksums.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/digest.h"
+#include "base/io.h"
 #include "base/proc.h"
 #include "ext4w/ext4w.h"
 #include "unit.h"
@@ -76,6 +80,37 @@ static inline void check_clean(struct lab *lab)
 	run(argv, &output);
 }
 
+/* Opens the writer, which makes digests, too. */
+static inline void open_tree(struct lab *lab)
+{
+	CU_ASSERT_EQUAL_FATAL(0, ext4w_open(lab->image, &lab->tree, &lab->err));
+	ext4w_sum(lab->tree);
+}
+
+/* What it wrote has these digests; some of it it knows. */
+static inline void check_sums(struct lab *lab)
+{
+	auto_blocksums struct blocksums *sums = ext4w_take_sums(lab->tree);
+	auto_fd int fd = open(lab->image, O_RDONLY | O_CLOEXEC);
+	off_t nr_blocks = lseek(fd, 0, SEEK_END) / BLOCKSUMS_BLOCK_BYTES;
+	unsigned int nr_known = 0;
+
+	for (off_t block = 0; block < nr_blocks; block++) {
+		const uint8_t *got = blocksums_get(sums, (uint64_t)block / BLOCKSUMS_CHUNK);
+		uint8_t wanted[DIGEST_RAW_LEN], data[BLOCKSUMS_BLOCK_BYTES];
+
+		if (!got)
+			continue;
+		nr_known++;
+		CU_ASSERT_EQUAL_FATAL(0, io_pread(fd, data, sizeof(data),
+						  (uint64_t)block * sizeof(data), &lab->err));
+		digest_raw_of(data, sizeof(data), wanted);
+		CU_ASSERT_EQUAL(0, memcmp(got + block % BLOCKSUMS_CHUNK * DIGEST_RAW_LEN, wanted,
+					  DIGEST_RAW_LEN));
+	}
+	CU_ASSERT(nr_known > 0);
+}
+
 static inline void end_layer(struct lab *lab)
 {
 	bool removed;
@@ -83,6 +118,7 @@ static inline void end_layer(struct lab *lab)
 	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->end_layer(lab->tree, &removed, &lab->err));
 	CU_ASSERT_EQUAL_FATAL(0, ext4w_flush(lab->tree, &lab->err));
 	check_clean(lab);
+	check_sums(lab);
 }
 
 /* What debugfs says to a request. */

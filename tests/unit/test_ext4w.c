@@ -44,7 +44,7 @@ static bool begin(struct lab *lab, const char *size)
 {
 	if (!make_image(lab, size, ""))
 		return false;
-	CU_ASSERT_EQUAL_FATAL(0, ext4w_open(lab->image, &lab->tree, &lab->err));
+	open_tree(lab);
 	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->begin_layer(lab->tree, true, &lab->err));
 	return true;
 }
@@ -170,7 +170,7 @@ static void test_layers_change_what_is_below(void)
 	CU_ASSERT_EQUAL(0, ops(&lab)->make_dir(lab.tree, "replaced", &plain, &lab.err));
 	end_layer(&lab);
 	ext4w_free(take_ptr(lab.tree));
-	CU_ASSERT_EQUAL_FATAL(0, ext4w_open(lab.image, &lab.tree, &lab.err));
+	open_tree(&lab);
 	CU_ASSERT_EQUAL(0, ops(&lab)->begin_layer(lab.tree, false, &lab.err));
 	write_file(&lab, "third", "3", 1);
 	end_layer(&lab);

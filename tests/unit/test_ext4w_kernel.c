@@ -30,7 +30,7 @@ static bool begin(struct lab *lab)
 
 		run(argv, &output);
 	}
-	CU_ASSERT_EQUAL_FATAL(0, ext4w_open(lab->image, &lab->tree, &lab->err));
+	open_tree(lab);
 	CU_ASSERT_EQUAL_FATAL(0, ops(lab)->begin_layer(lab->tree, false, &lab->err));
 	return true;
 }

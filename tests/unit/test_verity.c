@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/blocksums.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -320,8 +321,66 @@ static void test_pieces(void)
 	box_close(&box);
 }
 
+/* Counts a pool block once more for each digest of a block of 0xfe bytes. */
+static int see_known(void *ctx, const struct hash_piece *piece, struct error *err)
+{
+	unsigned char zeros[VERITY_SUM_BYTES] = { 0 }, wanted[VERITY_SUM_BYTES];
+	char block[VERITY_BLOCK_BYTES];
+	struct seen *seen = ctx;
+
+	(void)err;
+	memset(block, 0xfe, sizeof(block));
+	digest_raw_of(block, sizeof(block), wanted);
+	for (uint64_t i = 0; i < piece->length * PER_BLOCK; i++) {
+		const unsigned char *sum = piece->sums + i * VERITY_SUM_BYTES;
+
+		CU_ASSERT_NOT_EQUAL(0, memcmp(sum, zeros, sizeof(zeros)));
+		__atomic_add_fetch(&seen->times[piece->start + i / PER_BLOCK],
+				   memcmp(sum, wanted, sizeof(wanted)) == 0, __ATOMIC_RELAXED);
+	}
+	return see(ctx, piece, err);
+}
+
+static void test_known(void)
+{
+	auto_blocksums struct blocksums *known = blocksums_new(DEVICE_BYTES / VERITY_BLOCK_BYTES);
+	static uint8_t data[3 * BLOCK_BYTES];
+	struct seen seen = { 0 };
+	struct hash_args args = {
+		.block_bytes = BLOCK_BYTES,
+		.runs = top_runs,
+		.nr_runs = 2,
+		.length = UINT64_MAX,
+		.known = known,
+		.piece = see_known,
+		.ctx = &seen,
+	};
+	struct error err = { 0 };
+	struct box box;
+
+	box_open(&box);
+	write_device(box.device, false);
+	args.device = box.device;
+	memset(data, 0xfe, sizeof(data));
+	blocksums_put(known, 149 * PER_BLOCK, 2 * PER_BLOCK, data); /* one is not of the layer */
+	blocksums_put(known, 160 * PER_BLOCK, 3 * PER_BLOCK, data);
+	blocksums_put(known, 170 * PER_BLOCK, PER_BLOCK - 1, data); /* a part only */
+	blocksums_put(known, 199 * PER_BLOCK, PER_BLOCK, data);
+	/* What is known need not even be readable. */
+	CU_ASSERT_EQUAL(0, truncate(box.device, 199 * BLOCK_BYTES));
+	CU_ASSERT_EQUAL(0, hash_runs(&args, &err));
+	for (uint64_t i = 150; i < 200; i++) {
+		bool is_known = i == 150 || (i >= 160 && i < 163) || i == 199;
+
+		CU_ASSERT_EQUAL(seen.times[i], 1 + (is_known ? PER_BLOCK : 0));
+	}
+	CU_ASSERT_EQUAL(seen.nr_unreadable, 0);
+	box_close(&box);
+}
+
 UNIT_SUITE(verity, { "a list reads as it was written", test_round_trip },
 	   { "a list of something else is refused", test_foreign },
 	   { "each byte that changes is noticed", test_every_byte_counts },
 	   { "the tree of two layers is veritysetup's of the device", test_tree },
-	   { "each block is read once, and what cannot be is told", test_pieces });
+	   { "each block is read once, and what cannot be is told", test_pieces },
+	   { "what is known is not read", test_known });
