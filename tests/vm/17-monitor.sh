@@ -204,9 +204,9 @@ repairs_metadata() {
 	data=$device
 	part meta 3 "$DISK2"
 	"$VENEER" pool create --data "$data" --metadata "$device"
-	VENEER_WRITER=mount load # which takes as much metadata as the volumes below leave
+	load
 	link=$("$VENEER" attach --rw debian:12)
-	create_thins "$(pool_device pool)" 1000 1410
+	leave_metadata "$(pool_device pool)" 16
 	dd if=/dev/zero of="$link" bs=1M seek=1000 count=200 oflag=direct status=none 2>/dev/null && false
 	fails 1 "$VENEER" detach "$link"
 	contains "is out of metadata space: run 'veneer pool grow --metadata-size SIZE'" "$stderr"
