@@ -21,7 +21,7 @@ PLUGDIR  ?= $(PREFIX)/libexec/docker/cli-plugins
 # Debian's packages, of the same names in 12 and 13 but one.
 DEPS_BUILD := build-essential pkg-config git libdevmapper-dev libblkid-dev libext2fs-dev libisal-dev \
               libzstd-dev liblzma-dev libbz2-dev libssl-dev libarchive-dev libjansson-dev \
-              libsqlite3-dev libkmod-dev libcurl4-openssl-dev
+              libsqlite3-dev libkmod-dev libcurl4-openssl-dev libipsec-mb-dev
 DEPS_RUN   := dmsetup e2fsprogs xfsprogs thin-provisioning-tools kmod user-mode-linux crun conmon catatonit
 DEPS_TEST  := libcunit1-dev clang clang-format libclang-rt-dev shellcheck udev acl attr bzip2 lvm2 iproute2 \
               xz-utils zstd jq procps python3 universal-ctags libarchive-tools debootstrap skopeo umoci buildah isal openssl \
@@ -62,8 +62,8 @@ ALL_C     = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) -p
 ALL_LD   := $(CFLAGS) -pthread -no-pie -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # What costs the most at the start of a process is linked in: loading and relocating these
 # libraries, with the dozen that libarchive's other formats need, took two thirds of the start.
-# libkmod, libcurl, libdevmapper and ISA-L are loaded when they are first needed
-# (appliance/kmods.c, registry/curllib.c, dm/dmlib.c, base/isal.c).
+# libkmod, libcurl, libdevmapper, ISA-L and libIPSec_MB are loaded when they are first needed
+# (appliance/kmods.c, registry/curllib.c, dm/dmlib.c, base/isal.c, base/blockhash.c).
 LINKED_IN := libarchive libcrypto jansson libzstd liblzma blkid ext2fs
 PKG_A     = $(call once,PKG_A,$(shell pkg-config --libs $(LINKED_IN)) \
             $(filter-out -ldl -pthread,$(shell pkg-config --static --libs libcrypto)))

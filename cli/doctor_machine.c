@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "appliance/kernel.h"
+#include "base/blockhash.h"
 #include "base/buf.h"
 #include "base/cgroup.h"
 #include "base/cleanup.h"
@@ -284,6 +285,7 @@ void doctor_look_at_tools(struct doctor *doctor)
 {
 	enum doctor_level pool = doctor->here ? DOCTOR_ERROR : DOCTOR_WARNING;
 	enum doctor_level kernel = doctor->here ? DOCTOR_NOTE : DOCTOR_ERROR;
+	const char *library, *package;
 	const struct tool tools[] = {
 		{ { "mkfs.ext4", "-V" }, "e2fsprogs", "new pool", DOCTOR_ERROR },
 		{ { "resize2fs", "--version" }, "e2fsprogs", "larger container", DOCTOR_WARNING },
@@ -316,4 +318,7 @@ void doctor_look_at_tools(struct doctor *doctor)
 	look_at_library(doctor, "libcurl.so.4", "libcurl4", "pull and push", DOCTOR_WARNING);
 	look_at_library(doctor, "libkmod.so.2", "libkmod2", "appliance", kernel);
 	look_at_library(doctor, "libisal.so.2", "libisal2", "fast gzip", DOCTOR_WARNING);
+	library = blockhash_library(&package);
+	if (library)
+		look_at_library(doctor, library, package, "fast digests", DOCTOR_NOTE);
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "base/digest.h"
 #include "base/pages.h"
 
 #define GROUP_CHUNKS 2048u /* 128 MiB */
@@ -27,6 +26,7 @@ struct blocksums {
 	uint64_t nr_groups;
 	struct item *slabs[MAX_ITEMS / SLAB_ITEMS + 1];
 	uint32_t nr_items;
+	struct blockhash *hash;
 };
 
 struct blocksums *blocksums_new(uint64_t nr_blocks)
@@ -35,6 +35,7 @@ struct blocksums *blocksums_new(uint64_t nr_blocks)
 	uint64_t per_group = (uint64_t)GROUP_CHUNKS * BLOCKSUMS_CHUNK;
 
 	sums->nr_groups = (nr_blocks + per_group - 1) / per_group;
+	sums->hash = blockhash_new();
 	sums->groups = xcalloc(sums->nr_groups + 1, sizeof(struct group *));
 	return sums;
 }
@@ -48,6 +49,7 @@ void blocksums_free(struct blocksums *sums)
 	for (uint32_t i = 0; i * SLAB_ITEMS < sums->nr_items; i++)
 		free(sums->slabs[i]);
 	free(sums->groups);
+	blockhash_free(sums->hash);
 	free(sums);
 }
 
@@ -84,14 +86,19 @@ static struct item *find_or_add(struct blocksums *sums, uint64_t chunk)
 
 void blocksums_put(struct blocksums *sums, uint64_t block, uint64_t nr, const uint8_t *data)
 {
-	for (uint64_t end = block + nr; block < end; block++, data += BLOCKSUMS_BLOCK_BYTES) {
+	while (nr) {
 		struct item *item = find_or_add(sums, block / BLOCKSUMS_CHUNK);
-		uint32_t at = block % BLOCKSUMS_CHUNK;
+		uint32_t at = block % BLOCKSUMS_CHUNK, part = BLOCKSUMS_CHUNK - at;
 
-		if (!item)
-			continue;
-		digest_raw_of(data, BLOCKSUMS_BLOCK_BYTES, item->sums[at]);
-		item->known |= (uint16_t)(1u << at);
+		if (part > nr)
+			part = (uint32_t)nr;
+		if (item) {
+			blockhash_run(sums->hash, data, part, item->sums[at]);
+			item->known |= (uint16_t)(((1u << part) - 1) << at);
+		}
+		block += part;
+		nr -= part;
+		data += (size_t)part * BLOCKSUMS_BLOCK_BYTES;
 	}
 }
 

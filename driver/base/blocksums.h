@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLOCKSUMS_BLOCK_BYTES 4096u
+#include "base/blockhash.h"
+
+#define BLOCKSUMS_BLOCK_BYTES BLOCKHASH_BYTES
 #define BLOCKSUMS_CHUNK	      16u /* blocks: what is got together */
 #define BLOCKSUMS_MAX_BYTES   (24u << 20)
 

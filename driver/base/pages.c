@@ -18,6 +18,7 @@
 
 #define STACK_BYTES ((size_t)48 * 1024) /* below main(); a new stack has 128 KiB */
 #define HEAP_BYTES  ((size_t)512 * 1024)
+#define LARGE_BYTES ((size_t)8 * 1024 * 1024)  /* of a library: most of it is for others */
 #define KEEP_BYTES  ((size_t)16 * 1024 * 1024) /* what is freed is used again, not given back */
 
 static bool known, in_uml;
@@ -90,7 +91,7 @@ static int touch_object(struct dl_phdr_info *object, size_t size, void *nr)
 			continue;
 		if (segment->p_flags & PF_W)
 			start = touch_relro(object, start);
-		if (start < end)
+		if (start < end && end - start < LARGE_BYTES)
 			touch(start, end, segment_prot(segment));
 	}
 	return 0;

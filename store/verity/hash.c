@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/blockhash.h"
 #include "base/blocksums.h"
 #include "base/buf.h"
 #include "base/cancel.h"
@@ -41,11 +42,13 @@ struct room {
 	char *data; /* the rest is behind it in the same memory */
 	unsigned char *sums;
 	bool *unreadable;
+	struct blockhash *hash;
 };
 
 static void room_done(struct room *room)
 {
 	free(room->data);
+	blockhash_free(room->hash);
 }
 #define auto_room __attribute__((cleanup(room_done)))
 
@@ -114,20 +117,17 @@ static void hash_blocks(const struct work *work, uint64_t block, uint64_t nr, ui
 			struct room *room)
 {
 	uint64_t offset = block * VERITY_BLOCK_BYTES;
+	unsigned char *sums = room->sums + at * VERITY_SUM_BYTES;
 	bool whole = read_all(work->fd, room->data, nr * VERITY_BLOCK_BYTES, offset);
 
-	for (uint64_t i = 0; i < nr; i++) {
-		char *data = room->data + i * VERITY_BLOCK_BYTES;
-		unsigned char *sum = room->sums + (at + i) * VERITY_SUM_BYTES;
-
-		if (whole ||
-		    read_all(work->fd, data, VERITY_BLOCK_BYTES, offset + i * VERITY_BLOCK_BYTES)) {
-			digest_raw_of(data, VERITY_BLOCK_BYTES, sum);
-			continue;
-		}
-		room->unreadable[at + i] = true;
-		memset(sum, 0, VERITY_SUM_BYTES);
-	}
+	for (uint64_t i = 0; i < nr && !whole; i++)
+		room->unreadable[at + i] =
+			!read_all(work->fd, room->data + i * VERITY_BLOCK_BYTES, VERITY_BLOCK_BYTES,
+				  offset + i * VERITY_BLOCK_BYTES);
+	blockhash_run(room->hash, room->data, nr, sums);
+	for (uint64_t i = 0; i < nr; i++)
+		if (room->unreadable[at + i])
+			memset(sums + i * VERITY_SUM_BYTES, 0, VERITY_SUM_BYTES);
 }
 
 static int hash_piece(struct work *work, struct hash_piece *piece, struct room *room,
@@ -176,6 +176,7 @@ static int make_room(uint64_t block_bytes, struct room *ret, struct error *err)
 			   bytes + nr * (VERITY_SUM_BYTES + sizeof(*ret->unreadable))) != 0)
 		return err_set(err, ERR_LIMIT, "no memory for a piece of %zu bytes", (size_t)bytes);
 	pages_touch(data, bytes < PIECE_BYTES ? bytes : PIECE_BYTES);
+	ret->hash = blockhash_new();
 	ret->data = data;
 	ret->sums = (unsigned char *)ret->data + bytes;
 	ret->unreadable = (bool *)(ret->sums + nr * VERITY_SUM_BYTES);
