@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,26 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/behind.h"
 #include "base/blocksums.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/pages.h"
-#include "base/thread.h"
 
-#define RUN_BLOCKS  256u /* 1 MiB: larger writes are not faster */
+#define RUN_BYTES   ((size_t)1024 * 1024) /* larger writes are not faster */
 #define NR_RUNS	    8u
-#define HALF_RUNS   (NR_RUNS / 2) /* who waited goes on with so many: fewer thread switches */
 #define READ_BLOCKS CHUNK_BLOCKS
-#define FEW_BLOCKS  16u /* a run that gets more is taken for one that gets full */
-
-struct run {
-	uint8_t *data;
-	uint64_t first;
-	uint32_t nr;
-	bool touched; /* its memory is there */
-};
+#define FEW_BYTES   ((size_t)64 * 1024) /* a run that gets more is taken for one that gets full */
 
 struct blockio {
 	int fd;
@@ -40,18 +30,7 @@ struct blockio {
 	uint64_t nr_blocks;
 	uint8_t *bounce;	/* READ_BLOCKS, aligned */
 	struct blocksums *sums; /* or NULL; the thread's until all is written */
-	struct run runs[NR_RUNS];
-	/* Runs are a ring: nr_full of them from `tail` on wait, the next is being filled. */
-	unsigned int tail;
-	unsigned int nr_full;
-	bool draining; /* somebody waits until all are written */
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	pthread_t thread;
-	bool running;
-	bool stop;
-	bool failed;
-	struct error err; /* when failed */
+	struct behind *runs;
 };
 
 static int open_direct(const char *path, struct error *err)
@@ -64,56 +43,17 @@ static int open_direct(const char *path, struct error *err)
 	return fd < 0 ? err_sys(err, errno, "open '%s'", path) : fd;
 }
 
-/* ---- the thread ---- */
-
-static void write_run(struct blockio *io, const struct run *run)
+/* In the thread. */
+static int write_run(void *ctx, const struct behind_piece *run, struct error *err)
 {
-	struct error err;
+	const struct blockio *io = ctx;
 
 	if (io->sums)
-		blocksums_put(io->sums, run->first, run->nr, run->data);
-	if (io_pwrite(io->fd, run->data, (size_t)run->nr * BLOCK_BYTES, run->first * BLOCK_BYTES,
-		      &err) == 0)
-		return;
-	err_add(&err, "write block %ju", (uintmax_t)run->first);
-	pthread_mutex_lock(&io->lock);
-	io->err = err;
-	io->failed = true;
-	pthread_mutex_unlock(&io->lock);
-}
-
-/* With how many full runs left somebody who waits goes on. */
-static unsigned int wake_level(const struct blockio *io)
-{
-	return io->draining ? 0 : HALF_RUNS;
-}
-
-static void *write_runs(void *arg)
-{
-	struct blockio *io = arg;
-	bool busy = false;
-
-	pthread_mutex_lock(&io->lock);
-	while (!io->stop) {
-		if (!io->nr_full || (!busy && !io->draining && io->nr_full < HALF_RUNS)) {
-			busy = false;
-			pthread_cond_wait(&io->changed, &io->lock);
-			continue;
-		}
-		busy = true;
-		if (!io->failed) {
-			pthread_mutex_unlock(&io->lock);
-			write_run(io, &io->runs[io->tail]);
-			pthread_mutex_lock(&io->lock);
-		}
-		io->runs[io->tail].nr = 0;
-		io->tail = (io->tail + 1) % NR_RUNS;
-		io->nr_full--;
-		if (io->nr_full <= wake_level(io))
-			pthread_cond_broadcast(&io->changed);
-	}
-	pthread_mutex_unlock(&io->lock);
-	return NULL;
+		blocksums_put(io->sums, run->offset / BLOCK_BYTES, run->len / BLOCK_BYTES,
+			      run->data);
+	if (io_pwrite(io->fd, run->data, run->len, run->offset, err) < 0)
+		return err_add(err, "write block %ju", (uintmax_t)(run->offset / BLOCK_BYTES));
+	return 0;
 }
 
 /* ---- opening ---- */
@@ -132,30 +72,23 @@ static int measure(struct blockio *io, struct error *err)
 	return 0;
 }
 
-static uint8_t *aligned(uint32_t nr_blocks)
-{
-	void *data = aligned_alloc(BLOCK_BYTES, (size_t)nr_blocks * BLOCK_BYTES);
-
-	if (!data)
-		abort();
-	return data;
-}
-
 int blockio_open(const char *path, struct blockio **ret, struct error *err)
 {
 	auto_blockio struct blockio *io = xcalloc(1, sizeof(*io));
+	const struct behind_args args = {
+		.nr_pieces = NR_RUNS,
+		.piece_bytes = RUN_BYTES,
+		.write = write_run,
+		.ctx = io,
+	};
 
-	pthread_mutex_init(&io->lock, NULL);
-	pthread_cond_init(&io->changed, NULL);
 	io->fd = open_direct(path, err);
 	if (io->fd < 0 || measure(io, err) < 0)
 		return -1;
-	io->bounce = aligned(READ_BLOCKS);
-	for (unsigned int i = 0; i < NR_RUNS; i++)
-		io->runs[i].data = aligned(RUN_BLOCKS);
-	if (thread_start(write_runs, io, &io->thread, err) < 0)
-		return -1;
-	io->running = true;
+	io->bounce = aligned_alloc(BLOCK_BYTES, (size_t)READ_BLOCKS * BLOCK_BYTES);
+	if (!io->bounce)
+		abort();
+	io->runs = behind_new(&args);
 	*ret = take_ptr(io);
 	return 0;
 }
@@ -164,21 +97,11 @@ void blockio_free(struct blockio *io)
 {
 	if (!io)
 		return;
-	if (io->running) {
-		pthread_mutex_lock(&io->lock);
-		io->stop = true;
-		pthread_cond_broadcast(&io->changed);
-		pthread_mutex_unlock(&io->lock);
-		pthread_join(io->thread, NULL);
-	}
-	for (unsigned int i = 0; i < NR_RUNS; i++)
-		free(io->runs[i].data);
+	behind_free(io->runs);
 	free(io->bounce);
 	blocksums_free(io->sums);
 	if (io->fd >= 0)
 		close(io->fd);
-	pthread_cond_destroy(&io->changed);
-	pthread_mutex_destroy(&io->lock);
 	free(io);
 }
 
@@ -188,44 +111,6 @@ uint64_t blockio_nr_blocks(const struct blockio *io)
 }
 
 /* ---- writing ---- */
-
-/* The run being filled. Only this side moves it on, when the lock is held. */
-static struct run *open_run(struct blockio *io)
-{
-	return &io->runs[(io->tail + io->nr_full) % NR_RUNS];
-}
-
-/* Hands over the open run. Waits for room for another, or until all of them are written. */
-static int submit(struct blockio *io, bool drain, struct error *err)
-{
-	int result = 0;
-
-	pthread_mutex_lock(&io->lock);
-	if (open_run(io)->nr)
-		io->nr_full++;
-	io->draining = drain;
-	if (drain || io->nr_full >= HALF_RUNS)
-		pthread_cond_broadcast(&io->changed);
-	if (drain || io->nr_full == NR_RUNS)
-		while (io->nr_full > wake_level(io))
-			pthread_cond_wait(&io->changed, &io->lock);
-	if (io->failed) {
-		*err = io->err;
-		result = -1;
-	}
-	pthread_mutex_unlock(&io->lock);
-	return result;
-}
-
-static struct run *locked_run(struct blockio *io)
-{
-	struct run *run;
-
-	pthread_mutex_lock(&io->lock);
-	run = open_run(io);
-	pthread_mutex_unlock(&io->lock);
-	return run;
-}
 
 static int check_range(const struct blockio *io, uint64_t block, uint32_t nr, struct error *err)
 {
@@ -237,24 +122,25 @@ static int check_range(const struct blockio *io, uint64_t block, uint32_t nr, st
 
 int blockio_room(struct blockio *io, uint64_t block, uint32_t nr, uint8_t **ret, struct error *err)
 {
-	struct run *run = locked_run(io);
+	struct behind_piece *run = behind_open(io->runs);
+	uint64_t offset = block * BLOCK_BYTES;
+	uint32_t room;
 
 	if (check_range(io, block, 1, err) < 0)
 		return -1;
-	if (run->nr && (run->nr == RUN_BLOCKS || run->first + run->nr != block)) {
-		if (submit(io, false, err) < 0)
+	if (run->len && (run->len == RUN_BYTES || run->offset + run->len != offset)) {
+		if (behind_put(io->runs, err) < 0)
 			return -1;
-		run = locked_run(io);
+		run = behind_open(io->runs);
 	}
-	if (!run->nr)
-		run->first = block;
-	*ret = run->data + (size_t)run->nr * BLOCK_BYTES;
-	nr = nr < RUN_BLOCKS - run->nr ? nr : RUN_BLOCKS - run->nr;
-	run->nr += nr;
-	if (!run->touched && run->nr > FEW_BLOCKS) {
-		run->touched = true;
-		pages_touch(run->data, (size_t)RUN_BLOCKS * BLOCK_BYTES);
-	}
+	if (!run->len)
+		run->offset = offset;
+	*ret = run->data + run->len;
+	room = (uint32_t)((RUN_BYTES - run->len) / BLOCK_BYTES);
+	nr = nr < room ? nr : room;
+	run->len += (size_t)nr * BLOCK_BYTES;
+	if (run->len > FEW_BYTES)
+		behind_touch(io->runs);
 	return (int)nr;
 }
 
@@ -279,7 +165,7 @@ int blockio_write(struct blockio *io, uint64_t block, uint32_t nr, const void *d
 
 int blockio_drain(struct blockio *io, struct error *err)
 {
-	return submit(io, true, err);
+	return behind_drain(io->runs, err);
 }
 
 int blockio_sync(struct blockio *io, struct error *err)
@@ -324,25 +210,14 @@ struct blocksums *blockio_take_sums(struct blockio *io)
 
 /* ---- reading ---- */
 
-static bool is_pending(struct blockio *io, uint64_t block, uint32_t nr)
-{
-	bool found = false;
-
-	pthread_mutex_lock(&io->lock);
-	for (unsigned int i = 0; i < NR_RUNS; i++)
-		found |= io->runs[i].nr && io->runs[i].first < block + nr &&
-			 block < io->runs[i].first + io->runs[i].nr;
-	pthread_mutex_unlock(&io->lock);
-	return found;
-}
-
 int blockio_read(struct blockio *io, uint64_t block, uint32_t nr, void *ret, struct error *err)
 {
 	uint8_t *to = ret;
 
 	if (check_range(io, block, nr, err) < 0)
 		return -1;
-	if (is_pending(io, block, nr) && blockio_drain(io, err) < 0)
+	if (behind_has(io->runs, block * BLOCK_BYTES, (uint64_t)nr * BLOCK_BYTES) &&
+	    blockio_drain(io, err) < 0)
 		return -1;
 	while (nr) {
 		uint32_t part = nr < READ_BLOCKS ? nr : READ_BLOCKS;

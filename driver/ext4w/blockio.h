@@ -5,7 +5,7 @@
  * Not for callers outside ext4w/. What is written is collected in runs of neighbouring blocks;
  * a full run, or one that the next block does not continue, goes to the thread. Runs are written
  * in their order, past the page cache where the file allows it. A read sees what was written
- * before it. Memory: NR_RUNS buffers of RUN_BLOCKS blocks.
+ * before it. Memory: NR_RUNS buffers of RUN_BYTES.
  */
 #ifndef EXT4W_BLOCKIO_H
 #define EXT4W_BLOCKIO_H

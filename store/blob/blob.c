@@ -11,26 +11,26 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/behind.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/pages.h"
 
 #define BLOB_DIR    "blobs/sha256"
 #define PIECE_BYTES ((size_t)1024 * 1024) /* written at once */
-#define MANY_BYTES  ((size_t)128 * 1024)  /* who begins with so many has more */
-#define PIECE_ALIGN 4096u		  /* enough for the block sizes of most disks */
+#define NR_PIECES   4u
+#define MANY_BYTES  ((size_t)128 * 1024) /* who begins with so many has more */
 
 /*
  * Whole pieces go past the page cache, where the file system takes them so: they need no copy
- * there, and are on the disk long before blob_finish() waits for it.
+ * there, and are on the disk long before blob_finish() waits for it. A thread writes them, so that
+ * who unpacks what he keeps need not wait for the disk.
  */
 struct blob_writer {
 	const struct root *root;
 	int fd;
-	bool direct; /* the descriptor's flag */
-	uint64_t written;
-	uint8_t *piece; /* PIECE_BYTES, from the first write on */
-	size_t piece_len;
+	bool direct;	 /* the descriptor's flag */
+	uint64_t length; /* of what was taken */
+	struct behind *behind;
 	char *temporary; /* below the root; NULL once published */
 	struct digest digest;
 };
@@ -40,22 +40,6 @@ static char *blob_name(const struct digest *digest)
 	return xasprintf(BLOB_DIR "/%s", digest_hex(digest));
 }
 
-int blob_begin(const struct root *root, int64_t session, struct blob_writer **ret,
-	       struct error *err)
-{
-	static atomic_uint counter; /* layers are read in threads */
-	auto_blob_writer struct blob_writer *writer = xcalloc(1, sizeof(*writer));
-
-	writer->root = root;
-	writer->temporary = xasprintf("tmp/%" PRId64 "-blob-%u", session, counter++);
-	writer->fd = openat(root->fd, writer->temporary,
-			    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (writer->fd < 0)
-		return err_sys(err, errno, "create '%s/%s'", root->path, writer->temporary);
-	*ret = take_ptr(writer);
-	return 0;
-}
-
 static void leave_direct(struct blob_writer *writer)
 {
 	if (writer->direct)
@@ -63,51 +47,66 @@ static void leave_direct(struct blob_writer *writer)
 	writer->direct = false;
 }
 
-static int put_piece(const struct blob_writer *writer, struct error *err)
+/* In the thread, where there is one. */
+static int write_piece(void *ctx, const struct behind_piece *piece, struct error *err)
 {
-	return io_pwrite(writer->fd, writer->piece, writer->piece_len, writer->written, err);
-}
-
-static int write_piece(struct blob_writer *writer, struct error *err)
-{
+	struct blob_writer *writer = ctx;
 	int result;
 
-	if (writer->piece_len < PIECE_BYTES)
+	if (piece->len < PIECE_BYTES)
 		leave_direct(writer);
-	else if (!writer->written)
+	else if (!piece->offset)
 		writer->direct = fcntl(writer->fd, F_SETFL, O_DIRECT) == 0;
-	result = put_piece(writer, err);
+	result = io_pwrite(writer->fd, piece->data, piece->len, piece->offset, err);
 	/* Some file systems say only now that they cannot. */
 	if (result < 0 && err->sys_errno == EINVAL && writer->direct) {
 		leave_direct(writer);
-		result = put_piece(writer, err);
+		result = io_pwrite(writer->fd, piece->data, piece->len, piece->offset, err);
 	}
-	if (result < 0)
-		return err_add(err, "keep blob in '%s'", writer->root->path);
-	writer->written += writer->piece_len;
-	writer->piece_len = 0;
+	return result < 0 ? err_add(err, "keep blob in '%s'", writer->root->path) : 0;
+}
+
+int blob_begin(const struct root *root, int64_t session, struct blob_writer **ret,
+	       struct error *err)
+{
+	static atomic_uint counter; /* layers are read in threads */
+	auto_blob_writer struct blob_writer *writer = xcalloc(1, sizeof(*writer));
+	const struct behind_args args = {
+		.nr_pieces = NR_PIECES,
+		.piece_bytes = PIECE_BYTES,
+		.write = write_piece,
+		.ctx = writer,
+	};
+
+	writer->root = root;
+	writer->temporary = xasprintf("tmp/%" PRId64 "-blob-%u", session, counter++);
+	writer->fd = openat(root->fd, writer->temporary,
+			    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (writer->fd < 0)
+		return err_sys(err, errno, "create '%s/%s'", root->path, writer->temporary);
+	writer->behind = behind_new(&args);
+	*ret = take_ptr(writer);
 	return 0;
 }
 
 int blob_write(struct blob_writer *writer, const void *data, size_t len, struct error *err)
 {
-	void *piece;
+	bool many = len >= MANY_BYTES;
 
-	if (!writer->piece) {
-		if (posix_memalign(&piece, PIECE_ALIGN, PIECE_BYTES) != 0)
-			return err_set(err, ERR_LIMIT, "no memory to keep a blob");
-		writer->piece = piece;
-		if (len >= MANY_BYTES)
-			pages_touch(piece, PIECE_BYTES);
-	}
 	while (len) {
-		size_t room = PIECE_BYTES - writer->piece_len, part = len < room ? len : room;
+		struct behind_piece *piece = behind_open(writer->behind);
+		size_t room = PIECE_BYTES - piece->len, part = len < room ? len : room;
 
-		memcpy(writer->piece + writer->piece_len, data, part);
-		writer->piece_len += part;
+		if (!piece->len)
+			piece->offset = writer->length;
+		if (many)
+			behind_touch(writer->behind);
+		memcpy(piece->data + piece->len, data, part);
+		piece->len += part;
+		writer->length += part;
 		data = (const uint8_t *)data + part;
 		len -= part;
-		if (writer->piece_len == PIECE_BYTES && write_piece(writer, err) < 0)
+		if (piece->len == PIECE_BYTES && behind_put(writer->behind, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -115,7 +114,7 @@ int blob_write(struct blob_writer *writer, const void *data, size_t len, struct 
 
 int blob_finish(struct blob_writer *writer, const struct digest *digest, struct error *err)
 {
-	if (writer->piece_len && write_piece(writer, err) < 0)
+	if (behind_drain(writer->behind, err) < 0)
 		return -1;
 	if (fsync(writer->fd) < 0)
 		return err_sys(err, errno, "sync blob in '%s'", writer->root->path);
@@ -146,12 +145,12 @@ void blob_writer_free(struct blob_writer *writer)
 {
 	if (!writer)
 		return;
+	behind_free(writer->behind);
 	if (writer->temporary)
 		unlinkat(writer->root->fd, writer->temporary, 0);
 	if (writer->fd >= 0)
 		close(writer->fd);
 	free(writer->temporary);
-	free(writer->piece);
 	free(writer);
 }
 
