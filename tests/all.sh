@@ -8,7 +8,7 @@
 # of the real kernel, of the appliance, of the power cuts and of the boots.
 #
 # Some machines are five times as slow as others, above all at what User-Mode Linux does. So no
-# script of the kernel begins after TEST_SECONDS (default 1080, some 25 minutes with what is under
+# script of the kernel begins after TEST_SECONDS (default 1200, some 25 minutes with what is under
 # way; with VM_LONG without end), and no power cut after an eighth of that; what was left out is
 # named at the end.
 set -uo pipefail
@@ -21,7 +21,7 @@ failed=0
 jobs=$(nproc)
 short=1
 [ -z "${VM_LONG:-}" ] || short=
-seconds=${TEST_SECONDS:-1080}
+seconds=${TEST_SECONDS:-1200}
 units=()
 declare -A pids
 

@@ -146,8 +146,11 @@ end_of_disks() {
 trap end_of_disks EXIT
 
 modprobe -q dm-flakey
-disk data well create
-disk meta well create
+for name in data meta; do
+	disk $name well create
+	# Whose they were before is over.
+	dd if=/dev/zero of="/dev/mapper/test-$name" bs=1M count=4 oflag=direct status=none
+done
 "$VENEER" pool create --data /dev/mapper/test-data --metadata /dev/mapper/test-meta --volume-size 512M
 make_archive old
 make_archive new
