@@ -3,8 +3,8 @@
  * blocksums - SHA-256 of blocks of 4096 bytes, made when they are written
  *
  * Whoever wants the digests of a device's blocks afterwards need not read those that are kept
- * here. It keeps what it can: memory is bounded by BLOCKSUMS_MAX_BYTES, enough for 3 GiB, and by
- * 8 KiB for each 128 MiB of the device that has some. Not for several threads at once.
+ * here. It keeps what it can: memory is bounded by BLOCKSUMS_MAX_BYTES, enough for 2 GiB, and by
+ * 8 KiB for each 128 MiB of the device that has some. Several threads may only get, at once.
  */
 #ifndef BASE_BLOCKSUMS_H
 #define BASE_BLOCKSUMS_H
@@ -16,7 +16,7 @@
 
 #define BLOCKSUMS_BLOCK_BYTES BLOCKHASH_BYTES
 #define BLOCKSUMS_CHUNK	      16u /* blocks: what is got together */
-#define BLOCKSUMS_MAX_BYTES   (24u << 20)
+#define BLOCKSUMS_MAX_BYTES   (16u << 20)
 
 struct blocksums;
 

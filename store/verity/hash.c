@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,9 @@
 #include "base/pages.h"
 #include "base/size.h"
 
-#define PIECE_BYTES MIB /* read at once */
-#define THREADS_MIN 2u	/* one reads while the other computes */
+#define PIECE_BYTES (4 * MIB) /* a thread's work at a time */
+#define READ_BYTES  MIB
+#define THREADS_MIN 2u /* one reads while the other computes */
 #define THREADS_MAX 4u
 #define LOOK_MS	    200 /* how often progress and signals are looked at */
 
@@ -148,7 +150,8 @@ static int hash_piece(struct work *work, struct hash_piece *piece, struct room *
 			       (size_t)BLOCKSUMS_CHUNK * VERITY_SUM_BYTES);
 			continue;
 		}
-		while (next < nr && !known(work, start + next))
+		while (next < nr && next - at < READ_BYTES / VERITY_BLOCK_BYTES &&
+		       !known(work, start + next))
 			next += BLOCKSUMS_CHUNK;
 		hash_blocks(work, start + at, next - at, at, room);
 	}
@@ -168,17 +171,18 @@ static void fail(struct work *work, const struct error *err)
 
 static int make_room(uint64_t block_bytes, struct room *ret, struct error *err)
 {
-	uint64_t bytes = piece_blocks(block_bytes) * block_bytes, nr = bytes / VERITY_BLOCK_BYTES;
+	uint64_t nr = piece_blocks(block_bytes) * verity_per_block(block_bytes);
 	void *data;
 
 	/* A pool block can be a gigabyte. */
 	if (posix_memalign(&data, VERITY_BLOCK_BYTES,
-			   bytes + nr * (VERITY_SUM_BYTES + sizeof(*ret->unreadable))) != 0)
-		return err_set(err, ERR_LIMIT, "no memory for a piece of %zu bytes", (size_t)bytes);
-	pages_touch(data, bytes < PIECE_BYTES ? bytes : PIECE_BYTES);
+			   READ_BYTES + nr * (VERITY_SUM_BYTES + sizeof(*ret->unreadable))) != 0)
+		return err_set(err, ERR_LIMIT, "no memory for the digests of %" PRIu64 " blocks",
+			       nr);
+	pages_touch(data, READ_BYTES);
 	ret->hash = blockhash_new();
 	ret->data = data;
-	ret->sums = (unsigned char *)ret->data + bytes;
+	ret->sums = (unsigned char *)ret->data + READ_BYTES;
 	ret->unreadable = (bool *)(ret->sums + nr * VERITY_SUM_BYTES);
 	return 0;
 }
