@@ -80,7 +80,6 @@ static bool run_several(IMB_MGR *manager, const unsigned char *data, size_t nr, 
 
 	for (size_t i = 0; i < nr; i++) {
 		job = IMB_GET_NEXT_JOB(manager);
-
 		memset(job, 0, sizeof(*job));
 		job->cipher_mode = IMB_CIPHER_NULL;
 		job->cipher_direction = IMB_DIR_ENCRYPT;

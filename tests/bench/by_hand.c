@@ -4,8 +4,10 @@
  *
  *	by_hand mount POOL ID ORIGIN SECTORS DIR	(POOL: "254:3")
  *	by_hand unmount POOL ID DIR
+ *	by_hand layer POOL ID ORIGIN NAME
  *
- * `mount` prints the milliseconds between the first ioctl and the end of mount(2).
+ * `mount` prints the milliseconds between the first ioctl and the end of mount(2), `layer` those that
+ * a snapshot of an active volume takes, and deletes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,17 +54,32 @@ static int message(const char *pool, const char *text)
 	return verb(&request, DM_TARGET_MSG, text);
 }
 
-static int simple(unsigned long command, unsigned flags, const char *what, dev_t *ret)
+static int of_device(const char *name, unsigned long command, unsigned flags, const char *what,
+		     dev_t *ret)
 {
 	struct request request = { 0 };
 
-	snprintf(request.head.name, sizeof(request.head.name), NAME);
+	snprintf(request.head.name, sizeof(request.head.name), "%s", name);
 	request.head.flags = flags;
 	if (verb(&request, command, what) < 0)
 		return -1;
 	if (ret)
 		*ret = (dev_t)request.head.dev;
 	return 0;
+}
+
+static int simple(unsigned long command, unsigned flags, const char *what, dev_t *ret)
+{
+	return of_device(NAME, command, flags, what, ret);
+}
+
+static void print_since(const struct timespec *start)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	printf("%.3f\n", 1e3 * (double)(end.tv_sec - start->tv_sec) +
+				 1e-6 * (double)(end.tv_nsec - start->tv_nsec));
 }
 
 static int load_table(const char *pool, const char *id, const char *sectors)
@@ -81,7 +98,7 @@ static int load_table(const char *pool, const char *id, const char *sectors)
 
 static int mount_snapshot(char **argv)
 {
-	struct timespec start, end;
+	struct timespec start;
 	char text[64], node[32];
 	dev_t device = 0;
 
@@ -96,10 +113,23 @@ static int mount_snapshot(char **argv)
 		fprintf(stderr, "by_hand: mount %s: %s\n", node, strerror(errno));
 		return -1;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("%.3f\n", 1e3 * (double)(end.tv_sec - start.tv_sec) +
-				 1e-6 * (double)(end.tv_nsec - start.tv_nsec));
+	print_since(&start);
 	return 0;
+}
+
+static int take_layer(char **argv)
+{
+	struct timespec start;
+	char text[64];
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	snprintf(text, sizeof(text), "create_snap %s %s", argv[3], argv[4]);
+	if (of_device(argv[5], DM_DEV_SUSPEND, DM_SUSPEND_FLAG, "suspend", NULL) < 0 ||
+	    message(argv[2], text) < 0 || of_device(argv[5], DM_DEV_SUSPEND, 0, "resume", NULL) < 0)
+		return -1;
+	print_since(&start);
+	snprintf(text, sizeof(text), "delete %s", argv[3]);
+	return message(argv[2], text);
 }
 
 static int unmount_snapshot(char **argv)
@@ -119,6 +149,9 @@ int main(int argc, char **argv)
 		return mount_snapshot(argv) < 0;
 	if (argc == 5 && strcmp(argv[1], "unmount") == 0)
 		return unmount_snapshot(argv) < 0;
-	fprintf(stderr, "usage: by_hand mount POOL ID ORIGIN SECTORS DIR | unmount POOL ID DIR\n");
+	if (argc == 6 && strcmp(argv[1], "layer") == 0)
+		return take_layer(argv) < 0;
+	fprintf(stderr, "usage: by_hand mount POOL ID ORIGIN SECTORS DIR | unmount POOL ID DIR | "
+			"layer POOL ID ORIGIN NAME\n");
 	return 2;
 }

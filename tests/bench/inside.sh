@@ -231,6 +231,52 @@ part_mount() {
 	"$VENEER" rmi bench:1 >/dev/null
 }
 
+# small_layers N - an archive of so many layers of ten small files
+small_layers() {
+	local dir=$work/small-$1 n id=()
+	mkdir -p "$dir/tree"
+	for ((n = 1; n <= $1; n++)); do
+		rm -rf "$dir/tree/"*
+		for file in {0..9}; do echo "$n $file" >"$dir/tree/$n-$file"; done
+		tar -C "$dir/tree" -cf "$dir/$n.tar" .
+		id+=("sha256:$(sha256sum <"$dir/$n.tar" | cut -d ' ' -f 1)")
+	done
+	rm -r "$dir/tree"
+	jq -n '{ architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: $ARGS.positional } }' \
+		--args "${id[@]}" >"$dir/config.json"
+	jq -n --argjson nr "$1" '[{ Config: "config.json", RepoTags: [ "small:1" ], Layers: [range(1; $nr + 1) | "\(.).tar"] }]' \
+		>"$dir/manifest.json"
+	tar -C "$dir" -cf "$work/small-$1.tar" .
+	rm -r "$dir"
+}
+
+run_small() { # N
+	timed "small-$1" "$VENEER" --root "$work/small" load -q -i "$work/small-$1.tar" &&
+		"$VENEER" --root "$work/small" rmi small:1 >/dev/null
+}
+
+# One more layer of ten small files where a volume has 100 GB, and what the kernel takes for its snapshot.
+part_small() {
+	local round pool device name id
+	small_layers 1
+	small_layers 11
+	"$VENEER" --root "$work/small" pool create --data "$DISK2" --volume-size 100G --force || return 1
+	"$VENEER" --root "$work/small" load -q -i "$work/small-1.tar" >/dev/null
+	device=$("$VENEER" --root "$work/small" attach --rw small:1)
+	name=$(dmsetup info -c --noheadings -o name "$(readlink -f "$device")")
+	read -r _ _ _ pool id < <(dmsetup table "$name")
+	for ((round = 0; round < 2 * BENCH_RUNS + 1; round++)); do
+		"$TOOLS/by_hand" layer "$pool" 16000000 "$id" "$name" >>"$RESULTS/small-dm"
+	done
+	"$VENEER" --root "$work/small" detach "$device"
+	"$VENEER" --root "$work/small" rmi small:1 >/dev/null
+	for ((round = 0; round < 2 * BENCH_RUNS + 1; round++)); do
+		shown run_small 1
+		shown run_small 11
+	done
+	"$VENEER" --root "$work/small" pool destroy --force >/dev/null
+}
+
 part_images() {
 	local round
 	python3 "$(dirname "$0")/catalogue.py" "$work/many" "$VENEER" || return 1
@@ -312,6 +358,14 @@ print_mount() {
 	target 'mount beyond the by-hand process, ms' "$(awk -v m="$(median mount)" -v h="$(median by-hand)" 'BEGIN { print (m - h) * 1e3 }')" 20
 }
 
+print_small() {
+	local layer
+	layer=$(awk -v one="$(ms small-1)" -v all="$(ms small-11)" 'BEGIN { print (all - one) / 10 }')
+	printf '\nA layer of ten small files, on a file system of 100 GB (median of %s)\n' "$(runs small-1)"
+	printf '  %.1f ms; the kernel takes %.1f ms for its snapshot\n' "$layer" "$(median small-dm)"
+	target 'a layer beyond the kernel, ms' "$(awk -v l="$layer" -v k="$(median small-dm)" 'BEGIN { print l - k }')" 30
+}
+
 print_images() {
 	printf '\nimages with 5,000 images and 20,000 layers (judged natively, see below)\n'
 	printf '  %.0f ms; /bin/true takes %.0f ms\n' "$(ms images)" "$(ms true-images)"
@@ -346,7 +400,7 @@ done
 docker_down
 for part in "$@"; do
 	case $part in
-	load | mount | images | delta | diff | build | commit | create | registry) "print_$part" ;;
+	load | mount | small | images | delta | diff | build | commit | create | registry) "print_$part" ;;
 	esac
 done
 if [ -e "$VENEER_ROOT/pool.json" ]; then "$VENEER" pool destroy --force >/dev/null; fi

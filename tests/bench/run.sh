@@ -3,7 +3,7 @@
 #
 # run.sh [PART...] - measure veneer beside its peers (make bench)
 #
-# Parts, all without an argument: load containerd dockerd mount images delta diff
+# Parts, all without an argument: load containerd dockerd mount small images delta diff
 # build commit create registry (in the appliance's kernel, in one boot), native and parse
 # (natively). Prints tables, medians of BENCH_RUNS (3), and for each target of the project whether
 # it is met; a miss is no failure. Figures from the appliance's kernel are honest only as ratios
@@ -27,7 +27,7 @@ export BENCH_RUNS=${BENCH_RUNS:-3} BENCH_SLOW_RUNS=${BENCH_SLOW_RUNS:-1}
 unset VENEER_ROOT VENEER_KERNEL VENEER_CONFIG DOCKER_CONFIG
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(load containerd dockerd mount images delta diff build commit create registry native parse)
+[ ${#parts[@]} -gt 0 ] || parts=(load containerd dockerd mount small images delta diff build commit create registry native parse)
 
 die() { printf 'bench: %s\n' "$*" >&2; exit 1; }
 if [ ! -x "$VENEER" ] || [ ! -x "$TOOLS/stopwatch" ]; then
@@ -58,7 +58,7 @@ native=()
 for part in "${parts[@]}"; do
 	case $part in
 	native | parse) native+=("$part") ;;
-	load | containerd | dockerd | mount | images | delta | diff | build | commit | create | registry) inside+=("$part") ;;
+	load | containerd | dockerd | mount | small | images | delta | diff | build | commit | create | registry) inside+=("$part") ;;
 	*) die "no part '$part'" ;;
 	esac
 done
