@@ -162,7 +162,8 @@ holds() {
 }
 
 # The kernel takes a metadata snapshot back in two steps, as it does with much else (driver/volume.h).
-# Between them blocks belong to nobody: nothing is lost, and a repair gives them back. Anything else that check finds is wrong.
+# Between them blocks belong to nobody: nothing is lost, and a repair gives them back. Anything else
+# that check finds is wrong.
 sound() {
 	local status=0
 	[ ! -e "$VENEER_ROOT/pool.json" ] || "$VENEER" pool activate || return 1
