@@ -73,12 +73,6 @@ static unsigned int wake_level(const struct behind *behind)
 	return behind->draining ? 0 : some(behind);
 }
 
-static void fail(struct behind *behind, const struct error *err)
-{
-	behind->err = *err;
-	behind->failed = true;
-}
-
 static void *write_pieces(void *arg)
 {
 	struct behind *behind = arg;
@@ -103,7 +97,8 @@ static void *write_pieces(void *arg)
 			result = behind->args.write(behind->args.ctx, piece, &err);
 			pthread_mutex_lock(&behind->lock);
 			if (result < 0)
-				fail(behind, &err);
+				behind->err = err;
+			behind->failed = result < 0;
 		}
 		piece->len = 0;
 		behind->tail = (behind->tail + 1) % behind->args.nr_pieces;
