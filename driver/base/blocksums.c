@@ -26,7 +26,6 @@ struct blocksums {
 	uint64_t nr_groups;
 	struct item *slabs[MAX_ITEMS / SLAB_ITEMS + 1];
 	uint32_t nr_items;
-	struct blockhash *hash;
 };
 
 struct blocksums *blocksums_new(uint64_t nr_blocks)
@@ -35,7 +34,6 @@ struct blocksums *blocksums_new(uint64_t nr_blocks)
 	uint64_t per_group = (uint64_t)GROUP_CHUNKS * BLOCKSUMS_CHUNK;
 
 	sums->nr_groups = (nr_blocks + per_group - 1) / per_group;
-	sums->hash = blockhash_new();
 	sums->groups = xcalloc(sums->nr_groups + 1, sizeof(struct group *));
 	return sums;
 }
@@ -49,7 +47,6 @@ void blocksums_free(struct blocksums *sums)
 	for (uint32_t i = 0; i * SLAB_ITEMS < sums->nr_items; i++)
 		free(sums->slabs[i]);
 	free(sums->groups);
-	blockhash_free(sums->hash);
 	free(sums);
 }
 
@@ -84,7 +81,8 @@ static struct item *find_or_add(struct blocksums *sums, uint64_t chunk)
 	return item_at(sums, sums->nr_items);
 }
 
-void blocksums_put(struct blocksums *sums, uint64_t block, uint64_t nr, const uint8_t *data)
+void blocksums_put(struct blocksums *sums, struct blockhash *hash, uint64_t block, uint64_t nr,
+		   const uint8_t *data)
 {
 	while (nr) {
 		struct item *item = find_or_add(sums, block / BLOCKSUMS_CHUNK);
@@ -93,7 +91,7 @@ void blocksums_put(struct blocksums *sums, uint64_t block, uint64_t nr, const ui
 		if (part > nr)
 			part = (uint32_t)nr;
 		if (item) {
-			blockhash_run(sums->hash, data, part, item->sums[at]);
+			blockhash_run(hash, data, part, item->sums[at]);
 			item->known |= (uint16_t)(((1u << part) - 1) << at);
 		}
 		block += part;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blocksums - SHA-256 of blocks of 4096 bytes, made when they are written
+ * blocksums - SHA-256 of blocks of 4096 bytes, made when they are written (base/blockhash)
  *
  * Whoever wants the digests of a device's blocks afterwards need not read those that are kept
  * here. It keeps what it can: memory is bounded by BLOCKSUMS_MAX_BYTES, enough for 2 GiB, and by
@@ -30,7 +30,8 @@ static inline void blocksums_free_(struct blocksums **sums)
 #define auto_blocksums __attribute__((cleanup(blocksums_free_)))
 
 /* These were written; what was there before counts no longer. All of them lie on the device. */
-void blocksums_put(struct blocksums *sums, uint64_t block, uint64_t nr, const uint8_t *data);
+void blocksums_put(struct blocksums *sums, struct blockhash *hash, uint64_t block, uint64_t nr,
+		   const uint8_t *data);
 /* What these hold now is not known here. */
 void blocksums_drop(struct blocksums *sums, uint64_t block, uint64_t nr);
 

@@ -30,6 +30,7 @@ struct blockio {
 	uint64_t nr_blocks;
 	uint8_t *bounce;	/* READ_BLOCKS, aligned */
 	struct blocksums *sums; /* or NULL; the thread's until all is written */
+	struct blockhash *hash; /* with them; one for all, since it is dear to make */
 	struct behind *runs;
 };
 
@@ -49,7 +50,7 @@ static int write_run(void *ctx, const struct behind_piece *run, struct error *er
 	const struct blockio *io = ctx;
 
 	if (io->sums)
-		blocksums_put(io->sums, run->offset / BLOCK_BYTES, run->len / BLOCK_BYTES,
+		blocksums_put(io->sums, io->hash, run->offset / BLOCK_BYTES, run->len / BLOCK_BYTES,
 			      run->data);
 	if (io_pwrite(io->fd, run->data, run->len, run->offset, err) < 0)
 		return err_add(err, "write block %ju", (uintmax_t)(run->offset / BLOCK_BYTES));
@@ -100,6 +101,7 @@ void blockio_free(struct blockio *io)
 	behind_free(io->runs);
 	free(io->bounce);
 	blocksums_free(io->sums);
+	blockhash_free(io->hash);
 	if (io->fd >= 0)
 		close(io->fd);
 	free(io);
@@ -195,8 +197,10 @@ void blockio_discard(struct blockio *io, uint64_t block, uint64_t nr)
 
 void blockio_sum(struct blockio *io)
 {
-	if (!io->sums)
-		io->sums = blocksums_new(io->nr_blocks);
+	if (io->sums)
+		return;
+	io->sums = blocksums_new(io->nr_blocks);
+	io->hash = blockhash_new();
 }
 
 struct blocksums *blockio_take_sums(struct blockio *io)

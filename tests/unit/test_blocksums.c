@@ -32,20 +32,21 @@ static void check_sum(const struct blocksums *sums, uint64_t chunk, unsigned int
 static void test_whole_chunks(void)
 {
 	auto_blocksums struct blocksums *sums = blocksums_new(NR_BLOCKS);
+	auto_blockhash struct blockhash *hash = blockhash_new();
 
 	fill(1);
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, 0));
 	/* From the midst of a chunk to the midst of the next but one, and then the rest. */
-	blocksums_put(sums, 5, 2 * BLOCKSUMS_CHUNK, data);
+	blocksums_put(sums, hash, 5, 2 * BLOCKSUMS_CHUNK, data);
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, 0));
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, 2));
 	check_sum(sums, 1, 0, 12);
 	check_sum(sums, 1, 15, 27);
-	blocksums_put(sums, 0, 5, data);
+	blocksums_put(sums, hash, 0, 5, data);
 	check_sum(sums, 0, 4, 5);
 	check_sum(sums, 0, 5, 1);
 	/* The end of the device, and what is beyond it. */
-	blocksums_put(sums, (uint64_t)LAST * BLOCKSUMS_CHUNK, BLOCKSUMS_CHUNK, data);
+	blocksums_put(sums, hash, (uint64_t)LAST * BLOCKSUMS_CHUNK, BLOCKSUMS_CHUNK, data);
 	check_sum(sums, LAST, 0, 1);
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, LAST + 1));
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, UINT64_MAX));
@@ -54,18 +55,19 @@ static void test_whole_chunks(void)
 static void test_last_write_counts(void)
 {
 	auto_blocksums struct blocksums *sums = blocksums_new(NR_BLOCKS);
+	auto_blockhash struct blockhash *hash = blockhash_new();
 
 	fill(1);
-	blocksums_put(sums, 0, 2 * BLOCKSUMS_CHUNK, data);
+	blocksums_put(sums, hash, 0, 2 * BLOCKSUMS_CHUNK, data);
 	fill(100);
-	blocksums_put(sums, 3, 1, data);
+	blocksums_put(sums, hash, 3, 1, data);
 	check_sum(sums, 0, 2, 3);
 	check_sum(sums, 0, 3, 100);
 	check_sum(sums, 0, 4, 5);
 	blocksums_drop(sums, 15, 2);
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, 0));
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, 1));
-	blocksums_put(sums, 15, 1, data);
+	blocksums_put(sums, hash, 15, 1, data);
 	check_sum(sums, 0, 15, 100);
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, 1));
 	blocksums_drop(sums, NR_BLOCKS - 100, 100); /* of which nothing is known */
@@ -75,18 +77,19 @@ static void test_last_write_counts(void)
 static void test_bound(void)
 {
 	auto_blocksums struct blocksums *sums = blocksums_new(NR_BLOCKS);
+	auto_blockhash struct blockhash *hash = blockhash_new();
 	const uint64_t per_chunk = BLOCKSUMS_CHUNK * DIGEST_RAW_LEN;
 	uint64_t chunk;
 
 	fill(1);
 	for (chunk = 0; chunk * per_chunk < BLOCKSUMS_MAX_BYTES; chunk++)
-		blocksums_put(sums, chunk * BLOCKSUMS_CHUNK + (chunk ? 15 : 0),
+		blocksums_put(sums, hash, chunk * BLOCKSUMS_CHUNK + (chunk ? 15 : 0),
 			      chunk ? 1 : BLOCKSUMS_CHUNK, data);
 	CU_ASSERT(chunk < LAST);
-	blocksums_put(sums, (uint64_t)LAST * BLOCKSUMS_CHUNK, BLOCKSUMS_CHUNK, data);
+	blocksums_put(sums, hash, (uint64_t)LAST * BLOCKSUMS_CHUNK, BLOCKSUMS_CHUNK, data);
 	CU_ASSERT_PTR_NULL(blocksums_get(sums, LAST));
 	check_sum(sums, 0, 7, 8);
-	blocksums_put(sums, BLOCKSUMS_CHUNK, BLOCKSUMS_CHUNK, data);
+	blocksums_put(sums, hash, BLOCKSUMS_CHUNK, BLOCKSUMS_CHUNK, data);
 	check_sum(sums, 1, 7, 8);
 }
 

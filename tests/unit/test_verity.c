@@ -344,6 +344,7 @@ static int see_known(void *ctx, const struct hash_piece *piece, struct error *er
 static void test_known(void)
 {
 	auto_blocksums struct blocksums *known = blocksums_new(DEVICE_BYTES / VERITY_BLOCK_BYTES);
+	auto_blockhash struct blockhash *hash = blockhash_new();
 	static uint8_t data[3 * BLOCK_BYTES];
 	struct seen seen = { 0 };
 	struct hash_args args = {
@@ -362,10 +363,11 @@ static void test_known(void)
 	write_device(box.device, false);
 	args.device = box.device;
 	memset(data, 0xfe, sizeof(data));
-	blocksums_put(known, 149 * PER_BLOCK, 2 * PER_BLOCK, data); /* one is not of the layer */
-	blocksums_put(known, 160 * PER_BLOCK, 3 * PER_BLOCK, data);
-	blocksums_put(known, 170 * PER_BLOCK, PER_BLOCK - 1, data); /* a part only */
-	blocksums_put(known, 199 * PER_BLOCK, PER_BLOCK, data);
+	blocksums_put(known, hash, 149 * PER_BLOCK, 2 * PER_BLOCK,
+		      data); /* one is not of the layer */
+	blocksums_put(known, hash, 160 * PER_BLOCK, 3 * PER_BLOCK, data);
+	blocksums_put(known, hash, 170 * PER_BLOCK, PER_BLOCK - 1, data); /* a part only */
+	blocksums_put(known, hash, 199 * PER_BLOCK, PER_BLOCK, data);
 	/* What is known need not even be readable. */
 	CU_ASSERT_EQUAL(0, truncate(box.device, 199 * BLOCK_BYTES));
 	CU_ASSERT_EQUAL(0, hash_runs(&args, &err));
